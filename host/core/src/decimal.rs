@@ -1,0 +1,283 @@
+//! Money, prices and quantities: exact decimals behind newtypes.
+//!
+//! Guarantees: no operation here loses a digit silently. [`mul_exact`] refuses where a product has
+//! no exact representation, and the only rounding is the named one, half-even. There is no float.
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+use crate::limits;
+
+/// Why a decimal was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecimalError {
+    /// The text is no plain decimal number.
+    #[error("\"{text}\" is not a decimal number of at most 28 digits")]
+    Syntax {
+        /// What was found.
+        text: String,
+    },
+    /// More decimal places than the quantity allows.
+    #[error("{value} has {found} decimal places, at most {allowed} are allowed")]
+    Scale {
+        /// What was found.
+        value: Decimal,
+        /// Its decimal places.
+        found: u32,
+        /// How many are allowed.
+        allowed: u32,
+    },
+    /// Larger than any amount this product is built for.
+    #[error("{value} is larger in size than {allowed}")]
+    Size {
+        /// What was found.
+        value: Decimal,
+        /// The bound.
+        allowed: Decimal,
+    },
+    /// A product or sum that has no exact 96-bit decimal.
+    #[error("{a} and {b} have no exact product or sum in 28 digits")]
+    Inexact {
+        /// First operand.
+        a: Decimal,
+        /// Second operand.
+        b: Decimal,
+    },
+}
+
+/// The product of two decimals, or an error where a digit would be lost.
+pub fn mul_exact(a: Decimal, b: Decimal) -> Result<Decimal, DecimalError> {
+    let inexact = || DecimalError::Inexact { a, b };
+    if let Some(product) = product_of(a, b) {
+        return Ok(product);
+    }
+    // Trailing zeros are the only digits that may go.
+    product_of(a.normalize(), b.normalize()).ok_or_else(inexact)
+}
+
+fn product_of(a: Decimal, b: Decimal) -> Option<Decimal> {
+    let scale = a.scale() + b.scale();
+    let mantissa = a.mantissa().checked_mul(b.mantissa())?;
+    Decimal::try_from_i128_with_scale(mantissa, scale).ok()
+}
+
+/// The sum of two decimals, or an error where a digit would be lost.
+pub fn add_exact(a: Decimal, b: Decimal) -> Result<Decimal, DecimalError> {
+    let inexact = || DecimalError::Inexact { a, b };
+    let (a, b) = (a.normalize(), b.normalize());
+    let sum = a.checked_add(b).ok_or_else(inexact)?;
+    // `checked_add` rescales, and drops digits, where 96 bits don't hold the aligned operands.
+    if sum.scale() == a.scale().max(b.scale()) || sum.checked_sub(a) == Some(b) {
+        Ok(sum)
+    } else {
+        Err(inexact())
+    }
+}
+
+/// The one rounding of this product: half to even, at `places` decimal places.
+#[must_use]
+pub fn round_half_even(value: Decimal, places: u32) -> Decimal {
+    value.round_dp_with_strategy(places, RoundingStrategy::MidpointNearestEven)
+}
+
+/// `whole * part / of`, exact where it has an exact decimal, else rounded half-even at the
+/// ledger's scale ([`limits::LEDGER_SCALE`]). `of` must not be zero.
+#[must_use]
+pub fn proportion(whole: Decimal, part: Decimal, of: Decimal) -> Decimal {
+    debug_assert!(!of.is_zero());
+    if part == of {
+        return whole;
+    }
+    let quotient = match mul_exact(whole, part) {
+        Ok(product) => product / of,
+        // The product needs more than 28 digits: divide first, the rounding below absorbs it.
+        Err(_) => whole / of * part,
+    };
+    round_half_even(quotient, limits::LEDGER_SCALE)
+}
+
+/// Reads a plain decimal: digits, one point, a sign. No exponent, at most 28 significant digits.
+pub fn parse(text: &str) -> Result<Decimal, DecimalError> {
+    let syntax = || DecimalError::Syntax {
+        text: text.chars().take(80).collect(),
+    };
+    let digits = text.trim_start_matches(['-', '+']);
+    let plain = !digits.is_empty()
+        && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        && digits.bytes().any(|b| b.is_ascii_digit())
+        && text.len() - digits.len() <= 1;
+    if !plain {
+        return Err(syntax());
+    }
+    Decimal::from_str_exact(text).map_err(|_| syntax())
+}
+
+macro_rules! decimal_newtype {
+    ($(#[$doc:meta])* $name:ident, $scale:expr, $max:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Decimal);
+
+        impl $name {
+            /// Zero.
+            pub const ZERO: Self = Self(Decimal::ZERO);
+
+            /// Takes a decimal that is known to be sane: a fact from the broker, or computed here.
+            #[must_use]
+            pub const fn new(value: Decimal) -> Self {
+                Self(value)
+            }
+
+            /// Takes a decimal from outside: scale and size are checked.
+            pub fn checked(value: Decimal) -> Result<Self, DecimalError> {
+                let value = value.normalize();
+                if value.scale() > $scale {
+                    return Err(DecimalError::Scale { value, found: value.scale(), allowed: $scale });
+                }
+                let allowed = Decimal::from($max);
+                if value.abs() > allowed {
+                    return Err(DecimalError::Size { value, allowed });
+                }
+                Ok(Self(value))
+            }
+
+            /// The decimal itself.
+            #[must_use]
+            pub const fn get(self) -> Decimal {
+                self.0
+            }
+
+            /// Whether it is zero.
+            #[must_use]
+            pub fn is_zero(self) -> bool {
+                self.0.is_zero()
+            }
+
+            /// Whether it is above zero.
+            #[must_use]
+            pub fn is_positive(self) -> bool {
+                self.0 > Decimal::ZERO
+            }
+
+            /// Whether it is below zero.
+            #[must_use]
+            pub fn is_negative(self) -> bool {
+                self.0 < Decimal::ZERO
+            }
+
+            /// Its size without the sign.
+            #[must_use]
+            pub fn abs(self) -> Self {
+                Self(self.0.abs())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0.normalize(), f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0.normalize())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = DecimalError;
+            fn from_str(text: &str) -> Result<Self, DecimalError> {
+                Self::checked(parse(text)?)
+            }
+        }
+
+        impl std::ops::Add for $name {
+            type Output = Self;
+            /// Exact; a sum that has no exact decimal is a broken invariant, not a result.
+            fn add(self, other: Self) -> Self {
+                Self(add_exact(self.0, other.0).expect("amounts within limits have exact sums"))
+            }
+        }
+
+        impl std::ops::Sub for $name {
+            type Output = Self;
+            fn sub(self, other: Self) -> Self {
+                self + -other
+            }
+        }
+
+        impl std::ops::Neg for $name {
+            type Output = Self;
+            fn neg(self) -> Self {
+                Self(-self.0)
+            }
+        }
+
+        impl std::ops::AddAssign for $name {
+            fn add_assign(&mut self, other: Self) {
+                *self = *self + other;
+            }
+        }
+
+        impl std::ops::SubAssign for $name {
+            fn sub_assign(&mut self, other: Self) {
+                *self = *self - other;
+            }
+        }
+
+        impl std::iter::Sum for $name {
+            fn sum<I: Iterator<Item = Self>>(items: I) -> Self {
+                items.fold(Self::ZERO, |a, b| a + b)
+            }
+        }
+    };
+}
+
+decimal_newtype!(
+    /// A price of one share or coin, in the account's currency. From outside: at most nine
+    /// decimal places.
+    Price,
+    limits::PRICE_SCALE_MAX,
+    limits::PRICE_MAX
+);
+decimal_newtype!(
+    /// A signed quantity of shares or coins. From outside: at most nine decimal places.
+    Qty,
+    limits::QTY_SCALE_MAX,
+    limits::QTY_MAX
+);
+decimal_newtype!(
+    /// An amount of the account's currency. From outside: at most nine decimal places.
+    Money,
+    limits::MONEY_SCALE_MAX,
+    limits::MONEY_MAX
+);
+
+impl Price {
+    /// The value of `qty` at this price.
+    pub fn times(self, qty: Qty) -> Result<Money, DecimalError> {
+        mul_exact(self.0, qty.0).map(Money)
+    }
+
+    /// The value of `qty` at this price, rounded half-even at the ledger's scale where there is
+    /// no exact one. For marks and facts, which are never refused.
+    #[must_use]
+    pub fn value_of(self, qty: Qty) -> Money {
+        self.times(qty)
+            .unwrap_or_else(|_| Money(round_half_even(self.0 * qty.0, limits::LEDGER_SCALE)))
+    }
+}
+
+impl Money {
+    /// Rounded half-even to cents.
+    #[must_use]
+    pub fn to_cents(self) -> Self {
+        Self(round_half_even(self.0, 2))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! Bots: their states, strikes and back-off. The instances themselves live in the runtime.
+
+use super::effect::{Action, Effects};
+use super::event::BotReport;
+use super::state::Desk;
+use crate::id::SleeveId;
+use crate::limits;
+use crate::row::{BotState, Row, SnapshotRow};
+
+impl Desk {
+    pub(super) fn on_bot(&mut self, id: SleeveId, report: &BotReport, out: &mut Effects) {
+        let Some(bot) = self.bots.get(&id) else {
+            return;
+        };
+        let present = bot.generation;
+        match report {
+            BotReport::Ready { generation } => {
+                if *generation == present && bot.state == BotState::Loading {
+                    self.set_bot_state(id, BotState::Running, None);
+                    self.bot_event(id, present, "started", "gets events".to_owned(), out);
+                }
+            }
+            BotReport::Strike { generation, cause } | BotReport::Failed { generation, cause } => {
+                if *generation == present {
+                    self.strike(id, cause, out);
+                }
+            }
+            BotReport::Reloaded {
+                generation,
+                digest,
+                version,
+                pause_ns,
+            } => {
+                if *generation > present {
+                    let old = bot.digest.clone();
+                    let message = format!(
+                        "{} to {} (version {version}), pause {} us",
+                        short(&old),
+                        short(digest),
+                        pause_ns / 1_000
+                    );
+                    self.take_version(id, *generation, digest, version);
+                    self.bot_event(id, *generation, "reloaded", message, out);
+                }
+            }
+            BotReport::RolledBack {
+                generation,
+                digest,
+                version,
+                refused_digest,
+                cause,
+            } => {
+                if *generation >= present {
+                    self.take_version(id, *generation, digest, version);
+                }
+                let message = format!("{} not taken: {cause}", short(refused_digest));
+                let bot = self.bots.get(&id).map_or(present, |bot| bot.generation);
+                self.bot_event(id, bot, "rolled_back", message, out);
+            }
+            BotReport::Saved {
+                generation,
+                digest,
+                bytes,
+                at,
+            } => {
+                if *generation == present {
+                    let (digest, bytes) = (digest.clone(), bytes.to_vec());
+                    out.rows.push(Row::Snapshot(SnapshotRow {
+                        sleeve: id,
+                        digest,
+                        at: *at,
+                        bytes,
+                    }));
+                }
+            }
+        }
+    }
+
+    fn take_version(&mut self, id: SleeveId, generation: u64, digest: &str, version: &str) {
+        if let Some(bot) = self.bot_mut(id) {
+            bot.generation = generation;
+            bot.digest = digest.to_owned();
+            bot.version = version.to_owned();
+        }
+    }
+
+    pub(super) fn set_bot_state(&mut self, id: SleeveId, state: BotState, why: Option<&str>) {
+        if let Some(bot) = self.bot_mut(id) {
+            bot.state = state;
+            bot.state_reason = why.map(str::to_owned);
+        }
+    }
+
+    /// A strike: back off, or quarantine at the last one. Its batch is void already; what it
+    /// reserved was never committed.
+    fn strike(&mut self, id: SleeveId, cause: &str, out: &mut Effects) {
+        let market = self.now.market;
+        let Some(bot) = self.bot_mut(id) else { return };
+        if !matches!(bot.state, BotState::Running | BotState::Loading) {
+            return;
+        }
+        bot.strikes
+            .retain(|at| market.since(*at) < limits::STRIKE_WINDOW_NS);
+        bot.strikes.push(market);
+        let count = u32::try_from(bot.strikes.len()).unwrap_or(u32::MAX);
+        let generation = bot.generation;
+        bot.state_reason = Some(cause.to_owned());
+        let (kind, message) = if count >= limits::STRIKES_MAX {
+            bot.state = BotState::Quarantined;
+            (
+                "quarantined",
+                format!("strike {count} of {}: {cause}", limits::STRIKES_MAX),
+            )
+        } else {
+            let wait = limits::BACKOFF_MIN_NS << (count - 1).min(10);
+            bot.state = BotState::Suspended;
+            bot.suspended_until = Some(market.plus(wait.min(limits::BACKOFF_MAX_NS)));
+            (
+                "suspended",
+                format!("strike {count} of {}: {cause}", limits::STRIKES_MAX),
+            )
+        };
+        let name = bot.name.clone();
+        self.bot_event(id, generation, kind, message.clone(), out);
+        out.actions.push(Action::StopBot { sleeve: id });
+        Self::alert(out, "warning", format!("bot {name} is {kind}: {message}"));
+    }
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}

@@ -1,0 +1,277 @@
+//! Booking executions: once each, to the sleeve that caused them.
+
+use std::sync::Arc;
+
+use super::effect::Effects;
+use super::state::Desk;
+use crate::broker::Fill;
+use crate::decimal::Money;
+use crate::id::{EntryId, OrderId, SleeveId};
+use crate::ledger::{EntryKind, LedgerAccount, Posting, Trade};
+use crate::order::{OrderStatus, Side, Size};
+use crate::risk::TradingState;
+use crate::row::{EntryRow, ExecutionKey, ExecutionRow, ExecutionSource, Row};
+
+impl Desk {
+    /// Books a fill that the broker reports, unless it is known. Gives whether it was new.
+    pub(super) fn on_fill(
+        &mut self,
+        fill: &Fill,
+        source: ExecutionSource,
+        out: &mut Effects,
+    ) -> bool {
+        let key = ExecutionKey {
+            execution_id: fill.execution_id.clone(),
+            broker_order_id: fill.broker_order_id.clone(),
+            cumulative_qty: fill.cumulative_qty,
+        };
+        let before_opening = self
+            .account
+            .opened_at
+            .is_some_and(|opened| fill.at < opened);
+        if before_opening || self.is_known(&key) || !fill.qty.is_positive() {
+            return false;
+        }
+        self.remember(&key);
+        self.reconciliation.executions += 1;
+        let client_order_id = fill.client_order_id.as_deref().unwrap_or_default();
+        let order = self.owner_of(client_order_id, &fill.broker_order_id);
+        let sleeve = order.map(|id| self.orders[&id].sleeve);
+        let sleeve = sleeve.or_else(|| {
+            // The order is too old to be in memory; its id still names its owner.
+            let id = self.our_id(client_order_id)?;
+            self.names.get(&id.sleeve).copied()
+        });
+        if let Some(id) = order {
+            self.learn_broker_id(id, &fill.broker_order_id);
+        }
+        let owner = sleeve.unwrap_or(SleeveId::SUSPENSE);
+        if sleeve.is_none() {
+            let message = format!(
+                "execution {} ({} {} {}) belongs to nobody here: it is in suspense",
+                fill.execution_id,
+                fill.side.as_str(),
+                fill.qty,
+                fill.symbol
+            );
+            Self::alert(out, "warning", message);
+        }
+        self.book(owner, order, fill, source, out);
+        if let Some(id) = order {
+            self.fill_order(id, fill, out);
+        }
+        true
+    }
+
+    /// Books an execution to a sleeve: lots, round trips, one balanced entry.
+    pub(super) fn book(
+        &mut self,
+        sleeve_id: SleeveId,
+        order: Option<OrderId>,
+        fill: &Fill,
+        source: ExecutionSource,
+        out: &mut Effects,
+    ) {
+        let instrument = self.instrument_of(&fill.symbol, out);
+        let execution_id: Arc<str> = fill.execution_id.as_str().into();
+        let reason = order.and_then(|id| self.orders[&id].reason.clone());
+        let trade = Trade {
+            sleeve: sleeve_id,
+            symbol: &fill.symbol,
+            side: fill.side,
+            qty: fill.qty,
+            price: fill.price,
+            fee: fill.fee,
+            at: fill.at,
+            execution_id: &execution_id,
+            reason: reason.as_ref(),
+        };
+        let mut counters = self.account.counters;
+        let sleeve = self.sleeve_mut(sleeve_id);
+        let holding = sleeve.holdings.entry(instrument).or_default();
+        let booking = holding.book(&trade, &mut counters);
+        if holding.is_empty() {
+            sleeve.holdings.remove(&instrument);
+        }
+        sleeve.row.realised += booking.net;
+        self.account.counters = counters;
+        self.touched.positions.insert((sleeve_id, instrument));
+        let value = fill.price.value_of(fill.qty);
+        let cash = match fill.side {
+            Side::Buy => -value - fill.fee,
+            Side::Sell => value - fill.fee,
+        };
+        let leg = |account, amount| Posting {
+            sleeve: sleeve_id,
+            account,
+            amount,
+        };
+        let mut postings = vec![
+            leg(LedgerAccount::Cash, cash),
+            leg(
+                LedgerAccount::Position(fill.symbol.clone()),
+                booking.cost_change,
+            ),
+            leg(LedgerAccount::Realised, -booking.gross),
+            leg(LedgerAccount::Fees, fill.fee),
+        ];
+        if self.account.has_broker && source != ExecutionSource::Opening {
+            let rounding = cash.to_cents() - cash;
+            let leg = |account, amount| Posting {
+                sleeve: SleeveId::ROUNDING,
+                account,
+                amount,
+            };
+            postings.push(leg(LedgerAccount::Cash, rounding));
+            postings.push(leg(LedgerAccount::Rounding, -rounding));
+        }
+        let name = &self.sleeves[&sleeve_id].row.name;
+        let verb = if fill.side == Side::Buy {
+            "bought"
+        } else {
+            "sold"
+        };
+        let memo = format!(
+            "{name} {verb} {} {} at {}",
+            fill.qty, fill.symbol, fill.price
+        );
+        let entry = self.post(
+            EntryKind::Execution,
+            memo,
+            Some(&execution_id),
+            postings,
+            out,
+        );
+        out.rows.push(Row::Execution(ExecutionRow {
+            execution_id,
+            sleeve: sleeve_id,
+            order,
+            broker_order_id: fill.broker_order_id.as_str().into(),
+            symbol: fill.symbol.clone(),
+            side: fill.side,
+            qty: fill.qty,
+            price: fill.price,
+            fee: fill.fee,
+            cumulative_qty: fill.cumulative_qty,
+            at: fill.at,
+            entry,
+            source,
+        }));
+        out.rows.extend(booking.lots.into_iter().map(Row::Lot));
+        out.rows
+            .extend(booking.round_trips.into_iter().map(Row::RoundTrip));
+        if self.marks[instrument.index()].is_none() {
+            self.mark(instrument, fill.price, fill.at);
+        }
+        self.touched.marks.insert(instrument);
+    }
+
+    /// Writes a balanced entry and moves the cash and fees of the sleeves by it. Legs of zero are
+    /// left out.
+    pub(super) fn post(
+        &mut self,
+        kind: EntryKind,
+        memo: String,
+        execution_id: Option<&Arc<str>>,
+        postings: Vec<Posting>,
+        out: &mut Effects,
+    ) -> EntryId {
+        let sum: Money = postings.iter().map(|posting| posting.amount).sum();
+        assert!(sum.is_zero(), "entry \"{memo}\" is off balance by {sum}");
+        let id = EntryId(self.account.counters.entry);
+        self.account.counters.entry += 1;
+        self.touched.account = true;
+        for posting in &postings {
+            let sleeve = self.sleeve_mut(posting.sleeve);
+            match posting.account {
+                LedgerAccount::Cash => sleeve.row.cash += posting.amount,
+                LedgerAccount::Fees => sleeve.row.fees += posting.amount,
+                _ => {}
+            }
+        }
+        let keep_zero = kind == EntryKind::Split;
+        let postings = postings
+            .into_iter()
+            .filter(|p| keep_zero || !p.amount.is_zero())
+            .collect();
+        let execution_id = execution_id.cloned();
+        out.rows.push(Row::Entry(EntryRow {
+            id,
+            at: self.now.market,
+            kind,
+            memo,
+            execution_id,
+            postings,
+        }));
+        id
+    }
+
+    /// Lets an order know of its fill.
+    fn fill_order(&mut self, id: OrderId, fill: &Fill, out: &mut Effects) {
+        if self.orders[&id].status == OrderStatus::Abandoned {
+            self.revive(id, out);
+        }
+        let before = self.orders[&id].status;
+        let value = fill.price.value_of(fill.qty);
+        let order = &self.orders[&id];
+        let too_much = match order.size {
+            Size::Qty(qty) => order.filled_qty + fill.qty > qty,
+            Size::Notional(amount) => order.filled_value + value > amount.max(order.reserved),
+        };
+        let too_dear = order.side == Side::Buy && fill.price > order.worst_price;
+        let late = before.is_final();
+        self.update_order(id, |order| {
+            order.filled_qty += fill.qty;
+            order.filled_value += value;
+            order.broker_filled_qty = order.broker_filled_qty.max(order.filled_qty);
+            order.overfilled |= too_much || too_dear;
+            if !late {
+                order.status = OrderStatus::PartiallyFilled;
+            }
+        });
+        let order = &self.orders[&id];
+        let (sleeve, symbol) = (order.sleeve, order.symbol.clone());
+        if too_much || too_dear {
+            let found = if too_much {
+                "its quantity"
+            } else {
+                "its reservation"
+            };
+            let why = format!("order {id} ({symbol}) filled beyond {found}");
+            self.reduce_only(sleeve, &why, out);
+        }
+        if late {
+            let message = format!(
+                "order {id} ({symbol}) was {} and filled all the same",
+                before.as_str()
+            );
+            Self::alert(out, "serious", message);
+        }
+        self.notify(id, fill.qty, Some(fill.price), out);
+        self.finish_if_filled(id, out);
+    }
+
+    fn finish_if_filled(&mut self, id: OrderId, out: &mut Effects) {
+        let order = &self.orders[&id];
+        let all = match order.size {
+            Size::Qty(qty) => order.filled_qty >= qty,
+            Size::Notional(_) => false,
+        };
+        if all {
+            self.end(id, OrderStatus::Filled, None, out);
+        } else if let Some(target) = self.ending.get(&id).copied() {
+            self.end_when_complete(id, target, out);
+        }
+    }
+
+    /// Lets a sleeve only reduce from now on.
+    pub(super) fn reduce_only(&mut self, id: SleeveId, why: &str, out: &mut Effects) {
+        let sleeve = self.sleeve_mut(id);
+        if sleeve.row.state == TradingState::Active {
+            sleeve.row.state = TradingState::Reducing;
+            sleeve.row.state_reason = Some(why.to_owned());
+        }
+        let message = format!("sleeve {} may only reduce: {why}", sleeve.row.name);
+        Self::alert(out, "warning", message);
+    }
+}

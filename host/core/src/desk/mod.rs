@@ -1,0 +1,175 @@
+//! The desk: one account's whole state, and the one function that changes it.
+//!
+//! [`step`] takes an input and gives effects: rows to commit, then actions to perform. It reads no
+//! clock and does no IO; the same inputs give the same effects, in every driver. Tables are the
+//! state: [`Desk::restore`] is the only way to make a desk.
+
+mod bots;
+mod budget;
+mod clock;
+mod command;
+mod effect;
+mod event;
+mod fills;
+mod intents;
+mod orders;
+mod reconcile;
+mod restore;
+mod state;
+
+pub use effect::{Action, Effects, OrderUpdate};
+pub use event::{
+    BotReport, BotRequest, Command, Event, ImportKind, ImportedFill, Input, IntentBatch, Reply,
+    Scope,
+};
+pub use reconcile::{Reconciliation, SymbolComparison};
+pub use restore::RestoreError;
+pub use state::{Desk, Settings};
+
+use crate::broker::Answer;
+use crate::id::{InputIndex, OrderId};
+use crate::limits;
+use crate::order::OrderStatus;
+use crate::row::{ExecutionSource, InputRow, Row};
+
+/// Takes one input. `out` is added to, never read.
+///
+/// # Panics
+/// Where an invariant of the books is broken: the driver must not commit, and must not go on.
+pub fn step(desk: &mut Desk, input: Input, out: &mut Effects) {
+    let rows_before = out.rows.len();
+    desk.advance(input.now);
+    desk.apply(&input.event, out);
+    desk.flush(out);
+    if out.rows.len() > rows_before && is_recorded(&input.event) {
+        desk.record(input.event, out);
+    }
+}
+
+/// Market data, budgets and samples are not money inputs: what a decision used of them is stored
+/// with the decision.
+const fn is_recorded(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::Market { .. } | Event::Budget { .. } | Event::Sample { .. }
+    )
+}
+
+impl Desk {
+    fn apply(&mut self, event: &Event, out: &mut Effects) {
+        match event {
+            Event::Market { market } => self.on_market(market),
+            Event::Started { epoch, take_over } => self.on_started(*epoch, *take_over, out),
+            Event::Instruments { instruments } => {
+                for instrument in instruments {
+                    let known = self.instruments.iter().any(|i| i == instrument);
+                    if !known && self.instruments.len() < limits::INSTRUMENTS_MAX {
+                        self.add_instrument(instrument.clone());
+                        out.rows.push(Row::Instrument(instrument.clone()));
+                    }
+                }
+            }
+            Event::Sessions { sessions } => self.learn_sessions(sessions),
+            Event::AccountStream { up } => self.on_account_stream(*up, out),
+            Event::TradeUpdate { update } => {
+                if let Some(fill) = &update.fill {
+                    self.on_fill(fill, ExecutionSource::Stream, out);
+                }
+                self.on_report(&update.order, out);
+            }
+            Event::Submitted {
+                order,
+                attempt,
+                answer,
+            } => self.on_submitted(*order, *attempt, answer, out),
+            Event::CancelAnswered { order, answer } => self.on_cancel_answered(*order, answer, out),
+            Event::LookedUp { order, answer } => self.on_looked_up(*order, answer, out),
+            Event::Snapshot {
+                answer: Answer::Done { value },
+            } => self.on_snapshot(value, out),
+            Event::Snapshot { .. } => self.on_snapshot_failed(),
+            Event::Budget { report } => {
+                self.budget.report(self.now.machine, report);
+                self.claim_waiting(out);
+            }
+            Event::Intents { batch } => self.on_intents(batch, out),
+            Event::Bot { sleeve, report } => self.on_bot(*sleeve, report, out),
+            Event::Command { command } => self.on_command(command, out),
+            Event::Timer => self.on_timer(out),
+            Event::Sample { session_close } => self.on_sample(*session_close, out),
+        }
+    }
+
+    /// The lease is held: whatever an earlier process was sending is unknown now.
+    fn on_started(&mut self, epoch: u64, take_over: bool, out: &mut Effects) {
+        self.epoch = epoch;
+        self.take_over = take_over;
+        self.started = true;
+        let sending: Vec<OrderId> = self
+            .open_orders()
+            .filter(|o| o.status == OrderStatus::Sending)
+            .map(|o| o.id)
+            .collect();
+        for id in sending {
+            self.become_unknown(id, out);
+        }
+        self.touched.account = true;
+        if self.account.has_broker {
+            self.request_snapshot(out);
+        } else {
+            self.start_bots(out);
+        }
+    }
+
+    fn on_account_stream(&mut self, up: bool, out: &mut Effects) {
+        self.stream_up = up;
+        self.reconciliation.ready = false;
+        if up {
+            // What happened while nobody listened is read before any new order.
+            self.request_snapshot(out);
+        }
+    }
+
+    /// Records the input with what it caused.
+    fn record(&mut self, event: Event, out: &mut Effects) {
+        let index = InputIndex(self.account.input_index.0 + 1);
+        self.account.input_index = index;
+        self.account.now = self.now;
+        let kind = event.kind();
+        out.rows.push(Row::Account(Box::new(self.account.clone())));
+        out.rows.push(Row::Input(InputRow {
+            index,
+            now: self.now,
+            kind,
+            body: Box::new(event),
+        }));
+    }
+}
+
+impl Event {
+    /// The event's kind, as the input table names it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Instruments { .. } => "instruments",
+            Self::Sessions { .. } => "sessions",
+            Self::Market { .. } => "market",
+            Self::AccountStream { .. } => "account_stream",
+            Self::TradeUpdate { .. } => "trade_update",
+            Self::Submitted { .. } => "submitted",
+            Self::CancelAnswered { .. } => "cancel_answered",
+            Self::LookedUp { .. } => "looked_up",
+            Self::Snapshot { .. } => "snapshot",
+            Self::Budget { .. } => "budget",
+            Self::Intents { .. } => "intents",
+            Self::Bot { .. } => "bot",
+            Self::Command { .. } => "command",
+            Self::Timer => "timer",
+            Self::Sample { .. } => "sample",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

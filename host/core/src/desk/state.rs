@@ -1,0 +1,455 @@
+//! The desk's state, and the bookkeeping of what an input touched.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::budget::Budget;
+use super::effect::{Action, Effects};
+use super::reconcile::Reconciliation;
+use crate::decimal::{Money, Price, Qty};
+use crate::id::{BreakId, InstrumentId, IntentId, OrderId, SleeveId, Slug, Symbol};
+use crate::instrument::Instrument;
+use crate::ledger::Holding;
+use crate::limits::NANOS_PER_SECOND;
+use crate::order::{OrderStatus, OrderType, Side, Size};
+use crate::risk::TradingState;
+use crate::row::{AccountRow, BotRow, BreakRow, OrderRow, PositionRow, Row, SleeveKind, SleeveRow};
+use crate::sleeve::Prices;
+use crate::time::{Now, Session, Timestamp};
+
+/// How a driver wants the desk to behave; not stored, the same at every restore of a driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Market orders go out as limits at the collar (live), or stay market orders (reference).
+    pub market_as_limit: bool,
+    /// Whether the broker has a request budget.
+    pub budgeted: bool,
+    /// How long an order may be unknown before it can be abandoned, in machine nanoseconds.
+    pub unknown_quiet_ns: i64,
+    /// Time between two comparisons with the broker, in machine nanoseconds.
+    pub reconcile_interval_ns: i64,
+    /// Time after a difference before it is looked at again, in machine nanoseconds.
+    pub hold_off_ns: i64,
+    /// Overlap when fills are read again, in market nanoseconds.
+    pub overlap_ns: i64,
+    /// An accepted order that has not been sent for this long is given up, in market nanoseconds.
+    pub accepted_max_ns: i64,
+    /// Time after which a cancel without effect is asked for again, in machine nanoseconds.
+    pub cancel_retry_ns: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            market_as_limit: true,
+            budgeted: true,
+            unknown_quiet_ns: 60 * NANOS_PER_SECOND,
+            reconcile_interval_ns: 60 * NANOS_PER_SECOND,
+            hold_off_ns: 5 * NANOS_PER_SECOND,
+            overlap_ns: 300 * NANOS_PER_SECOND,
+            accepted_max_ns: 300 * NANOS_PER_SECOND,
+            cancel_retry_ns: 10 * NANOS_PER_SECOND,
+        }
+    }
+}
+
+impl Settings {
+    /// The profile `reference`: market orders stay market orders, no budget.
+    #[must_use]
+    pub fn reference() -> Self {
+        Self {
+            market_as_limit: false,
+            budgeted: false,
+            ..Self::default()
+        }
+    }
+}
+
+/// The last price of an instrument.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    pub(super) price: Price,
+    pub(super) at: Timestamp,
+    pub(super) stored: bool,
+}
+
+/// A sleeve with everything that belongs to it.
+#[derive(Debug, Clone)]
+pub(super) struct Sleeve {
+    pub(super) row: SleeveRow,
+    pub(super) holdings: BTreeMap<InstrumentId, Holding>,
+    pub(super) open: BTreeSet<OrderId>,
+    /// Market times of accepted orders inside the last minute.
+    pub(super) accepted: VecDeque<Timestamp>,
+    /// Accepted orders inside the duplicate window.
+    pub(super) recent: VecDeque<(Timestamp, Symbol, Side, Size, OrderType)>,
+    pub(super) version: u64,
+}
+
+impl Sleeve {
+    pub(super) fn new(row: SleeveRow) -> Self {
+        Self {
+            row,
+            holdings: BTreeMap::new(),
+            open: BTreeSet::new(),
+            accepted: VecDeque::new(),
+            recent: VecDeque::new(),
+            version: 0,
+        }
+    }
+
+    pub(super) fn net_capital(&self) -> Money {
+        self.row.initial_capital + self.row.added - self.row.withdrawn
+    }
+
+    pub(super) fn free_cash(&self) -> Money {
+        self.row.cash - self.row.reserved
+    }
+
+    pub(super) fn is_flat(&self) -> bool {
+        self.open.is_empty() && self.holdings.values().all(|h| h.qty.is_zero())
+    }
+}
+
+/// What the present input touched: written as rows once, at its end.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    pub(super) account: bool,
+    pub(super) sleeves: BTreeSet<SleeveId>,
+    pub(super) positions: BTreeSet<(SleeveId, InstrumentId)>,
+    pub(super) orders: BTreeSet<OrderId>,
+    pub(super) bots: BTreeSet<SleeveId>,
+    pub(super) marks: BTreeSet<InstrumentId>,
+}
+
+/// One account: its sleeves, orders, books and bots. Changed by [`super::step`] alone.
+#[derive(Debug)]
+pub struct Desk {
+    pub(super) settings: Settings,
+    pub(super) account: AccountRow,
+    pub(super) instruments: Vec<Instrument>,
+    pub(super) by_symbol: BTreeMap<Symbol, InstrumentId>,
+    pub(super) marks: Vec<Option<Mark>>,
+    pub(super) sleeves: BTreeMap<SleeveId, Sleeve>,
+    pub(super) names: BTreeMap<Slug, SleeveId>,
+    pub(super) orders: BTreeMap<OrderId, OrderRow>,
+    pub(super) closed: VecDeque<OrderId>,
+    pub(super) by_broker_id: BTreeMap<Arc<str>, OrderId>,
+    /// Ends that the broker reported while fills are still missing.
+    pub(super) ending: BTreeMap<OrderId, OrderStatus>,
+    /// Orders that the last complete order list did not hold.
+    pub(super) absent: BTreeSet<OrderId>,
+    /// When an accepted order may be claimed again, by the machine's time.
+    pub(super) not_before: BTreeMap<OrderId, Timestamp>,
+    pub(super) executions: BTreeSet<u128>,
+    pub(super) bots: BTreeMap<SleeveId, BotRow>,
+    pub(super) breaks: BTreeMap<BreakId, BreakRow>,
+    pub(super) sessions: Vec<Session>,
+    pub(super) budget: Budget,
+    pub(super) epoch: u64,
+    pub(super) started: bool,
+    pub(super) take_over: bool,
+    pub(super) refused: bool,
+    pub(super) bots_started: bool,
+    pub(super) stream_up: bool,
+    pub(super) reconciliation: Reconciliation,
+    pub(super) day: u32,
+    pub(super) day_ends: Timestamp,
+    pub(super) now: Now,
+    pub(super) touched: Touched,
+}
+
+impl Desk {
+    /// The account's row.
+    #[must_use]
+    pub const fn account(&self) -> &AccountRow {
+        &self.account
+    }
+
+    /// The time of the last input.
+    #[must_use]
+    pub const fn now(&self) -> Now {
+        self.now
+    }
+
+    /// Whether orders that add risk can be sent: started, compared with the broker, stream up.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.started
+            && !self.refused
+            && (!self.account.has_broker || (self.stream_up && self.reconciliation.ready))
+    }
+
+    /// All instruments, in table order: the index is the [`InstrumentId`].
+    #[must_use]
+    pub fn instruments(&self) -> &[Instrument] {
+        &self.instruments
+    }
+
+    /// All bots.
+    pub fn bots(&self) -> impl Iterator<Item = &BotRow> {
+        self.bots.values()
+    }
+
+    /// A bot by its sleeve.
+    #[must_use]
+    pub fn bot(&self, sleeve: SleeveId) -> Option<&BotRow> {
+        self.bots.get(&sleeve)
+    }
+
+    /// A sleeve's row, by name.
+    #[must_use]
+    pub fn sleeve(&self, name: &Slug) -> Option<&SleeveRow> {
+        self.names
+            .get(name)
+            .and_then(|id| self.sleeves.get(id))
+            .map(|s| &s.row)
+    }
+
+    /// All sleeves' rows, by number.
+    pub fn sleeves(&self) -> impl Iterator<Item = &SleeveRow> {
+        self.sleeves.values().map(|s| &s.row)
+    }
+
+    /// What a sleeve holds.
+    pub fn holdings(&self, sleeve: SleeveId) -> impl Iterator<Item = (InstrumentId, &Holding)> {
+        self.sleeves
+            .get(&sleeve)
+            .into_iter()
+            .flat_map(|s| s.holdings.iter().map(|(id, h)| (*id, h)))
+    }
+
+    /// An order that is open or was closed lately.
+    #[must_use]
+    pub fn order(&self, id: OrderId) -> Option<&OrderRow> {
+        self.orders.get(&id)
+    }
+
+    /// All orders that are not final.
+    pub fn open_orders(&self) -> impl Iterator<Item = &OrderRow> {
+        let ids = self.sleeves.values().flat_map(|s| s.open.iter());
+        ids.filter_map(|id| self.orders.get(id))
+    }
+
+    /// Number of orders of a sleeve that are not final.
+    #[must_use]
+    pub fn open_order_count(&self, sleeve: SleeveId) -> usize {
+        self.sleeves.get(&sleeve).map_or(0, |s| s.open.len())
+    }
+
+    /// Breaks that are open.
+    pub fn breaks(&self) -> impl Iterator<Item = &BreakRow> {
+        self.breaks.values()
+    }
+
+    /// The last comparison with the broker.
+    #[must_use]
+    pub const fn reconciliation(&self) -> &Reconciliation {
+        &self.reconciliation
+    }
+
+    /// Market value of what a sleeve holds, at the last marks (cost where there is none).
+    #[must_use]
+    pub fn market_value(&self, sleeve: SleeveId) -> Money {
+        self.sleeves
+            .get(&sleeve)
+            .map_or(Money::ZERO, |s| self.value_of(s))
+    }
+
+    /// Cash and market value of a sleeve.
+    #[must_use]
+    pub fn equity(&self, sleeve: SleeveId) -> Money {
+        self.sleeves
+            .get(&sleeve)
+            .map_or(Money::ZERO, |s| s.row.cash + self.value_of(s))
+    }
+
+    pub(super) fn value_of(&self, sleeve: &Sleeve) -> Money {
+        let value = |(id, holding): (&InstrumentId, &Holding)| match self.marks[id.index()] {
+            Some(mark) => mark.price.value_of(holding.qty),
+            None => holding.cost,
+        };
+        sleeve
+            .holdings
+            .iter()
+            .filter(|(_, h)| !h.qty.is_zero())
+            .map(value)
+            .sum()
+    }
+
+    /// Quantity of a symbol over all sleeves, suspense included: what the broker should hold.
+    #[must_use]
+    pub fn total_qty(&self, id: InstrumentId) -> Qty {
+        self.sleeves
+            .values()
+            .filter_map(|s| s.holdings.get(&id))
+            .map(|h| h.qty)
+            .sum()
+    }
+
+    /// Cash over all sleeves, house, suspense and rounding included: what the broker should hold.
+    #[must_use]
+    pub fn total_cash(&self) -> Money {
+        self.sleeves.values().map(|s| s.row.cash).sum()
+    }
+
+    pub(super) fn sleeve_mut(&mut self, id: SleeveId) -> &mut Sleeve {
+        self.touched.sleeves.insert(id);
+        let sleeve = self
+            .sleeves
+            .get_mut(&id)
+            .expect("sleeves are never removed");
+        sleeve.version += 1;
+        sleeve
+    }
+
+    pub(super) fn order_mut(&mut self, id: OrderId) -> &mut OrderRow {
+        self.touched.orders.insert(id);
+        let now = self.now.market;
+        let order = self
+            .orders
+            .get_mut(&id)
+            .expect("an order that was found a moment ago");
+        order.updated_at = now;
+        order
+    }
+
+    pub(super) fn bot_mut(&mut self, id: SleeveId) -> Option<&mut BotRow> {
+        let bot = self.bots.get_mut(&id)?;
+        self.touched.bots.insert(id);
+        Some(bot)
+    }
+
+    /// The state that holds for a sleeve: the stricter of its own and the account's.
+    pub(super) fn trading_state(&self, sleeve: &SleeveRow) -> (TradingState, String) {
+        let state = sleeve.state.and(self.account.state);
+        let reason = if self.account.state >= sleeve.state {
+            self.account.state_reason.clone()
+        } else {
+            sleeve.state_reason.clone()
+        };
+        (state, reason.unwrap_or_default())
+    }
+
+    pub(super) fn add_instrument(&mut self, instrument: Instrument) -> InstrumentId {
+        if let Some(id) = self.by_symbol.get(&instrument.symbol) {
+            self.instruments[id.index()] = instrument;
+            return *id;
+        }
+        let next =
+            u32::try_from(self.instruments.len()).expect("bounded by limits::INSTRUMENTS_MAX");
+        let id = InstrumentId(next);
+        self.by_symbol.insert(instrument.symbol.clone(), id);
+        self.instruments.push(instrument);
+        self.marks.push(None);
+        id
+    }
+
+    /// The place of a symbol; a fact may name one that nobody has heard of.
+    pub(super) fn instrument_of(&mut self, symbol: &Symbol, out: &mut Effects) -> InstrumentId {
+        if let Some(id) = self.by_symbol.get(symbol) {
+            return *id;
+        }
+        let instrument = Instrument::equity(symbol.clone());
+        out.rows.push(Row::Instrument(instrument.clone()));
+        self.add_instrument(instrument)
+    }
+
+    pub(super) fn alert(out: &mut Effects, severity: &str, message: String) {
+        out.actions.push(Action::Alert {
+            severity: severity.to_owned(),
+            message,
+        });
+    }
+
+    /// Writes a row for each thing that the input touched.
+    pub(super) fn flush(&mut self, out: &mut Effects) {
+        let touched = std::mem::take(&mut self.touched);
+        for id in touched.sleeves {
+            out.rows
+                .push(Row::Sleeve(Box::new(self.sleeves[&id].row.clone())));
+        }
+        for (sleeve, id) in touched.positions {
+            let holding = self.sleeves[&sleeve].holdings.get(&id);
+            out.rows.push(Row::Position(PositionRow {
+                sleeve,
+                symbol: self.instruments[id.index()].symbol.clone(),
+                qty: holding.map_or(Qty::ZERO, |h| h.qty),
+                cost: holding.map_or(Money::ZERO, |h| h.cost),
+                fee_left: holding.map_or(Money::ZERO, |h| h.fee_left),
+            }));
+        }
+        for id in touched.orders {
+            if let Some(order) = self.orders.get(&id) {
+                out.rows.push(Row::Order(Box::new(order.clone())));
+            }
+        }
+        for id in touched.bots {
+            out.rows.push(Row::Bot(Box::new(self.bots[&id].clone())));
+        }
+        for id in touched.marks {
+            self.push_mark(id, out);
+        }
+        if touched.account {
+            out.rows.push(Row::Account(Box::new(self.account.clone())));
+        }
+    }
+
+    pub(super) fn push_mark(&mut self, id: InstrumentId, out: &mut Effects) {
+        let symbol = &self.instruments[id.index()].symbol;
+        if let Some(mark) = &mut self.marks[id.index()]
+            && !mark.stored
+        {
+            mark.stored = true;
+            let (price, at) = (mark.price, mark.at);
+            out.rows.push(Row::Mark(crate::row::MarkRow {
+                symbol: symbol.clone(),
+                price,
+                at,
+            }));
+        }
+    }
+
+    /// A sleeve row with nothing in it.
+    pub(super) fn blank_sleeve(&self, id: SleeveId, name: Slug, kind: SleeveKind) -> SleeveRow {
+        SleeveRow {
+            id,
+            name,
+            kind,
+            state: TradingState::Active,
+            state_reason: None,
+            initial_capital: Money::ZERO,
+            added: Money::ZERO,
+            withdrawn: Money::ZERO,
+            cash: Money::ZERO,
+            reserved: Money::ZERO,
+            realised: Money::ZERO,
+            fees: Money::ZERO,
+            lots: crate::ledger::LotMethod::Fifo,
+            controls: crate::risk::Controls::default(),
+            day: 0,
+            day_start_equity: Money::ZERO,
+            next_intent: IntentId(1),
+            created_at: self.now.market,
+            retired: false,
+        }
+    }
+}
+
+impl Prices for Desk {
+    fn find(&self, symbol: &Symbol) -> Option<InstrumentId> {
+        self.by_symbol.get(symbol).copied()
+    }
+
+    fn instrument(&self, id: InstrumentId) -> Option<&Instrument> {
+        self.instruments.get(id.index())
+    }
+
+    fn last(&self, id: InstrumentId) -> Option<(Price, Timestamp)> {
+        self.marks
+            .get(id.index())
+            .copied()
+            .flatten()
+            .map(|mark| (mark.price, mark.at))
+    }
+}

@@ -1,0 +1,48 @@
+//! Every bound of the core, with its unit and its reason, in one place.
+
+/// Decimal places of a price from outside: Alpaca's crypto prices need nine.
+pub const PRICE_SCALE_MAX: u32 = 9;
+/// Decimal places of a quantity from outside: Alpaca's own rule for orders.
+pub const QTY_SCALE_MAX: u32 = 9;
+/// Decimal places of an amount that a person or file gives.
+pub const MONEY_SCALE_MAX: u32 = 9;
+/// Decimal places of a derived amount (a share of a lot's cost): leaves 16 digits before the point.
+pub const LEDGER_SCALE: u32 = 12;
+/// Highest price from outside, in dollars: with nine places, a product stays inside 28 digits.
+pub const PRICE_MAX: u64 = 100_000_000;
+/// Highest quantity from outside, in shares.
+pub const QTY_MAX: u64 = 1_000_000_000;
+/// Highest amount from outside, in dollars.
+pub const MONEY_MAX: u64 = 1_000_000_000_000;
+/// Length of a sleeve's slug in the client order id, in characters.
+pub const SLUG_LEN_MAX: usize = 24;
+/// Length of a symbol, in characters: option symbols have 21.
+pub const SYMBOL_LEN_MAX: usize = 24;
+/// Length of a tag or reason that an intent carries, in characters.
+pub const TAG_LEN_MAX: usize = 64;
+/// Intents of one handler call.
+pub const INTENTS_PER_CALL_MAX: usize = 64;
+/// Open orders of one sleeve: bounds a view's size and the worst sum of reservations.
+pub const OPEN_ORDERS_PER_SLEEVE_MAX: usize = 500;
+/// Closed orders kept in memory so that late reports find them.
+pub const CLOSED_ORDERS_KEPT_MAX: usize = 10_000;
+/// Sleeves of one account, besides house, suspense and rounding.
+pub const SLEEVES_MAX: usize = 1_000;
+/// Instruments of one account.
+pub const INSTRUMENTS_MAX: usize = 20_000;
+/// Lookups of an unknown order before it can be abandoned (RELIABILITY R3).
+pub const LOOKUPS_MIN: u32 = 5;
+/// Times that a cancel is asked for again before a person must look.
+pub const CANCEL_ATTEMPTS_MAX: u32 = 3;
+/// Symbols of one bot.
+pub const SYMBOLS_PER_BOT_MAX: usize = 1_000;
+/// Strikes within [`STRIKE_WINDOW_NS`] that put a bot into quarantine.
+pub const STRIKES_MAX: u32 = 3;
+/// The window of the strikes, in nanoseconds of market time.
+pub const STRIKE_WINDOW_NS: i64 = 600 * NANOS_PER_SECOND;
+/// First back-off of a bot after a strike; doubles up to [`BACKOFF_MAX_NS`].
+pub const BACKOFF_MIN_NS: i64 = NANOS_PER_SECOND;
+/// Longest back-off of a bot, in nanoseconds of market time.
+pub const BACKOFF_MAX_NS: i64 = 30 * NANOS_PER_SECOND;
+/// Nanoseconds of a second.
+pub const NANOS_PER_SECOND: i64 = 1_000_000_000;

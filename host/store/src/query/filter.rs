@@ -1,0 +1,104 @@
+//! What a query is narrowed to, and the one way in which it becomes SQL.
+//!
+//! Guarantees: no value from outside is ever part of a statement's text; all are bound.
+
+use sqlx::postgres::PgRow;
+use sqlx::{Encode, FromRow, PgPool, Postgres, QueryBuilder, Type};
+
+/// Why a query gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The database did not answer it.
+    #[error("reading {what} failed")]
+    Database {
+        /// What was read.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// There is no table of that name.
+    #[error("table \"{found}\" is not known, the nearest is \"{nearest}\"")]
+    UnknownTable {
+        /// What was asked for.
+        found: String,
+        /// The one of the nearest name.
+        nearest: &'static str,
+    },
+}
+
+/// Narrows a list. Every `None` leaves its part open.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// The account's label.
+    pub account: Option<String>,
+    /// The sleeve's name.
+    pub sleeve: Option<String>,
+    /// The symbol.
+    pub symbol: Option<String>,
+    /// From this time on, in nanoseconds since 1970.
+    pub from: Option<i64>,
+    /// Before this time, in nanoseconds since 1970.
+    pub to: Option<i64>,
+    /// At most so many rows, the latest ones.
+    pub limit: Option<u32>,
+}
+
+/// A statement under construction: a body that ends in a `WHERE`, then conditions.
+pub(super) struct Select {
+    builder: QueryBuilder<Postgres>,
+    what: &'static str,
+}
+
+impl Select {
+    /// Starts from `body`, whose conditions are still to come.
+    pub(super) fn new(what: &'static str, body: &'static str) -> Self {
+        let mut builder = QueryBuilder::new(body);
+        builder.push(" WHERE true");
+        Self { builder, what }
+    }
+
+    /// `column op value`, where there is a value.
+    pub(super) fn and<T>(mut self, condition: &'static str, value: Option<T>) -> Self
+    where
+        T: for<'q> Encode<'q, Postgres> + Type<Postgres> + Send + 'static,
+    {
+        if let Some(value) = value {
+            self.builder.push(" AND ").push(condition).push(" ").push_bind(value);
+        }
+        self
+    }
+
+    /// A condition without a value.
+    pub(super) fn only(mut self, condition: &'static str) -> Self {
+        self.builder.push(" AND ").push(condition);
+        self
+    }
+
+    /// Further text, such as an order.
+    pub(super) fn then(mut self, text: &'static str) -> Self {
+        self.builder.push(" ").push(text);
+        self
+    }
+
+    /// The latest `limit` rows: `down` orders from the latest, `up` from the earliest.
+    pub(super) fn latest(mut self, limit: Option<u32>, down: &'static str, up: &'static str) -> Self {
+        let Some(limit) = limit else {
+            return self.then(up);
+        };
+        let inner = std::mem::replace(&mut self.builder, QueryBuilder::new(""));
+        // The binds of the inner statement come with it: only its text is wrapped.
+        self.builder = wrap(inner, down, limit, up);
+        self
+    }
+
+    /// All rows.
+    pub(super) async fn fetch<T>(mut self, pool: &PgPool) -> Result<Vec<T>, QueryError>
+    where
+        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let what = self.what;
+        let query = self.builder.build_query_as::<T>();
+        query.fetch_all(pool).await.map_err(|source| QueryError::Database { what, source })
+    }
+}

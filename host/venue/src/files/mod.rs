@@ -1,0 +1,26 @@
+//! Files from outside: bars, quotes, fills to import, equities and round trips.
+//!
+//! Guarantees: a file is plain or gzipped by its content, not its name; every refusal names the
+//! file, the line, the column and the value ([`FileError`]); no digit of a price or quantity is
+//! lost; lines, rows and files are bounded. They write nothing and know no sleeve, order or account.
+
+mod bars;
+mod error;
+mod field;
+mod fills;
+mod line;
+mod names;
+mod quotes;
+mod series;
+mod source;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use bars::{BarRow, Bars, interval_ns, read_bars};
+pub use error::{FileError, Problem};
+pub use fills::{FillReader, FillRow, FillSide};
+pub use quotes::{QuoteRow, Quotes, read_quotes};
+pub use series::{EquityRow, read_equity, read_round_trips};
+pub use source::{FileKind, Source};
