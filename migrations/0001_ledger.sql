@@ -45,6 +45,31 @@ END $$;
 CREATE TRIGGER lease_epoch_rises BEFORE UPDATE OR DELETE ON stockade.lease
     FOR EACH ROW EXECUTE FUNCTION stockade.lease_epoch_rises();
 
+-- Locks the lease against a change of hands until the transaction ends, and refuses a writer whose
+-- epoch has passed. Every money transaction calls it and stamps what it gives.
+CREATE FUNCTION stockade.fence(of_account text, of_epoch bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    present record;
+BEGIN
+    SELECT l.epoch, l.holder, l.released_at INTO present
+        FROM stockade.lease l WHERE l.account = of_account FOR SHARE;
+    IF NOT FOUND OR present.epoch <> of_epoch OR present.released_at IS NOT NULL THEN
+        RAISE EXCEPTION 'the lease of account % is at epoch % (%), the writer is at epoch %',
+            of_account, coalesce(present.epoch, 0), coalesce(present.holder, 'nobody'), of_epoch
+            USING ERRCODE = 'SKF01', DETAIL = coalesce(present.epoch, 0)::text;
+    END IF;
+    RETURN present.epoch;
+END $$;
+
+-- How far the writer of an epoch has come: read back after a lost connection, so that the outcome
+-- of a commit is known and never assumed.
+CREATE TABLE stockade.writer (
+    account   text NOT NULL,
+    epoch     bigint NOT NULL,
+    sequence  bigint NOT NULL,
+    PRIMARY KEY (account, epoch)
+);
+
 -- ---------------------------------------------------------------------------------------------
 -- Kept by key
 
@@ -67,6 +92,7 @@ CREATE TABLE stockade.account (
     market_ns          bigint NOT NULL,
     machine_ns         bigint NOT NULL,
     fills_since_ns     bigint NOT NULL,
+    opened_ns          bigint,                      -- when stockade first saw the broker's account
     epoch              bigint NOT NULL
 );
 
@@ -290,6 +316,7 @@ CREATE TABLE stockade.execution (
     qty              numeric(38,18) NOT NULL CHECK (qty > 0),
     price            numeric(38,18) NOT NULL CHECK (price >= 0),
     fee              numeric(38,18) NOT NULL,
+    cumulative_qty   numeric(38,18),                -- the broker order's filled quantity after it, where reported
     at_ns            bigint NOT NULL,
     entry            bigint NOT NULL,
     source           text NOT NULL CHECK (source IN ('stream', 'activity', 'import', 'opening')),
@@ -444,7 +471,7 @@ BEGIN
             stockade.input, stockade.refusal, stockade.bot_event, stockade.equity TO stockade_app;
         GRANT INSERT, UPDATE ON stockade.account, stockade.instrument, stockade.sleeve, stockade.position,
             stockade.lot, stockade.order, stockade.mark, stockade.break, stockade.bot, stockade.snapshot,
-            stockade.lease TO stockade_app;
+            stockade.lease, stockade.writer TO stockade_app;
         EXECUTE format('GRANT stockade_app TO %I', current_user);
     END IF;
 EXCEPTION

@@ -238,8 +238,8 @@ pub struct Order {
     pub(crate) triggered: bool,
     /// Whether this order draws a partial fill first; decided at its first match.
     pub(crate) partial_drawn: bool,
-    /// Not matched at once against the present price: it was queued, or waits for the next tick.
-    pub(crate) waits_for_tick: bool,
+    /// When a queued order goes to work.
+    pub(crate) release_at: Option<Nanos>,
     /// A tick may still fill it before its cancel wins.
     pub(crate) cancel_after_tick: bool,
 }

@@ -88,7 +88,12 @@ fn a_key_is_either_a_number_or_has_a_reason() {
 #[test]
 fn returns_that_differ_in_the_last_bit_alone_have_no_sharpe_ratio() {
     // What 1 % a day leaves after e[t]/e[t-1]-1.
-    let figures = of(Series::Returns(&[0.01, 0.010000000000000009, 0.01, 0.00999999999999979]));
+    let figures = of(Series::Returns(&[
+        0.01,
+        0.010000000000000009,
+        0.01,
+        0.00999999999999979,
+    ]));
     assert_eq!(figures.sharpe, None);
     assert_eq!(figures.annual_volatility, Some(0.0));
     assert_eq!(figures.why["sharpe"], "the returns do not vary");

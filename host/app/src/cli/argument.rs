@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use stockade_core::{Money, Price, Qty, Slug, Symbol, Timestamp};
+use stockade_venue::files::Source;
 
 /// Why an argument was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,25 +108,9 @@ impl FromStr for KeyPair {
     }
 }
 
-/// A file of bars: `FILE` or `FILE:SYMBOL`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BarsFile {
-    /// The file.
-    pub(crate) path: PathBuf,
-    /// The symbol of its rows, where the file has no such column and the name doesn't tell.
-    pub(crate) symbol: Option<Symbol>,
-}
-
-impl FromStr for BarsFile {
-    type Err = ArgumentError;
-    fn from_str(text: &str) -> Result<Self, ArgumentError> {
-        match text.rsplit_once(':') {
-            Some((path, name)) if !path.is_empty() && !name.contains('/') => {
-                Ok(Self { path: path.into(), symbol: Some(symbol(name)?) })
-            }
-            _ => Ok(Self { path: text.into(), symbol: None }),
-        }
-    }
+/// A file of market data: `FILE` or `FILE:SYMBOL`.
+pub(crate) fn source(text: &str) -> Result<Source, ArgumentError> {
+    Source::parse(text).map_err(|error| wrong(error.to_string()))
 }
 
 /// How fast a replay goes.
@@ -260,16 +245,10 @@ mod tests {
     }
 
     #[test]
-    fn bars_files_may_name_their_symbol() {
-        let plain: BarsFile = "dir/aapl_1m.csv.gz".parse().unwrap();
-        assert_eq!((plain.path.to_str().unwrap(), plain.symbol), ("dir/aapl_1m.csv.gz", None));
-        let named: BarsFile = "dir/x.csv:BTC/USD".parse().unwrap_or_else(|_| BarsFile {
-            path: "dir/x.csv:BTC/USD".into(),
-            symbol: None,
-        });
-        assert_eq!(named.symbol, None);
-        let named: BarsFile = "dir/x.csv:aapl".parse().unwrap();
-        assert_eq!(named.symbol.unwrap().as_str(), "AAPL");
+    fn files_may_name_their_symbol() {
+        assert_eq!(source("dir/x.csv").unwrap().symbol, None);
+        assert_eq!(source("dir/x.csv:aapl").unwrap().symbol.unwrap().as_str(), "AAPL");
+        assert!(source("dir/x.csv:a b").unwrap_err().to_string().contains("is no symbol"));
     }
 
     #[test]

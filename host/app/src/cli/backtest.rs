@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use rust_decimal::Decimal;
 use stockade_core::{Money, Symbol};
+use stockade_venue::files::Source;
 
-use super::argument::{self, BarsFile, BotSpec, ParamRange};
+use super::argument::{self, BotSpec, ParamRange};
 
 /// Run a component against files of bars
 #[derive(Debug, Clone, clap::Args)]
@@ -21,8 +22,8 @@ pub(crate) struct BacktestArgs {
     #[arg(long = "bot", value_name = "NAME=FILE,capital=AMOUNT[,K=V]", conflicts_with = "params")]
     pub(crate) bots: Vec<BotSpec>,
     /// Files of bars
-    #[arg(long, value_name = "FILE[:SYMBOL]", num_args = 1.., required = true)]
-    pub(crate) bars: Vec<BarsFile>,
+    #[arg(long, value_name = "FILE[:SYMBOL]", num_args = 1.., value_parser = argument::source, required = true)]
+    pub(crate) bars: Vec<Source>,
     /// Capital of the account
     #[arg(long, value_name = "AMOUNT", value_parser = argument::amount)]
     pub(crate) capital: Money,

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use stockade_core::{Money, Symbol};
+use stockade_venue::files::Source;
 
-use super::argument::{self, BarsFile, KeyPair, Speed};
+use super::argument::{self, KeyPair, Speed};
 
 /// Serve a paper exchange that speaks Alpaca's API
 #[derive(Debug, Clone, clap::Args)]
@@ -14,8 +15,8 @@ use super::argument::{self, BarsFile, KeyPair, Speed};
 )]
 pub(crate) struct ExchangeArgs {
     /// Files of bars to replay; without any, a seeded market is generated
-    #[arg(long, value_name = "FILE[:SYMBOL]", num_args = 1..)]
-    pub(crate) bars: Vec<BarsFile>,
+    #[arg(long, value_name = "FILE[:SYMBOL]", num_args = 1.., value_parser = argument::source)]
+    pub(crate) bars: Vec<Source>,
     /// Symbols of the generated market
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = argument::symbol, conflicts_with = "bars")]
     pub(crate) symbols: Vec<Symbol>,

@@ -1,8 +1,9 @@
 //! `stockade run`: the host itself.
 
 use std::path::PathBuf;
+use stockade_venue::files::Source;
 
-use super::argument::BarsFile;
+use super::argument;
 
 /// Trade: hold the account, run the bots, keep the books.
 #[derive(Debug, Clone, clap::Args)]
@@ -12,8 +13,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) plugins: Option<PathBuf>,
     /// Replay these bars on a paper exchange inside this process, in lockstep
-    #[arg(long, value_name = "FILE[:SYMBOL]", num_args = 1..)]
-    pub(crate) paper_exchange: Vec<BarsFile>,
+    #[arg(long, value_name = "FILE[:SYMBOL]", num_args = 1.., value_parser = argument::source)]
+    pub(crate) paper_exchange: Vec<Source>,
     /// End once the replay has ended and everything is booked
     #[arg(long)]
     pub(crate) until_end: bool,

@@ -84,6 +84,12 @@ impl Desk {
         self.sessions.iter().any(|s| s.open <= at && at < s.close)
     }
 
+    /// The day key of the session that a time belongs to, or that ended last before it.
+    #[must_use]
+    pub fn session_day(&self, at: Timestamp) -> Option<u32> {
+        self.sessions.iter().rev().find(|s| s.open <= at).map(|s| s.day)
+    }
+
     /// Finds the day that the market's time belongs to: a session with what comes before it, or a
     /// UTC day where no calendar is known.
     fn begin_day(&mut self) {

@@ -37,7 +37,7 @@ impl ClientOrderId {
         let (account, sleeve) = rest.split_once('-')?;
         Some(Self {
             era: era.to_owned(),
-            account: Slug::new(account).ok()?,
+            account: Slug::new(&account.replace('_', "-")).ok()?,
             sleeve: Slug::new(sleeve).ok()?,
             order: OrderId(order.parse().ok()?),
         })
@@ -70,7 +70,7 @@ mod tests {
     fn reads_what_it_writes() {
         let id = ClientOrderId {
             era: "x7k2p9".to_owned(),
-            account: Slug::new("main").expect("a slug"),
+            account: Slug::new("paper-1").expect("a slug"),
             sleeve: Slug::new("dip-buyer-2").expect("a slug"),
             order: OrderId(42),
         };

@@ -48,6 +48,7 @@ pub struct Filter {
 pub(super) struct Select {
     builder: QueryBuilder<Postgres>,
     what: &'static str,
+    reversed: bool,
 }
 
 impl Select {
@@ -55,16 +56,17 @@ impl Select {
     pub(super) fn new(what: &'static str, body: &'static str) -> Self {
         let mut builder = QueryBuilder::new(body);
         builder.push(" WHERE true");
-        Self { builder, what }
+        Self { builder, what, reversed: false }
     }
 
-    /// `column op value`, where there is a value.
+    /// A condition with a value, where there is one; `%` stands for it, else it comes at the end.
     pub(super) fn and<T>(mut self, condition: &'static str, value: Option<T>) -> Self
     where
         T: for<'q> Encode<'q, Postgres> + Type<Postgres> + Send + 'static,
     {
         if let Some(value) = value {
-            self.builder.push(" AND ").push(condition).push(" ").push_bind(value);
+            let (before, after) = condition.split_once('%').unwrap_or((condition, ""));
+            self.builder.push(" AND ").push(before).push(" ").push_bind(value).push(after);
         }
         self
     }
@@ -81,14 +83,14 @@ impl Select {
         self
     }
 
-    /// The latest `limit` rows: `down` orders from the latest, `up` from the earliest.
+    /// The latest `limit` rows, or all: `down` orders from the latest, `up` from the earliest.
+    /// [`Select::fetch`] gives them from the earliest in both cases.
     pub(super) fn latest(mut self, limit: Option<u32>, down: &'static str, up: &'static str) -> Self {
         let Some(limit) = limit else {
             return self.then(up);
         };
-        let inner = std::mem::replace(&mut self.builder, QueryBuilder::new(""));
-        // The binds of the inner statement come with it: only its text is wrapped.
-        self.builder = wrap(inner, down, limit, up);
+        self.builder.push(" ").push(down).push(" LIMIT ").push_bind(i64::from(limit));
+        self.reversed = true;
         self
     }
 
@@ -99,6 +101,11 @@ impl Select {
     {
         let what = self.what;
         let query = self.builder.build_query_as::<T>();
-        query.fetch_all(pool).await.map_err(|source| QueryError::Database { what, source })
+        let mut rows =
+            query.fetch_all(pool).await.map_err(|source| QueryError::Database { what, source })?;
+        if self.reversed {
+            rows.reverse();
+        }
+        Ok(rows)
     }
 }

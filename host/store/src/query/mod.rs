@@ -37,5 +37,7 @@ pub use sleeve::{Sleeve, sleeve_list, sleeve_show};
 pub use table::{TABLES, TablePage, table_columns, table_page};
 pub use value::{At, Number, Percent};
 
+pub use sqlx::PgPool;
+
 #[cfg(test)]
 mod tests;

@@ -95,7 +95,9 @@ impl AccountStream {
             tracing::warn!(url, %broken, "account stream down");
             if up_since.is_some() || !told_down {
                 told_down = true;
-                let down = AccountMessage::Down { why: broken.to_string() };
+                let down = AccountMessage::Down {
+                    why: broken.to_string(),
+                };
                 if self.tx.send(down).await.is_err() {
                     return;
                 }
@@ -150,11 +152,16 @@ impl AccountStream {
         socket.send(authenticate.to_string()).await?;
         let ack = reply(&mut socket, "authorization").await?;
         if ack.status.as_deref() != Some("authorized") {
-            return Err(Broken::Keys(ack.status.unwrap_or_else(|| "no status".to_owned())));
+            return Err(Broken::Keys(
+                ack.status.unwrap_or_else(|| "no status".to_owned()),
+            ));
         }
         let listen = json!({"action": "listen", "data": {"streams": [TRADE_UPDATES]}});
         socket.send(listen.to_string()).await?;
-        let streams = reply(&mut socket, "listening").await?.streams.unwrap_or_default();
+        let streams = reply(&mut socket, "listening")
+            .await?
+            .streams
+            .unwrap_or_default();
         if !streams.iter().any(|name| name == TRADE_UPDATES) {
             let found = streams.join(", ");
             let why = format!("the broker listens for [{found}], asked was [{TRADE_UPDATES}]");
@@ -170,10 +177,15 @@ async fn reply(socket: &mut Socket, stream: &'static str) -> Result<Control, Bro
         let frame = socket.greeting(stream).await?;
         let envelope = envelope(&frame)?;
         let control = || -> Control {
-            envelope.data.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+            envelope
+                .data
+                .and_then(|raw| serde_json::from_str(raw.get()).ok())
+                .unwrap_or_default()
         };
         if envelope.action.as_deref() == Some("error") {
-            return Err(Broken::Protocol(control().error_message.unwrap_or_default()));
+            return Err(Broken::Protocol(
+                control().error_message.unwrap_or_default(),
+            ));
         }
         if envelope.stream.as_deref() == Some(stream) {
             return Ok(control());
@@ -195,7 +207,9 @@ fn envelope(frame: &Frame) -> Result<Envelope<'_>, Broken> {
 fn update(frame: &Frame) -> Result<Option<TradeUpdate>, Broken> {
     let envelope = envelope(frame)?;
     if envelope.action.as_deref() == Some("error") {
-        let words = envelope.data.map(|raw| raw.get().chars().take(200).collect());
+        let words = envelope
+            .data
+            .map(|raw| raw.get().chars().take(200).collect());
         return Err(Broken::Protocol(words.unwrap_or_default()));
     }
     if envelope.stream.as_deref() != Some(TRADE_UPDATES) {
@@ -205,6 +219,10 @@ fn update(frame: &Frame) -> Result<Option<TradeUpdate>, Broken> {
     let data = envelope.data.map_or("", RawValue::get);
     let update: WireTradeUpdate<'_> =
         wire::json("a trade update", data.as_bytes()).map_err(unreadable)?;
+    if update.order.is_multi_leg() {
+        tracing::warn!("an update of an order of several legs is left out");
+        return Ok(None);
+    }
     let (update, fault) = update.update().map_err(unreadable)?;
     if let Some(fault) = fault {
         let order = &update.order.broker_order_id;

@@ -64,7 +64,11 @@ fn write_value(out: &mut String, value: &Value) -> Option<()> {
 
 /// JSON has no word for infinity; null is refused later, by the member's name.
 fn write_float(out: &mut String, finite: bool, number: &dyn std::fmt::Display) -> Option<()> {
-    if finite { write!(out, "{number}").ok() } else { Some(out.push_str("null")) }
+    if finite {
+        return write!(out, "{number}").ok();
+    }
+    out.push_str("null");
+    Some(())
 }
 
 /// msgpack's three forms of a time: 32 bits of seconds; 30 of nanoseconds and 34 of seconds; 32 of
@@ -74,14 +78,23 @@ fn timestamp(bytes: &[u8]) -> Option<Timestamp> {
         4 => (i64::from(u32::from_be_bytes(bytes.try_into().ok()?)), 0),
         8 => {
             let both = u64::from_be_bytes(bytes.try_into().ok()?);
-            (i64::try_from(both & 0x3_FFFF_FFFF).ok()?, i64::try_from(both >> 34).ok()?)
+            (
+                i64::try_from(both & 0x3_FFFF_FFFF).ok()?,
+                i64::try_from(both >> 34).ok()?,
+            )
         }
         12 => {
             let (nanos, seconds) = bytes.split_at(4);
             let nanos = u32::from_be_bytes(nanos.try_into().ok()?);
-            (i64::from_be_bytes(seconds.try_into().ok()?), i64::from(nanos))
+            (
+                i64::from_be_bytes(seconds.try_into().ok()?),
+                i64::from(nanos),
+            )
         }
         _ => return None,
     };
-    seconds.checked_mul(1_000_000_000)?.checked_add(nanos).map(Timestamp)
+    seconds
+        .checked_mul(1_000_000_000)?
+        .checked_add(nanos)
+        .map(Timestamp)
 }

@@ -18,7 +18,7 @@ const TEXT_LEN_MAX: usize = 80;
 
 /// Why a number of the wire was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NumberError {
+pub(crate) enum NumberError {
     /// No decimal number at all (`NaN`, `null`, a list), or one of more than 28 digits.
     #[error("{field} is {found}, not a decimal number of at most 28 digits")]
     Syntax {
@@ -101,9 +101,10 @@ pub(crate) fn optional(
         parse_text(json)
     };
     let found = || json.chars().take(TEXT_LEN_MAX).collect();
-    value
-        .map(Some)
-        .ok_or_else(|| NumberError::Syntax { field, found: found() })
+    value.map(Some).ok_or_else(|| NumberError::Syntax {
+        field,
+        found: found(),
+    })
 }
 
 fn fact(
@@ -115,20 +116,25 @@ fn fact(
         return Ok(None);
     };
     if found.abs() > Decimal::from(allowed) {
-        return Err(NumberError::Size { field, found, allowed });
+        return Err(NumberError::Size {
+            field,
+            found,
+            allowed,
+        });
     }
     if found.scale() > FACT_SCALE_MAX {
         let allowed = FACT_SCALE_MAX;
-        return Err(NumberError::Scale { field, found, allowed });
+        return Err(NumberError::Scale {
+            field,
+            found,
+            allowed,
+        });
     }
     Ok(Some(found))
 }
 
 /// A quantity, exact.
-pub(crate) fn qty(
-    field: &'static str,
-    raw: Option<&RawValue>,
-) -> Result<Option<Qty>, NumberError> {
+pub(crate) fn qty(field: &'static str, raw: Option<&RawValue>) -> Result<Option<Qty>, NumberError> {
     Ok(fact(field, raw, limits::QTY_MAX)?.map(Qty::new))
 }
 
@@ -163,7 +169,10 @@ pub(crate) fn mean(
     field: &'static str,
     raw: Option<&RawValue>,
 ) -> Result<Option<Price>, NumberError> {
-    let value = match raw.and_then(|raw| shortened(raw.get())).and_then(|t| parse_text(&t)) {
+    let value = match raw
+        .and_then(|raw| shortened(raw.get()))
+        .and_then(|t| parse_text(&t))
+    {
         Some(value) => Some(value),
         None => optional(field, raw)?,
     };
@@ -199,9 +208,11 @@ fn bounded(
     allowed: u64,
 ) -> Result<Option<Decimal>, NumberError> {
     match value {
-        Some(found) if found.abs() > Decimal::from(allowed) => {
-            Err(NumberError::Size { field, found, allowed })
-        }
+        Some(found) if found.abs() > Decimal::from(allowed) => Err(NumberError::Size {
+            field,
+            found,
+            allowed,
+        }),
         value => Ok(value),
     }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Socket {
     limits: StreamLimits,
     pings: Interval,
     heard: Instant,
+    /// Whether the stream was busy with a message since: that time is not the broker's silence.
+    away: bool,
 }
 
 impl Socket {
@@ -108,16 +110,23 @@ impl Socket {
         let mut pings = tokio::time::interval(limits.ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pings.reset();
-        Ok(Self { stream, limits, pings, heard: Instant::now() })
+        Ok(Self {
+            stream,
+            limits,
+            pings,
+            heard: Instant::now(),
+            away: false,
+        })
     }
 
     pub(crate) async fn send(&mut self, text: String) -> Result<(), Broken> {
-        self.write(Message::text(text)).await
+        let by = Instant::now() + self.limits.silence;
+        self.write(Message::text(text), by).await
     }
 
     /// A write that the other side doesn't take within the silence bound is a dead connection.
-    async fn write(&mut self, message: Message) -> Result<(), Broken> {
-        match tokio::time::timeout(self.limits.silence, self.stream.send(message)).await {
+    async fn write(&mut self, message: Message, by: Instant) -> Result<(), Broken> {
+        match tokio::time::timeout_at(by, self.stream.send(message)).await {
             Ok(sent) => sent.map_err(|error| lost(&error)),
             Err(_) => Err(Broken::Silent(self.limits.silence)),
         }
@@ -125,22 +134,26 @@ impl Socket {
 
     /// The next message. Safe to drop while it waits.
     pub(crate) async fn next(&mut self) -> Result<Frame, Broken> {
+        if std::mem::take(&mut self.away) {
+            self.heard = Instant::now();
+        }
         loop {
-            // What has arrived is read before the watchdog looks: the host may have been slow,
-            // and that is not the broker's silence.
+            let dead = self.heard + self.limits.silence;
+            // What has arrived is read before the watchdog looks.
             tokio::select! {
                 biased;
                 message = self.stream.next() => {
                     self.heard = Instant::now();
                     if let Some(frame) = frame(message)? {
+                        self.away = true;
                         return Ok(frame);
                     }
                 }
+                () = tokio::time::sleep_until(dead) => {
+                    return Err(Broken::Silent(self.limits.silence));
+                }
                 _ = self.pings.tick() => {
-                    if self.heard.elapsed() >= self.limits.silence {
-                        return Err(Broken::Silent(self.limits.silence));
-                    }
-                    self.write(Message::Ping(tungstenite::Bytes::new())).await?;
+                    self.write(Message::Ping(tungstenite::Bytes::new()), dead).await?;
                 }
             }
         }
@@ -155,9 +168,7 @@ impl Socket {
     }
 }
 
-fn frame(
-    message: Option<Result<Message, tungstenite::Error>>,
-) -> Result<Option<Frame>, Broken> {
+fn frame(message: Option<Result<Message, tungstenite::Error>>) -> Result<Option<Frame>, Broken> {
     match message {
         Some(Ok(Message::Text(text))) => Ok(Some(Frame::Text(text.as_str().to_owned()))),
         Some(Ok(Message::Binary(bytes))) => Ok(Some(Frame::Binary(bytes.to_vec()))),

@@ -24,7 +24,10 @@ struct Entry {
 impl SymbolTable {
     /// Takes the broker's spelling of a symbol and its class.
     pub fn learn(&self, symbol: Symbol, wire: &str, class: AssetClass) {
-        let entry = Entry { wire: wire.into(), class };
+        let entry = Entry {
+            wire: wire.into(),
+            class,
+        };
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         entries.insert(symbol, entry);
     }

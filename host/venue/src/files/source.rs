@@ -36,8 +36,9 @@ impl Source {
         let Some((path, symbol)) = argument.rsplit_once(':') else {
             return Ok(whole);
         };
-        let is_path = path.is_empty() || symbol.is_empty() || symbol.contains(['/', '\\']);
-        if is_path || whole.path.exists() {
+        // A crypto pair may be written with its slash; otherwise a slash belongs to a path.
+        let slashed = symbol.contains(['/', '\\']) && !Path::new(path).is_file();
+        if path.is_empty() || symbol.is_empty() || slashed || whole.path.exists() {
             return Ok(whole);
         }
         Ok(Self {

@@ -3,7 +3,6 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
-use stockade_exchange::{Extra, Reject};
 
 /// An error answer: `{"code": …, "message": …}` and what belongs to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +18,17 @@ pub(crate) struct Refusal {
 impl Refusal {
     fn new(status: StatusCode, code: u32, message: impl Into<String>) -> Self {
         Self { status, code: Some(code), message: message.into(), extra: Map::new() }
+    }
+
+    /// A refusal of the exchange with the members that explain it.
+    pub(crate) fn with_extra(
+        status: u16,
+        code: u32,
+        message: String,
+        extra: Map<String, Value>,
+    ) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+        Self { extra, ..Self::new(status, code, message) }
     }
 
     /// 400: the request cannot be read.

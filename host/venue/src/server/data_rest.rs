@@ -15,7 +15,6 @@ use super::data_message::{quote, trade};
 use super::history::{FeedBar, Row, Timeframe};
 use super::params::Params;
 use super::shared::Shared;
-use super::time::new_york_midnight;
 use super::value::Value;
 
 /// Rows of an answer when the request does not say.
@@ -128,7 +127,7 @@ fn page(shared: &Shared, params: &Params, symbols: &BTreeSet<String>) -> Result<
     let timeframe = params.get("timeframe").unwrap_or("1Min");
     let timeframe = Timeframe::parse(timeframe)
         .ok_or_else(|| Refusal::bad_parameter(format!("invalid timeframe: {timeframe}")))?;
-    let from = params.time_in_data("start")?.unwrap_or_else(|| new_york_midnight(now));
+    let from = params.time_in_data("start")?.unwrap_or_else(|| Timeframe::Day.floor(now, symbols.iter().all(|s| s.contains('/'))));
     let to = params.time_in_data("end")?.unwrap_or(now);
     if from > to {
         return Err(Refusal::bad_parameter("end should not be before start"));

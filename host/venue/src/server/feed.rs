@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
 
 use rust_decimal::Decimal;
 use sha2::{Digest as _, Sha256};
+use stockade_exchange::asset::canonical;
 
+use super::config::StartError;
 use super::history::FeedBar;
 use super::time::MINUTE;
+use crate::files::{Source, read_bars};
 
 /// A generated market.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +26,8 @@ pub struct Generated {
 /// Where the bars come from.
 #[derive(Debug, Clone)]
 pub enum Feed {
-    /// Bar files, merged by time. Each may carry a symbol: `FILE:SYMBOL`.
-    Files(Vec<PathBuf>),
+    /// Bar files, merged by time.
+    Files(Vec<Source>),
     /// Bars in any order.
     Bars(Vec<FeedBar>),
     /// A seeded market of one-minute bars.
@@ -41,9 +43,39 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    /// Reads or makes a feed.
+    ///
+    /// # Errors
+    /// A file or a symbol that cannot be used, a bar that is there twice.
+    pub(crate) fn read(feed: &Feed, seed: u64) -> Result<Self, StartError> {
+        let mut bars = match feed {
+            Feed::Bars(bars) => bars.clone(),
+            Feed::Files(sources) => of_files(sources)?,
+            Feed::Generated(market) => generate(market, seed)?,
+        };
+        for bar in &mut bars {
+            let Some(symbol) = canonical(&bar.symbol) else {
+                let reason = "it is not a symbol".to_owned();
+                return Err(StartError::Symbol { symbol: bar.symbol.clone(), reason });
+            };
+            bar.crypto = symbol.contains('/');
+            bar.symbol = symbol;
+        }
+        let loaded = Self::new(bars);
+        let twice = |pair: &&[FeedBar]| pair[0].symbol == pair[1].symbol && pair[0].start == pair[1].start;
+        match loaded.bars.windows(2).find(twice) {
+            Some(pair) => Err(StartError::Feed(format!(
+                "symbol {} has two bars at {}, allowed is one",
+                pair[0].symbol,
+                super::time::rfc3339(pair[0].start)
+            ))),
+            None => Ok(loaded),
+        }
+    }
+
     /// Sorts the bars and cuts them into steps.
     pub(crate) fn new(mut bars: Vec<FeedBar>) -> Self {
-        bars.sort_by(|a, b| (a.end, &a.symbol, a.start).cmp(&(b.end, &b.symbol, b.start)));
+        bars.sort_by(|a, b| (a.end, a.start, &a.symbol).cmp(&(b.end, b.start, &b.symbol)));
         let mut steps = Vec::new();
         let mut first = 0;
         for n in 1..=bars.len() {
@@ -82,6 +114,27 @@ impl Loaded {
         }
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+fn of_files(sources: &[Source]) -> Result<Vec<FeedBar>, StartError> {
+    let read = read_bars(sources).map_err(|error| StartError::Feed(error.to_string()))?;
+    let mut bars: Vec<FeedBar> = read
+        .rows
+        .iter()
+        .map(|row| FeedBar {
+            symbol: read.symbol(row).as_str().to_owned(),
+            crypto: false,
+            start: row.at,
+            end: row.at,
+            open: row.open,
+            high: row.high,
+            low: row.low,
+            close: row.close,
+            volume: row.volume,
+        })
+        .collect();
+    set_ends(&mut bars);
+    Ok(bars)
 }
 
 /// The length of a series' bars: the smallest distance of two starts, a minute for a lone bar.

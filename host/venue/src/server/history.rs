@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
+use stockade_exchange::time::Date;
 
-use super::time::{HOUR, MINUTE, in_new_york, nanos, new_york_midnight};
+use super::time::{HOUR, MINUTE, date, midnight};
 use super::value::Value;
 
 /// One bar of the feed.
@@ -111,7 +112,7 @@ pub(crate) enum Timeframe {
     /// A week from Monday.
     Week,
     /// So many calendar months, counted from January.
-    Months(i8),
+    Months(u32),
 }
 
 impl Timeframe {
@@ -124,35 +125,26 @@ impl Timeframe {
             ("Hour" | "H", 1..=23) => Some(Self::Fixed(n * HOUR)),
             ("Day" | "D", 1) => Some(Self::Day),
             ("Week" | "W", 1) => Some(Self::Week),
-            ("Month" | "M", 1 | 2 | 3 | 4 | 6 | 12) => i8::try_from(n).ok().map(Self::Months),
+            ("Month" | "M", 1 | 2 | 3 | 4 | 6 | 12) => u32::try_from(n).ok().map(Self::Months),
             _ => None,
         }
     }
 
     /// The start of the bar that holds an instant.
     pub(crate) fn floor(self, at: i64, crypto: bool) -> i64 {
-        let day = |at: i64| if crypto { at - at.rem_euclid(24 * HOUR) } else { new_york_midnight(at) };
-        let date_floor = |date: jiff::civil::Date| {
-            let zone = if crypto { jiff::tz::TimeZone::UTC } else { super::time::new_york() };
-            date.to_zoned(zone).map_or(at, |z| nanos(z.timestamp()))
-        };
-        let date = || if crypto {
-            super::time::timestamp(at).to_zoned(jiff::tz::TimeZone::UTC).date()
-        } else {
-            in_new_york(at).date()
-        };
+        let today = date(at, crypto);
         match self {
             Self::Fixed(length) => at - at.rem_euclid(length),
-            Self::Day => day(at),
+            Self::Day => midnight(today, crypto),
             Self::Week => {
-                let back = i64::from(date().weekday().to_monday_zero_offset());
-                let monday = date().checked_sub(jiff::Span::new().days(back));
-                monday.map_or(at, date_floor)
+                // Sunday is 0; a week begins on Monday.
+                let back = i32::try_from((today.weekday() + 6) % 7).unwrap_or(0);
+                midnight(today.plus(-back), crypto)
             }
             Self::Months(n) => {
-                let date = date();
-                let month = (date.month() - 1) / n * n + 1;
-                jiff::civil::Date::new(date.year(), month, 1).map_or(at, date_floor)
+                let (year, month, _) = today.ymd();
+                let first = Date::new(year, (month - 1) / n * n + 1, 1).unwrap_or(today);
+                midnight(first, crypto)
             }
         }
     }

@@ -1,0 +1,170 @@
+//! What every command starts from: the settings, the database, the account that is meant, and the
+//! way to the desk.
+//!
+//! Guarantees: a command that changes something goes to the running host where one holds the data
+//! folder, and through the same `step` in this process where none does; what needs a broker or a
+//! live bot then ends with exit code 5.
+
+use stockade_core::Slug;
+use stockade_core::desk::{Command, Reply};
+use stockade_store::query::{Account, Filter, PgPool, account_list};
+
+use crate::config::Settings;
+use crate::drivers::books;
+use crate::failure::Failure;
+use crate::link::{Answer, HostReply, HostRequest, Link, Task};
+
+/// The account without a broker.
+const BOOKS: &str = "books";
+
+/// One invocation.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// Its settings.
+    pub(crate) settings: Settings,
+}
+
+impl Context {
+    /// The label given with `--account`.
+    pub(crate) fn account(&self) -> Option<String> {
+        self.settings.account.as_ref().map(ToString::to_string)
+    }
+
+    /// A connection for reading. A data folder that was never used is not made for it.
+    pub(crate) async fn pool(&self) -> Result<PgPool, Failure> {
+        let data = &self.settings.data;
+        if self.settings.database_url.is_none() && !data.is_dir() {
+            return Err(Failure::NotFound { what: "data folder", name: data.display().to_string() });
+        }
+        Ok(books::reader(&self.settings).await?)
+    }
+
+    /// The account that a change is made to: the one that was named, the only one there is, the
+    /// first with keys, or `books`.
+    pub(crate) async fn account_for_change(&self) -> Result<String, Failure> {
+        if let Some(label) = self.account() {
+            return Ok(label);
+        }
+        let known = match self.pool().await {
+            Ok(pool) => account_list(&pool, &Filter::default()).await.map_err(failed)?,
+            Err(Failure::NotFound { .. }) => Vec::new(),
+            Err(failure) => return Err(failure),
+        };
+        let with_keys = self.settings.accounts(false)?.into_iter().next().map(|account| account.label);
+        choose(&known, with_keys)
+    }
+
+    /// Has the desk carry out commands, one after the other; ends at the first refusal.
+    pub(crate) async fn change(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Failure> {
+        let Some(mut link) = Link::open(&self.settings.socket()).await? else {
+            let account = self.account_for_change().await?;
+            if let Some(command) = commands.iter().find(|command| !book_only(command)) {
+                return Err(Failure::NotRunning { needs: spoken(command) });
+            }
+            let replies = books::execute(&self.settings, &account, commands).await?;
+            return replies.into_iter().map(done).collect();
+        };
+        let mut replies = Vec::with_capacity(commands.len());
+        for command in commands {
+            let task = Task::Command(Box::new(command));
+            match link.call(self.settings.account.clone(), task).await? {
+                Answer::Reply(reply) => replies.push(done(reply)?),
+                other => return Err(not_a_reply(other)),
+            }
+        }
+        Ok(replies)
+    }
+
+    /// Has the desk carry out one command, and says what came of it.
+    pub(crate) async fn change_one(&self, command: Command) -> Result<Reply, Failure> {
+        let replies = self.change(vec![command]).await?;
+        let reply = replies.into_iter().next();
+        reply.ok_or_else(|| Failure::Failed(anyhow::anyhow!("the desk gave no reply")))
+    }
+
+    /// Asks the running host; `needs` is what can't be done without one.
+    pub(crate) async fn ask_host(&self, request: HostRequest, needs: &str) -> Result<HostReply, Failure> {
+        let Some(mut link) = Link::open(&self.settings.socket()).await? else {
+            return Err(Failure::NotRunning { needs: needs.to_owned() });
+        };
+        match link.call(self.settings.account.clone(), Task::Host(request)).await? {
+            Answer::Host(reply) => Ok(reply),
+            Answer::Reply(reply) => {
+                done(reply)?;
+                Err(misunderstood())
+            }
+            other => Err(not_a_reply(other)),
+        }
+    }
+}
+
+/// An error of the database, or of anything else that was tried.
+pub(crate) fn failed(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::from(error.into())
+}
+
+/// Nothing of that name.
+pub(crate) fn not_found(what: &'static str, name: &Slug) -> Failure {
+    Failure::NotFound { what, name: name.to_string() }
+}
+
+fn choose(known: &[Account], with_keys: Option<String>) -> Result<String, Failure> {
+    if let Some(label) = with_keys {
+        return Ok(label);
+    }
+    match known {
+        [] => Ok(BOOKS.to_owned()),
+        [only] => Ok(only.account.clone()),
+        several => {
+            let labels: Vec<&str> = several.iter().map(|account| account.account.as_str()).collect();
+            Err(Failure::Usage(format!(
+                "there are several accounts ({}): name one (--account)",
+                labels.join(", ")
+            )))
+        }
+    }
+}
+
+fn done(reply: Reply) -> Result<Reply, Failure> {
+    match reply {
+        Reply::Refused { refusal } => Err(Failure::refused(&refusal)),
+        Reply::Done { .. } => Ok(reply),
+    }
+}
+
+fn not_a_reply(answer: Answer) -> Failure {
+    match answer {
+        Answer::Failed { message } => Failure::Failed(anyhow::anyhow!(message)),
+        Answer::NotFound { what, name } => {
+            let what = if what == "account" { "account" } else { "bot" };
+            Failure::NotFound { what, name }
+        }
+        Answer::Reply(_) | Answer::Host(_) => misunderstood(),
+    }
+}
+
+fn misunderstood() -> Failure {
+    Failure::Failed(anyhow::anyhow!("the host answered something else (another version?)"))
+}
+
+/// Whether a command needs the books alone, neither a broker nor a live bot.
+fn book_only(command: &Command) -> bool {
+    !matches!(
+        command,
+        Command::OrderSubmit { .. }
+            | Command::OrderCancel { .. }
+            | Command::OrderReplace { .. }
+            | Command::Reconcile
+    )
+}
+
+fn spoken(command: &Command) -> String {
+    match command {
+        Command::OrderSubmit { .. } => "submitting an order",
+        Command::OrderCancel { .. } => "cancelling an order",
+        Command::OrderReplace { .. } => "replacing an order",
+        Command::Reconcile => "comparing with the broker",
+        _ => "this command",
+    }
+    .to_owned()
+}

@@ -1,0 +1,51 @@
+//! `stockade journal list`: the double-entry journal.
+
+use clap::Subcommand;
+use stockade_store::query::{Entry, journal_list};
+
+use super::context::{Context, failed};
+use super::list::ListArgs;
+use super::screen::{self, Screen, money, time};
+use crate::failure::Failure;
+
+/// The double-entry journal
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum JournalCommand {
+    /// Entries with their legs, the latest last
+    #[command(after_help = "Example:\n  stockade journal list --sleeve mine --limit 10")]
+    List(ListArgs),
+}
+
+/// Runs it.
+pub(crate) async fn run(context: &Context, command: JournalCommand) -> Result<(), Failure> {
+    let JournalCommand::List(list) = command;
+    let pool = context.pool().await?;
+    let entries = journal_list(&pool, &list.filter(context)).await.map_err(failed)?;
+    list.note_cut(entries.len());
+    if list.json { screen::json(&entries) } else { table(&entries).print() }
+}
+
+/// One line per leg; an entry's own words stand on its first.
+fn table(entries: &[Entry]) -> Screen {
+    let headings = [">ENTRY", "TIME", "KIND", "SLEEVE", "LEDGER", ">AMOUNT", "MEMO"];
+    let mut screen = Screen::new(&headings, "no entries");
+    for entry in entries {
+        for (place, leg) in entry.postings.iter().enumerate() {
+            let first = |text: String| if place == 0 { text } else { String::new() };
+            let ledger = match &leg.symbol {
+                Some(symbol) => format!("{} {symbol}", leg.ledger),
+                None => leg.ledger.clone(),
+            };
+            screen.row([
+                first(entry.id.to_string()),
+                first(time(entry.at)),
+                first(entry.kind.clone()),
+                leg.sleeve.clone(),
+                ledger,
+                money(leg.amount),
+                first(entry.memo.clone()),
+            ]);
+        }
+    }
+    screen
+}

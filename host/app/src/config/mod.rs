@@ -1,0 +1,16 @@
+//! Configuration: flags over environment over `stockade.toml`, checked against one list of keys.
+//!
+//! Guarantees: the process's environment is read here and nowhere else; a key that is not known is
+//! an error that names the nearest known one. See [`key`] for the list.
+
+mod environment;
+mod file;
+mod key;
+mod settings;
+
+pub(crate) use environment::Environment;
+pub(crate) use key::{KEYS, nearest};
+pub(crate) use settings::{Flags, Limits, Settings};
+
+#[cfg(test)]
+mod tests;

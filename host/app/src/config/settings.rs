@@ -1,0 +1,281 @@
+//! The settings, typed, from all their sources.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+use stockade_core::Slug;
+use stockade_core::limits::INTENTS_PER_CALL_MAX;
+use stockade_venue::alpaca::{AccountConfig, accounts};
+
+use super::environment::Environment;
+use super::file;
+use super::key::{KEYS, nearest, variable};
+use crate::failure::Failure;
+
+/// Longest path of a Unix socket, in bytes, on every system that runs this.
+const SOCKET_PATH_MAX: usize = 100;
+const FILE: &str = "stockade.toml";
+const CONFIG_VARIABLE: &str = "STOCKADE_CONFIG";
+
+/// What the command line says of the configuration.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Flags {
+    /// `--data`.
+    pub(crate) data: Option<PathBuf>,
+    /// `--database-url`.
+    pub(crate) database_url: Option<String>,
+    /// `--account`.
+    pub(crate) account: Option<String>,
+    /// `--config`.
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// All settings of one invocation.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    /// The data folder; it may not exist yet.
+    pub(crate) data: PathBuf,
+    /// A Postgres of the user's own; `None` is the private one in the data folder.
+    pub(crate) database_url: Option<String>,
+    /// The account that was named.
+    pub(crate) account: Option<Slug>,
+    /// Folder of plugins.
+    pub(crate) plugins: PathBuf,
+    /// What is logged.
+    pub(crate) log: String,
+    /// How long an order of unknown outcome stays quiet before it is given up, in seconds.
+    pub(crate) unknown_quiet_seconds: u64,
+    /// Between two comparisons with the broker, in seconds.
+    pub(crate) reconcile_interval_seconds: u64,
+    /// Between two savings of a bot's state, in seconds.
+    pub(crate) snapshot_interval_seconds: u64,
+    /// Between two samples of the equity curve, in seconds of market time.
+    pub(crate) equity_interval_seconds: u64,
+    /// What a bot may use.
+    pub(crate) limits: Limits,
+    /// The environment, for what belongs to other sources (keys, home folder).
+    pub(crate) environment: Environment,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("data", &self.data)
+            .field("own_database", &self.database_url.is_some())
+            .field("account", &self.account)
+            .field("plugins", &self.plugins)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a bot may use. A `None` is the default of the bot's tier (compiled or interpreted).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Instructions of one call.
+    pub(crate) fuel_per_call: Option<u64>,
+    /// Memory, in bytes.
+    pub(crate) memory_bytes_max: Option<u64>,
+    /// Longest call, in milliseconds; live only.
+    pub(crate) deadline_ms: u64,
+    /// Intents of one call.
+    pub(crate) intents_per_call: usize,
+    /// Log lines of one call that are kept.
+    pub(crate) log_lines_per_call: usize,
+    /// Saved state, in bytes.
+    pub(crate) snapshot_bytes_max: usize,
+}
+
+/// A value and where it came from.
+struct Sourced {
+    text: String,
+    source: String,
+}
+
+impl Settings {
+    /// Reads all sources.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] when a key is not known, or a value is not what its key takes.
+    pub(crate) fn load(flags: Flags, environment: Environment) -> Result<Self, Failure> {
+        let mut values = BTreeMap::new();
+        let from_environment = of_environment(&environment)?;
+        let data_known = flags.data.clone().or_else(|| {
+            from_environment.get("data").map(|value| PathBuf::from(&value.text))
+        });
+        let default_data = data_known.clone().unwrap_or_else(|| platform_data(&environment));
+        if let Some(path) = config_path(&flags, &environment, &default_data)? {
+            for (name, text) in file::read(&path)? {
+                values.insert(name, Sourced { text, source: path.display().to_string() });
+            }
+        }
+        values.extend(from_environment);
+        let values = Values(values);
+        let data = match data_known {
+            Some(data) => data,
+            None => values.text("data").map_or(default_data, PathBuf::from),
+        };
+        let account = match flags.account {
+            Some(label) => Some(named("--account", &label)?),
+            None => values.0.get("account").map(|v| named(&v.source, &v.text)).transpose()?,
+        };
+        Ok(Self {
+            database_url: flags
+                .database_url
+                .or_else(|| values.text("database_url").map(str::to_owned))
+                .or_else(|| environment.get("DATABASE_URL").map(str::to_owned)),
+            account,
+            plugins: values.text("plugins").map_or_else(|| data.join("plugins"), PathBuf::from),
+            log: values.text("log").unwrap_or("info").to_owned(),
+            unknown_quiet_seconds: values.number("orders.unknown_quiet_seconds", 60)?,
+            reconcile_interval_seconds: values.number("reconcile.interval_seconds", 60)?,
+            snapshot_interval_seconds: values.number("bots.snapshot_interval_seconds", 30)?,
+            equity_interval_seconds: values.number("equity.interval_seconds", 60)?,
+            limits: values.limits()?,
+            data,
+            environment,
+        })
+    }
+
+    /// The accounts with keys in the environment, live ones only with `live`.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] for the first variable that is wrong.
+    pub(crate) fn accounts(&self, live: bool) -> Result<Vec<AccountConfig>, Failure> {
+        let lookup = |name: &str| self.environment.get(name).map(str::to_owned);
+        accounts(lookup, live).map_err(|error| Failure::Usage(error.to_string()))
+    }
+
+    /// The same settings for a data folder of its own with its private Postgres: what the tour,
+    /// the benchmarks and the simulator work in. No database of the user's is in reach.
+    pub(crate) fn apart(&self, data: PathBuf) -> Self {
+        Self { plugins: data.join("plugins"), data, database_url: None, ..self.clone() }
+    }
+
+    /// The socket of the running host: in the data folder, or, where that path is longer than a
+    /// socket's can be, under a name made of it in the folder of temporary files.
+    pub(crate) fn socket(&self) -> PathBuf {
+        let socket = self.data.join("stockade.sock");
+        let data = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
+        if data.as_os_str().len() + "/stockade.sock".len() <= SOCKET_PATH_MAX {
+            return socket;
+        }
+        let digest = Sha256::digest(data.as_os_str().as_encoded_bytes());
+        let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let folder = self.environment.get("TMPDIR").unwrap_or("/tmp");
+        Path::new(folder).join(format!("stockade-{name}.sock"))
+    }
+
+    /// Where a bot's log lines are kept.
+    pub(crate) fn bot_log(&self, bot: &str) -> PathBuf {
+        self.data.join("logs").join(format!("{bot}.log"))
+    }
+}
+
+struct Values(BTreeMap<String, Sourced>);
+
+impl Values {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.text.as_str())
+    }
+
+    /// A whole number above zero.
+    fn optional<T: FromStr + PartialOrd + From<u8>>(&self, name: &str) -> Result<Option<T>, Failure> {
+        let Some(value) = self.0.get(name) else {
+            return Ok(None);
+        };
+        match value.text.trim().parse::<T>() {
+            Ok(number) if number > T::from(0) => Ok(Some(number)),
+            _ => Err(Failure::Usage(format!(
+                "{}: {name} is \"{}\", a whole number above 0 is allowed",
+                value.source, value.text
+            ))),
+        }
+    }
+
+    fn number<T: FromStr + PartialOrd + From<u8>>(&self, name: &str, or: T) -> Result<T, Failure> {
+        Ok(self.optional(name)?.unwrap_or(or))
+    }
+
+    fn limits(&self) -> Result<Limits, Failure> {
+        let intents_per_call = self.number("limits.intents_per_call", INTENTS_PER_CALL_MAX)?;
+        if intents_per_call > INTENTS_PER_CALL_MAX {
+            return Err(Failure::Usage(format!(
+                "limits.intents_per_call is {intents_per_call}, at most {INTENTS_PER_CALL_MAX} are allowed"
+            )));
+        }
+        Ok(Limits {
+            fuel_per_call: self.optional("limits.fuel_per_call")?,
+            memory_bytes_max: self.optional("limits.memory_bytes_max")?,
+            deadline_ms: self.number("limits.deadline_ms", 1_000)?,
+            intents_per_call,
+            log_lines_per_call: self.number("limits.log_lines_per_call", 100)?,
+            snapshot_bytes_max: self.number("limits.snapshot_bytes_max", 1 << 20)?,
+        })
+    }
+}
+
+/// The `STOCKADE_…` variables by key.
+fn of_environment(environment: &Environment) -> Result<BTreeMap<String, Sourced>, Failure> {
+    let known: Vec<(String, &str)> = KEYS.iter().map(|key| (variable(key.name), key.name)).collect();
+    let mut values = BTreeMap::new();
+    for name in environment.names_with("STOCKADE_") {
+        if name == CONFIG_VARIABLE {
+            continue;
+        }
+        let Some((_, key)) = known.iter().find(|(variable, _)| variable == name) else {
+            let hint = nearest(name, known.iter().map(|(variable, _)| variable.as_str()));
+            return Err(Failure::Usage(format!(
+                "environment: \"{name}\" is not a known variable, the nearest is \"{}\"",
+                hint.unwrap_or_default()
+            )));
+        };
+        if let Some(text) = environment.get(name) {
+            values.insert((*key).to_owned(), Sourced { text: text.to_owned(), source: name.to_owned() });
+        }
+    }
+    Ok(values)
+}
+
+/// The file that was named, else one in the working folder, else one in the data folder.
+fn config_path(
+    flags: &Flags,
+    environment: &Environment,
+    data: &Path,
+) -> Result<Option<PathBuf>, Failure> {
+    let named = flags.config.clone().or_else(|| environment.get(CONFIG_VARIABLE).map(PathBuf::from));
+    if let Some(path) = named {
+        if path.is_file() {
+            return Ok(Some(path));
+        }
+        return Err(Failure::Usage(format!("{} is no file (--config)", path.display())));
+    }
+    Ok([PathBuf::from(FILE), data.join(FILE)].into_iter().find(|path| path.is_file()))
+}
+
+fn named(source: &str, label: &str) -> Result<Slug, Failure> {
+    Slug::new(label).map_err(|error| Failure::Usage(format!("{source}: {error}")))
+}
+
+/// Where this platform keeps data: the system's state folder for root, else the user's own.
+fn platform_data(environment: &Environment) -> PathBuf {
+    if is_root() {
+        return PathBuf::from("/var/lib/stockade");
+    }
+    if let Some(folder) = environment.get("XDG_DATA_HOME") {
+        return PathBuf::from(folder).join("stockade");
+    }
+    let home = PathBuf::from(environment.get("HOME").unwrap_or("."));
+    if cfg!(target_os = "macos") {
+        return home.join("Library/Application Support/stockade");
+    }
+    home.join(".local/share/stockade")
+}
+
+/// Whether this process runs as root: its own entry in `/proc` belongs to its user.
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|entry| entry.uid() == 0)
+}

@@ -1,0 +1,113 @@
+//! What every driver with a database stands on: the cluster, the store, this host's name.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use stockade_store::{Cluster, Store};
+
+use crate::config::Settings;
+
+/// The database, and the cluster it lives in where that is ours.
+pub(crate) struct Base {
+    /// The store.
+    pub(crate) store: Arc<Store>,
+    cluster: Option<Cluster>,
+}
+
+/// Opens the database that the settings name; starts or adopts the private cluster where they name
+/// none.
+pub(crate) async fn open(settings: &Settings) -> Result<Base> {
+    let (cluster, url) = match &settings.database_url {
+        Some(url) => (None, url.clone()),
+        None => {
+            let data = settings.data.clone();
+            let cluster = tokio::task::spawn_blocking(move || Cluster::open(&data)).await??;
+            let url = cluster.url().to_owned();
+            (Some(cluster), url)
+        }
+    };
+    let store = Store::open(&url).await.context("the database can't be opened")?;
+    store.migrate().await?;
+    Ok(Base { store: Arc::new(store), cluster })
+}
+
+impl Base {
+    /// Ends the connections; stops the private cluster after an orderly end.
+    pub(crate) async fn close(self, orderly: bool) -> Result<()> {
+        self.store.close().await;
+        if let Some(cluster) = self.cluster
+            && orderly
+        {
+            tokio::task::spawn_blocking(move || cluster.stop()).await??;
+        }
+        Ok(())
+    }
+}
+
+/// This host's name in a lease: machine and process, so that another can tell who holds it.
+pub(crate) fn holder() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "host".to_owned());
+    format!("{} pid {} began {}", name.trim(), std::process::id(), began(std::process::id()))
+}
+
+/// Whether the process that a lease names is still there; a process of another machine counts as
+/// there.
+pub(crate) fn is_alive(holder: &str) -> bool {
+    let mine = holder_machine(&self::holder()).map(str::to_owned);
+    let (Some(machine), Some(pid)) = (holder_machine(holder), holder_pid(holder)) else { return true };
+    if mine.as_deref() != Some(machine) || !Path::new("/proc/self").exists() {
+        return true;
+    }
+    // The same number may be another process by now: its begin tells.
+    holder.ends_with(&format!(" began {}", began(pid))) && began(pid) != 0
+}
+
+fn holder_machine(holder: &str) -> Option<&str> {
+    holder.split_once(" pid ").map(|(machine, _)| machine)
+}
+
+fn holder_pid(holder: &str) -> Option<u32> {
+    holder.split_once(" pid ")?.1.split_once(' ')?.0.parse().ok()
+}
+
+/// When a process began, in ticks since the machine's start; 0 where it is gone.
+fn began(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name in brackets may hold spaces; the 22nd field is the 20th behind it. A zombie is gone.
+    let Some((_, rest)) = stat.rsplit_once(") ") else { return 0 };
+    let fields: Vec<&str> = rest.split(' ').collect();
+    if fields.first().is_none_or(|state| matches!(*state, "Z" | "X")) {
+        return 0;
+    }
+    fields.get(19).and_then(|field| field.parse().ok()).unwrap_or(0)
+}
+
+/// A new era: six random letters and digits.
+pub(crate) fn era() -> String {
+    use std::hash::{BuildHasher, Hasher};
+    // The standard library's hasher keys are the machine's own randomness.
+    let mut bits = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let letters = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut era = String::new();
+    for _ in 0..6 {
+        let index = usize::try_from(bits % 32).unwrap_or(0);
+        era.push(char::from(letters[index]));
+        bits /= 32;
+    }
+    era
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_alive_and_others_are_not() {
+        assert!(is_alive(&holder()));
+        let machine = holder_machine(&holder()).map(str::to_owned).unwrap();
+        assert!(!is_alive(&format!("{machine} pid 4194303 began 77")));
+        assert!(!is_alive(&format!("{machine} pid {} began 77", std::process::id())));
+        assert!(is_alive("elsewhere pid 1 began 5"));
+    }
+}

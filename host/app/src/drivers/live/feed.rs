@@ -1,0 +1,124 @@
+//! Market data: which symbols are wanted, and the two streams that bring them.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use stockade_core::Symbol;
+use stockade_core::broker::Answer;
+use stockade_core::desk::{Desk, Event};
+use stockade_core::instrument::AssetClass;
+use stockade_core::sleeve::Prices;
+use stockade_venue::alpaca::{
+    AccountConfig, Alpaca, ClientError, DataStream, Feed, MarketMessage, StreamLimits, Subscription,
+};
+use tokio::sync::mpsc;
+
+use super::Incoming;
+
+/// The data streams of an account. A stream begins with the first symbol of its kind.
+pub(crate) struct Feeds {
+    account: AccountConfig,
+    alpaca: Arc<Alpaca>,
+    inputs: mpsc::Sender<Incoming>,
+    stock: Option<DataStream>,
+    crypto: Option<DataStream>,
+    wanted: Vec<Symbol>,
+    looked_at: Arc<Mutex<BTreeSet<Symbol>>>,
+}
+
+/// Looks instruments up.
+#[derive(Clone)]
+pub(crate) struct Assets {
+    alpaca: Arc<Alpaca>,
+}
+
+impl Assets {
+    pub(crate) const fn new(alpaca: Arc<Alpaca>) -> Self {
+        Self { alpaca }
+    }
+
+    /// Instruments as the broker describes them; symbols that it doesn't know are left out.
+    pub(crate) async fn instruments(&self, symbols: &[Symbol]) -> Option<Event> {
+        match self.alpaca.assets(symbols).await {
+            Answer::Done { value } => Some(Event::Instruments { instruments: value }),
+            other => {
+                tracing::warn!(?other, ?symbols, "the broker's asset list can't be read");
+                None
+            }
+        }
+    }
+}
+
+impl Feeds {
+    pub(crate) fn new(account: AccountConfig, alpaca: Arc<Alpaca>, inputs: mpsc::Sender<Incoming>) -> Self {
+        Self {
+            account,
+            alpaca,
+            inputs,
+            stock: None,
+            crypto: None,
+            wanted: Vec::new(),
+            looked_at: Arc::default(),
+        }
+    }
+
+    pub(crate) fn clone_assets(&self) -> Assets {
+        Assets::new(self.alpaca.clone())
+    }
+
+    /// Whether a symbol was never looked up before: a broker that doesn't know it is asked once.
+    pub(crate) fn first_look(&self, symbol: &Symbol) -> bool {
+        self.looked_at.lock().is_ok_and(|mut set| set.insert(symbol.clone()))
+    }
+
+    /// Subscribes to bars of these, in table order.
+    pub(crate) fn want(&mut self, desk: &Desk, mut symbols: Vec<Symbol>) {
+        symbols.retain(|symbol| desk.find(symbol).is_some());
+        symbols.sort_by_key(|symbol| desk.find(symbol));
+        if symbols == self.wanted {
+            return;
+        }
+        self.wanted.clone_from(&symbols);
+        let is_crypto = |symbol: &Symbol| {
+            let instrument = desk.find(symbol).and_then(|id| desk.instrument(id));
+            instrument.is_some_and(|i| i.class == AssetClass::Crypto)
+        };
+        let (crypto, stock): (Vec<Symbol>, Vec<Symbol>) = symbols.into_iter().partition(is_crypto);
+        for (feed, symbols) in [(Feed::Stock, stock), (Feed::Crypto, crypto)] {
+            if let Err(error) = self.subscribe(feed, symbols) {
+                tracing::error!(%error, "the data stream can't be set up");
+            }
+        }
+    }
+
+    fn subscribe(&mut self, feed: Feed, symbols: Vec<Symbol>) -> Result<(), ClientError> {
+        let slot = match feed {
+            Feed::Stock => &mut self.stock,
+            Feed::Crypto => &mut self.crypto,
+        };
+        let subscription = Subscription { bars: symbols, ..Subscription::default() };
+        if let Some(stream) = slot {
+            stream.subscribe(subscription);
+            return Ok(());
+        }
+        if subscription.bars.is_empty() {
+            return Ok(());
+        }
+        let symbols = self.alpaca.symbols().clone();
+        let seed = super::clock::machine().0.unsigned_abs();
+        let (stream, messages) =
+            DataStream::start(&self.account, feed, subscription, symbols, StreamLimits::default(), seed)?;
+        *slot = Some(stream);
+        tokio::spawn(forward(messages, self.inputs.clone()));
+        Ok(())
+    }
+}
+
+/// Hands a stream's messages to the host, at the host's pace.
+async fn forward(mut messages: mpsc::Receiver<MarketMessage>, inputs: mpsc::Sender<Incoming>) {
+    while let Some(message) = messages.recv().await {
+        if inputs.send(Incoming::Market(message)).await.is_err() {
+            return;
+        }
+    }
+}

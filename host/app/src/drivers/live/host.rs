@@ -1,0 +1,438 @@
+//! One account's host: the single owner of its desk.
+//!
+//! A loop takes inputs one by one: step, hand the rows to the writer, hold back what they caused
+//! until they are committed. It never waits for a commit, a request or a bot; whatever those end
+//! with comes back as an input. After a failed or doubtful commit the desk is thrown away and
+//! rebuilt from the tables.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use stockade_core::desk::{Action, Command, Desk, Effects, Event, Input, Reply, Scope, Settings, step};
+use stockade_core::market::MarketEvent;
+use stockade_core::{Symbol, Timestamp};
+use stockade_store::{CommitError, Group, Store, WriterHandle};
+use stockade_venue::alpaca::{AccountMessage, MarketMessage};
+use tokio::sync::{mpsc, oneshot};
+
+use super::bots::Bots;
+use super::clock::{Clock, machine};
+use super::edge::Edge;
+use super::feed::Feeds;
+use super::outbox::{Held, Outbox};
+use super::{Ended, Incoming, market};
+use crate::link;
+
+/// Length of a bar of the streams, in nanoseconds.
+const BAR_NS: i64 = 60 * 1_000_000_000;
+/// A request for a comparison by a person is answered within this, or as it stands then.
+const COMPARE_MAX: Duration = Duration::from_secs(30);
+
+/// What a host is made of.
+pub(crate) struct Parts {
+    pub(crate) store: Arc<Store>,
+    pub(crate) label: String,
+    pub(crate) desk: Desk,
+    pub(crate) desk_settings: Settings,
+    pub(crate) writer: WriterHandle,
+    pub(crate) epoch: u64,
+    pub(crate) take_over: bool,
+    pub(crate) clock: Clock,
+    pub(crate) edge: Edge,
+    pub(crate) feeds: Feeds,
+    pub(crate) bots: Bots,
+    pub(crate) inputs: mpsc::Sender<Incoming>,
+    pub(crate) equity_interval_ns: i64,
+}
+
+/// One account's host.
+pub(crate) struct Host {
+    parts: Parts,
+    outbox: Outbox,
+    out: Effects,
+    /// People who wait for a comparison: its count when they asked.
+    comparing: Vec<(u64, Timestamp, oneshot::Sender<link::Answer>)>,
+    account_stream: bool,
+    data_stream: bool,
+    session_open: bool,
+    sampled_at: Timestamp,
+    refused: Option<String>,
+}
+
+impl Host {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            outbox: Outbox::default(),
+            out: Effects::default(),
+            comparing: Vec::new(),
+            account_stream: false,
+            data_stream: false,
+            session_open: false,
+            sampled_at: Timestamp(0),
+            refused: None,
+        }
+    }
+
+    /// Runs until it is told to stop, or must.
+    pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Incoming>) -> Result<Ended> {
+        let started = Event::Started { epoch: self.parts.epoch, take_over: self.parts.take_over };
+        self.put(started, None)?;
+        while let Some(incoming) = inputs.recv().await {
+            if let Some(ended) = self.take(incoming).await? {
+                return self.close(ended).await;
+            }
+            self.release();
+            if let Some(why) = self.refused.take() {
+                bail!("{why}");
+            }
+            self.parts.bots.pump(&self.parts.desk, self.parts.clock.now());
+        }
+        bail!("every sender of inputs is gone")
+    }
+
+    async fn take(&mut self, incoming: Incoming) -> Result<Option<Ended>> {
+        match incoming {
+            Incoming::Event(event) => {
+                if let Event::Snapshot { answer: stockade_core::broker::Answer::Done { value } } = &event {
+                    self.parts.clock.see(value.began);
+                }
+                self.put(event, None)?;
+                self.answer_comparisons();
+                self.feed_wanted();
+            }
+            Incoming::Account(message) => self.on_account(message)?,
+            Incoming::Market(message) => self.on_market(message)?,
+            Incoming::Committed(group, Ok(())) => self.outbox.committed(group),
+            Incoming::Committed(_, Err(error)) => self.rebuild(error).await?,
+            Incoming::Bot(reply) => {
+                let events = self.parts.bots.on_reply(reply, &self.parts.desk);
+                self.put_all(events)?;
+            }
+            Incoming::Request(request, answer) => self.on_request(request, answer)?,
+            Incoming::Tick => self.tick()?,
+            Incoming::LeaseLost(why) => bail!("the lease of account {} is lost: {why}", self.parts.label),
+            Incoming::Stop(ended) => return Ok(Some(ended)),
+        }
+        Ok(None)
+    }
+
+    /// One input: step, rows to the writer, actions and reply into the outbox.
+    fn put(&mut self, event: Event, reply: Option<oneshot::Sender<Reply>>) -> Result<()> {
+        let now = self.parts.clock.now();
+        step(&mut self.parts.desk, Input { now, event }, &mut self.out);
+        if !self.out.rows.is_empty() {
+            let rows = std::mem::take(&mut self.out.rows);
+            let number = self.outbox.hand_over();
+            let ticket = self.parts.writer.submit(Group { rows }).context("the writer has ended")?;
+            let inputs = self.parts.inputs.clone();
+            tokio::spawn(async move {
+                let outcome = ticket.outcome().await;
+                let _ = inputs.send(Incoming::Committed(number, outcome)).await;
+            });
+        }
+        for action in self.out.actions.drain(..) {
+            self.outbox.hold(Held::Action(action));
+        }
+        if let (Some(sender), Some(answer)) = (reply, self.out.reply.take()) {
+            self.outbox.hold(Held::Reply(sender, answer));
+        }
+        self.out.clear();
+        Ok(())
+    }
+
+    fn put_all(&mut self, events: Vec<Event>) -> Result<()> {
+        for event in events {
+            self.put(event, None)?;
+        }
+        Ok(())
+    }
+
+    fn release(&mut self) {
+        while let Some(held) = self.outbox.release() {
+            match held {
+                Held::Reply(sender, reply) => {
+                    // A person who has gone away needs no answer.
+                    let _ = sender.send(reply);
+                }
+                Held::Action(action) => {
+                    if let Some(action) = self.parts.edge.perform(action) {
+                        self.perform(action);
+                    }
+                }
+            }
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Notify { sleeve, update } => self.parts.bots.notify(sleeve, update),
+            Action::StartBot { sleeve, generation } => {
+                self.parts.bots.start(&self.parts.desk, sleeve, generation, self.parts.clock.now());
+                self.feed_wanted();
+            }
+            Action::StopBot { sleeve } => self.parts.bots.stop(sleeve),
+            Action::Refuse { why } => self.refused = Some(why),
+            Action::Alert { severity, message } => match severity.as_str() {
+                "serious" => tracing::error!(account = %self.parts.label, "{message}"),
+                _ => tracing::warn!(account = %self.parts.label, "{message}"),
+            },
+            Action::Submit { .. } | Action::Cancel { .. } | Action::LookUp { .. } | Action::Snapshot { .. } => {
+                unreachable!("the edge performs these")
+            }
+        }
+    }
+
+    fn on_account(&mut self, message: AccountMessage) -> Result<()> {
+        match message {
+            AccountMessage::Up => {
+                self.account_stream = true;
+                self.put(Event::AccountStream { up: true }, None)
+            }
+            AccountMessage::Down { why } => {
+                self.account_stream = false;
+                tracing::warn!(account = %self.parts.label, %why, "the account stream is down");
+                self.put(Event::AccountStream { up: false }, None)
+            }
+            AccountMessage::Update(update) => {
+                if let Some(fill) = &update.fill {
+                    self.parts.clock.see(fill.at);
+                }
+                self.put(Event::TradeUpdate { update: *update }, None)
+            }
+        }
+    }
+
+    fn on_market(&mut self, message: MarketMessage) -> Result<()> {
+        match message {
+            MarketMessage::Up => self.data_stream = true,
+            MarketMessage::Down { why } => {
+                self.data_stream = false;
+                tracing::warn!(account = %self.parts.label, %why, "the data stream is down");
+            }
+            MarketMessage::Partial { missing } => {
+                tracing::warn!(account = %self.parts.label, ?missing, "the broker sends less than was asked for");
+            }
+            MarketMessage::Error { code: 406, message } if !self.parts.take_over && !self.data_stream => {
+                bail!(
+                    "another program reads the market data of account {} ({message}, code 406): two hosts on one \
+                     account would trade against each other; stop it, or start with --take-over",
+                    self.parts.label
+                );
+            }
+            MarketMessage::Error { code, message } => {
+                tracing::error!(account = %self.parts.label, code, %message, "the data stream");
+            }
+            MarketMessage::Bars(bars) => {
+                for event in market::bars(&self.parts.desk, &bars) {
+                    self.market_event(event)?;
+                }
+            }
+            MarketMessage::Quote(quote) => {
+                if let Some(event) = market::quote(&self.parts.desk, &quote) {
+                    self.market_event(event)?;
+                }
+            }
+            MarketMessage::Trade(trade) => {
+                if let Some(event) = market::trade(&self.parts.desk, &trade) {
+                    self.market_event(event)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn market_event(&mut self, event: MarketEvent) -> Result<()> {
+        self.parts.clock.see(market::reached(&event, BAR_NS));
+        self.put(Event::Market { market: event.clone() }, None)?;
+        self.parts.bots.market(event);
+        self.watch_session()?;
+        let now = self.parts.clock.now().market;
+        if now.since(self.sampled_at) >= self.parts.equity_interval_ns {
+            self.sampled_at = now;
+            self.put(Event::Sample { session_close: None }, None)?;
+        }
+        Ok(())
+    }
+
+    /// Tells bots of the session's begin and end, and keeps the close of each day.
+    fn watch_session(&mut self) -> Result<()> {
+        let open = self.parts.desk.is_session_open();
+        if open == self.session_open {
+            return Ok(());
+        }
+        self.session_open = open;
+        let now = self.parts.clock.now().market;
+        let day = self.parts.desk.session_day(now);
+        if !open {
+            self.put(Event::Sample { session_close: day }, None)?;
+        }
+        self.parts.bots.session(open, day.unwrap_or(0), now);
+        Ok(())
+    }
+
+    fn tick(&mut self) -> Result<()> {
+        self.put(Event::Timer, None)?;
+        let saves = self.parts.bots.timer(self.parts.clock.now());
+        self.put_all(saves)?;
+        self.answer_comparisons();
+        self.watch_session()
+    }
+
+    /// Subscribes to what bots want and sleeves hold.
+    fn feed_wanted(&mut self) {
+        let desk = &self.parts.desk;
+        let mut symbols: Vec<Symbol> = market::wanted(desk.bots().map(|bot| bot.symbols.as_slice()));
+        for sleeve in desk.sleeves() {
+            for (id, _) in desk.holdings(sleeve.id) {
+                symbols.push(desk.instruments()[id.index()].symbol.clone());
+            }
+        }
+        symbols.extend(desk.open_orders().map(|order| order.symbol.clone()));
+        symbols.sort();
+        symbols.dedup();
+        self.parts.feeds.want(desk, symbols);
+    }
+
+    fn on_request(&mut self, request: link::Task, answer: oneshot::Sender<link::Answer>) -> Result<()> {
+        match request {
+            link::Task::Command(command) => self.on_command(*command, answer),
+            link::Task::Host(link::HostRequest::Health) => {
+                let health = self.health();
+                let _ = answer.send(link::Answer::Host(link::HostReply::Health { accounts: vec![health] }));
+                Ok(())
+            }
+            link::Task::Host(link::HostRequest::Reconcile) => {
+                let count = self.parts.desk.reconciliation().count;
+                self.comparing.push((count, machine(), answer));
+                self.put(Event::Command { command: Command::Reconcile }, None)
+            }
+            link::Task::Host(link::HostRequest::Reload { bot, dry_run }) => {
+                let found = self.parts.desk.bots().find(|row| row.name == bot).map(|row| row.sleeve);
+                match found {
+                    Some(sleeve) => self.parts.bots.reload_by_hand(sleeve, dry_run, answer, &self.parts.desk),
+                    None => {
+                        let (what, name) = ("bot".to_owned(), bot.to_string());
+                        let _ = answer.send(link::Answer::NotFound { what, name });
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn on_command(&mut self, command: Command, answer: oneshot::Sender<link::Answer>) -> Result<()> {
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(async move {
+            let reply = receiver.await.map_or_else(
+                |_| link::Answer::Failed {
+                    message: "the books were rebuilt before it was committed: it was not done".to_owned(),
+                },
+                link::Answer::Reply,
+            );
+            let _ = answer.send(reply);
+        });
+        // A symbol that a person names may be new to the account.
+        let new = self.unknown_symbols(&command);
+        if new.is_empty() {
+            self.put(Event::Command { command }, Some(sender))?;
+            self.feed_wanted();
+            return Ok(());
+        }
+        let (feeds, inputs) = (self.parts.feeds.clone_assets(), self.parts.inputs.clone());
+        let (again, wait) = oneshot::channel();
+        tokio::spawn(async move {
+            if let Some(event) = feeds.instruments(&new).await {
+                let _ = inputs.send(Incoming::Event(event)).await;
+            }
+            let _ = inputs.send(Incoming::Request(link::Task::Command(Box::new(command)), again)).await;
+        });
+        // The second time around the symbols are known, or are refused as unknown.
+        tokio::spawn(async move {
+            if let Ok(link::Answer::Reply(reply)) = wait.await {
+                let _ = sender.send(reply);
+            }
+        });
+        Ok(())
+    }
+
+    fn unknown_symbols(&mut self, command: &Command) -> Vec<Symbol> {
+        use stockade_core::sleeve::Prices;
+        let named: Vec<Symbol> = match command {
+            Command::OrderSubmit { intent, .. } => vec![intent.symbol.clone()],
+            Command::BotDeploy { symbols, .. } => symbols.clone(),
+            _ => Vec::new(),
+        };
+        let desk = &self.parts.desk;
+        named.into_iter().filter(|s| desk.find(s).is_none() && self.parts.feeds.first_look(s)).collect()
+    }
+
+    fn health(&self) -> link::AccountHealth {
+        let desk = &self.parts.desk;
+        let limited = (!desk.is_ready()).then(|| {
+            if self.account_stream { "the account is being compared" } else { "the account stream is down" }.to_owned()
+        });
+        let compared = desk.reconciliation();
+        link::AccountHealth {
+            account: self.parts.label.clone(),
+            ready: desk.is_ready(),
+            limited,
+            account_stream: self.account_stream,
+            data_stream: self.data_stream,
+            latency_ms: None,
+            cash: compared.at.map(|_| stockade_store::query::Number(compared.cash_broker.get())),
+            buying_power: None,
+        }
+    }
+
+    fn answer_comparisons(&mut self) {
+        let count = self.parts.desk.reconciliation().count;
+        let now = machine();
+        let limit = i64::try_from(COMPARE_MAX.as_nanos()).unwrap_or(i64::MAX);
+        let due = |asked: u64, at: Timestamp| count > asked || now.since(at) > limit;
+        let (ready, waiting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.comparing).into_iter().partition(|(asked, at, _)| due(*asked, *at));
+        self.comparing = waiting;
+        for (_, _, answer) in ready {
+            let _ = answer.send(link::Answer::Host(link::HostReply::Compared(self.comparison())));
+        }
+    }
+
+    /// The last comparison, as the command line shows it.
+    fn comparison(&self) -> link::Comparison {
+        super::comparison::of(&self.parts.desk, &self.parts.label)
+    }
+
+    /// Throws the desk away and rebuilds it from the tables.
+    async fn rebuild(&mut self, error: CommitError) -> Result<()> {
+        tracing::error!(account = %self.parts.label, %error, "a commit failed: the books are read again");
+        if error.is_final() {
+            return Err(anyhow!(error));
+        }
+        self.outbox.discard();
+        self.parts.bots.stop_all();
+        self.parts.writer.reset().await.map_err(|error| anyhow!(error))?;
+        let rows = self.parts.store.account_load(&self.parts.label).await?;
+        let rows = rows.with_context(|| format!("account {} has no rows", self.parts.label))?;
+        self.parts.desk = Desk::restore(rows, self.parts.desk_settings)?;
+        self.put(Event::Started { epoch: self.parts.epoch, take_over: true }, None)?;
+        if let CommitError::Constraint { constraint, .. } = &error {
+            // What broke a rule of the books must not go on: a person looks first.
+            let why = format!("the database refused a row ({constraint})");
+            let command = Command::Halt { scope: Scope::Account, reducing: false, why };
+            self.put(Event::Command { command }, None)?;
+        }
+        self.put(Event::AccountStream { up: self.account_stream }, None)
+    }
+
+    /// Saves the bots' states, samples the curve, and waits for the last commit.
+    async fn close(mut self, ended: Ended) -> Result<Ended> {
+        let saves = self.parts.bots.close().await;
+        self.put_all(saves)?;
+        self.put(Event::Sample { session_close: None }, None)?;
+        self.parts.writer.finish().await.map_err(|error| anyhow!(error))?;
+        self.parts.store.lease_release(&self.parts.label, self.parts.epoch).await?;
+        Ok(ended)
+    }
+}

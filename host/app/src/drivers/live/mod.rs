@@ -1,0 +1,367 @@
+//! The live driver: Postgres, broker and bots around the desk.
+//!
+//! Start: private cluster, migrations, lease, rows, broker. One [`host::Host`] per account owns its
+//! desk; everything else is a task that sends it [`Incoming`].
+
+mod bots;
+mod clock;
+mod comparison;
+mod edge;
+mod feed;
+mod host;
+mod market;
+mod outbox;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use stockade_core::broker::Answer;
+use stockade_core::desk::{Desk, Event};
+use stockade_core::risk::Controls;
+use stockade_core::row::Rows;
+use stockade_core::{Now, Slug};
+use stockade_runtime::shard::ShardReply;
+use stockade_store::{CommitError, Store, WriterHandle, WriterOptions};
+use stockade_venue::alpaca::{
+    AccountConfig, AccountMessage, Alpaca, MarketMessage, Notice, RestLimits, StreamLimits, account_stream,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::cli::run::RunArgs;
+use crate::config::Settings;
+use crate::failure::Failure;
+use crate::link;
+use clock::{Clock, machine};
+use edge::Edge;
+use feed::Feeds;
+use host::{Host, Parts};
+
+/// Inputs that wait for the host; the streams wait beyond it, and the broker's side drops a reader
+/// that is too slow, which shows as a gap and is filled.
+const INPUTS_MAX: usize = 16_384;
+/// The lease ends this long after its last renewal, by the database's clock.
+const LEASE_TTL: Duration = Duration::from_secs(15);
+/// Between two renewals.
+const LEASE_RENEWAL: Duration = Duration::from_secs(4);
+/// Between two timer inputs.
+const TICK: Duration = Duration::from_millis(50);
+/// How long a new host waits for the lease of one that was killed.
+const LEASE_WAIT: Duration = Duration::from_secs(20);
+/// Looks at a clock that stands still, a second apart, before a replay counts as ended.
+const STILL_LOOKS: u32 = 3;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// A signal asked for it.
+    Asked,
+    /// The replay is over.
+    ReplayOver,
+}
+
+/// What reaches a host.
+pub(crate) enum Incoming {
+    /// An answer of the broker, or a fact from an edge.
+    Event(Event),
+    /// The account stream.
+    Account(AccountMessage),
+    /// A data stream.
+    Market(MarketMessage),
+    /// How a group's commit ended.
+    Committed(u64, Result<(), CommitError>),
+    /// A bot's instance, or the plugins folder.
+    Bot(bots::BotMessage),
+    /// A person.
+    Request(link::Task, oneshot::Sender<link::Answer>),
+    /// Time passed.
+    Tick,
+    /// The lease can't be renewed.
+    LeaseLost(String),
+    /// End in good order.
+    Stop(Ended),
+}
+
+/// Runs the host until it is told to end.
+pub(crate) async fn run(settings: &Settings, args: &RunArgs) -> Result<(), Failure> {
+    if !args.paper_exchange.is_empty() {
+        return super::paper::run(settings, args).await;
+    }
+    let accounts = chosen(settings, args)?;
+    run_accounts(settings, args, accounts).await.map_err(Failure::Failed)
+}
+
+fn chosen(settings: &Settings, args: &RunArgs) -> Result<Vec<AccountConfig>, Failure> {
+    let mut accounts = settings.accounts(args.live)?;
+    if let Some(label) = &settings.account {
+        accounts.retain(|account| account.label == *label);
+        if accounts.is_empty() {
+            return Err(Failure::NotFound { what: "account", name: label.to_string() });
+        }
+    }
+    if accounts.is_empty() {
+        return Err(Failure::Usage(
+            "there are no keys: set ALPACA_PAPER_API_KEY and ALPACA_PAPER_SECRET_KEY, or replay files with \
+             --paper-exchange FILE"
+                .to_owned(),
+        ));
+    }
+    Ok(accounts)
+}
+
+async fn run_accounts(settings: &Settings, args: &RunArgs, accounts: Vec<AccountConfig>) -> Result<()> {
+    std::fs::create_dir_all(&settings.data)
+        .with_context(|| format!("can't make the data folder {}", settings.data.display()))?;
+    let base = super::base::open(settings).await?;
+    let listener = link::bind(&settings.socket()).await.context("the data folder is held by another host")?;
+    let mut hosts = Vec::new();
+    let mut routes = Vec::new();
+    for account in accounts {
+        let label = account.label.clone();
+        match prepare(settings, args, &base.store, account).await {
+            Ok((host, inputs, sender)) => {
+                routes.push((label, sender.clone()));
+                hosts.push((tokio::spawn(host.run(inputs)), sender));
+            }
+            // One account that fails is named and left out; the others go on.
+            Err(error) => tracing::error!(account = %label, "{error:#}"),
+        }
+        if hosts.is_empty() && routes.is_empty() {
+            continue;
+        }
+    }
+    if hosts.is_empty() {
+        bail!("no account could be started (see above)");
+    }
+    tokio::spawn(link::serve(listener, route(routes)));
+    let senders: Vec<_> = hosts.iter().map(|(_, sender)| sender.clone()).collect();
+    tokio::spawn(stop_on_signal(senders));
+    let mut outcome = Ok(());
+    for (host, _) in hosts {
+        match host.await {
+            Ok(Ok(ended)) => tracing::info!(?ended, "ended in good order"),
+            Ok(Err(error)) => outcome = Err(error),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+    let _ = std::fs::remove_file(settings.socket());
+    base.close(outcome.is_ok()).await?;
+    outcome
+}
+
+/// Hands a request to the host of its account.
+fn route(
+    routes: Vec<(Slug, mpsc::Sender<Incoming>)>,
+) -> impl Fn(link::Request) -> std::pin::Pin<Box<dyn Future<Output = link::Answer> + Send>> + Clone + Send + Sync + 'static
+{
+    let routes = Arc::new(routes);
+    move |request: link::Request| {
+        let routes = routes.clone();
+        Box::pin(async move {
+            let wanted = request.account.as_ref();
+            let found = routes.iter().find(|(label, _)| wanted.is_none_or(|wanted| wanted == label));
+            let Some((_, sender)) = found else {
+                let name = wanted.map(ToString::to_string).unwrap_or_default();
+                return link::Answer::NotFound { what: "account".to_owned(), name };
+            };
+            let ended = || link::Answer::Failed { message: "the host is ending".to_owned() };
+            let (answer, wait) = oneshot::channel();
+            if sender.send(Incoming::Request(request.task, answer)).await.is_err() {
+                return ended();
+            }
+            wait.await.unwrap_or_else(|_| ended())
+        })
+    }
+}
+
+async fn stop_on_signal(senders: Vec<mpsc::Sender<Incoming>>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::error!("signals can't be listened to");
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    for sender in senders {
+        let _ = sender.send(Incoming::Stop(Ended::Asked)).await;
+    }
+}
+
+type Prepared = (Host, mpsc::Receiver<Incoming>, mpsc::Sender<Incoming>);
+
+async fn prepare(settings: &Settings, args: &RunArgs, store: &Arc<Store>, account: AccountConfig) -> Result<Prepared> {
+    let (sender, receiver) = mpsc::channel(INPUTS_MAX);
+    let label = account.label.clone();
+    let alpaca = Arc::new(Alpaca::new(&account, RestLimits::default(), notices(sender.clone()))?);
+    let clock = broker_clock(&alpaca).await?;
+    let now = clock.now();
+    let epoch = lease(store, label.as_str(), args.take_over).await?;
+    let rows = rows_of(store, &label, epoch, now).await?;
+    let desk_settings = desk_settings(settings, &clock);
+    let desk = Desk::restore(rows, desk_settings)?;
+    let writer = WriterHandle::spawn(store, label.as_str(), epoch, WriterOptions::default()).await?;
+    renew(store.clone(), label.to_string(), epoch, sender.clone());
+    let seed = machine().0.unsigned_abs();
+    forward_account(account_stream(&account, StreamLimits::default(), seed)?, sender.clone());
+    tick(sender.clone());
+    if args.until_end {
+        tokio::spawn(watch_end(alpaca.clone(), sender.clone()));
+    }
+    let bots = bots::Bots::new(settings, args.plugins.as_deref(), store.clone(), alpaca.clone(), label.clone(), sender.clone())?;
+    // Held positions and open orders need their instruments before the first comparison.
+    let symbols: Vec<_> = market::wanted(desk.bots().map(|bot| bot.symbols.as_slice()));
+    if let Some(event) = feed::Assets::new(alpaca.clone()).instruments(&symbols).await {
+        let _ = sender.send(Incoming::Event(event)).await;
+    }
+    let host = Host::new(Parts {
+        store: store.clone(),
+        label: label.to_string(),
+        desk,
+        desk_settings,
+        writer,
+        epoch,
+        take_over: args.take_over,
+        clock,
+        edge: Edge::new(alpaca.clone(), sender.clone()),
+        feeds: Feeds::new(account, alpaca, sender.clone()),
+        bots,
+        inputs: sender.clone(),
+        equity_interval_ns: seconds(settings.equity_interval_seconds),
+    });
+    Ok((host, receiver, sender))
+}
+
+fn seconds(seconds: u64) -> i64 {
+    i64::try_from(seconds).unwrap_or(i64::MAX / 1_000_000_000).saturating_mul(1_000_000_000)
+}
+
+fn desk_settings(settings: &Settings, clock: &Clock) -> stockade_core::desk::Settings {
+    let mut desk = stockade_core::desk::Settings {
+        unknown_quiet_ns: seconds(settings.unknown_quiet_seconds),
+        reconcile_interval_ns: seconds(settings.reconcile_interval_seconds),
+        ..stockade_core::desk::Settings::default()
+    };
+    // A second look after a difference comes no later than the next regular one.
+    desk.hold_off_ns = desk.hold_off_ns.min(desk.reconcile_interval_ns);
+    if clock.is_replay() {
+        // A replay passes minutes in the blink of an eye: only its session bounds an order's wait.
+        desk.accepted_max_ns = seconds(6 * 3600);
+    }
+    desk
+}
+
+fn notices(sender: mpsc::Sender<Incoming>) -> stockade_venue::alpaca::Notify {
+    Arc::new(move |notice| match notice {
+        Notice::Budget(report) => {
+            // A full queue has newer budgets behind it.
+            let _ = sender.try_send(Incoming::Event(Event::Budget { report }));
+        }
+        Notice::AuthRefused { http, message } => {
+            tracing::error!(http, %message, "the broker refuses the keys: nothing new can be sent");
+        }
+    })
+}
+
+async fn broker_clock(alpaca: &Alpaca) -> Result<Clock> {
+    match alpaca.clock().await {
+        Answer::Done { value } => Ok(Clock::new(value.at)),
+        Answer::Refused { http, message, .. } => bail!("the broker refuses the keys ({http}: {message})"),
+        Answer::NotTaken { why, .. } | Answer::Unknown { why } => bail!("the broker can't be reached: {why}"),
+        Answer::NotFound => bail!("the broker has no clock: is the base URL right?"),
+    }
+}
+
+/// Takes the lease. One that a killed host left behind runs out while we wait.
+async fn lease(store: &Store, label: &str, take_over: bool) -> Result<u64> {
+    let holder = super::base::holder();
+    let until = tokio::time::Instant::now() + LEASE_WAIT;
+    loop {
+        match store.lease_acquire(label, &holder, LEASE_TTL).await {
+            Ok(grant) => return Ok(grant.epoch),
+            Err(stockade_store::LeaseError::Held(refusal)) => {
+                let waited = tokio::time::Instant::now() > until;
+                if super::base::is_alive(&refusal.holder) && !take_over || waited {
+                    bail!(
+                        "account {label} is traded by another host: {} holds its lease until {}",
+                        refusal.holder,
+                        refusal.expires_at
+                    );
+                }
+                if take_over || !super::base::is_alive(&refusal.holder) {
+                    return Ok(store.lease_steal(label, &holder, LEASE_TTL).await?.epoch);
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The account's rows; a new account is made on first use.
+async fn rows_of(store: &Store, label: &Slug, epoch: u64, now: Now) -> Result<Rows> {
+    if let Some(rows) = store.account_load(label.as_str()).await? {
+        return Ok(rows);
+    }
+    let rows = Rows::new_account(label.clone(), super::base::era(), true, Controls::live(), now);
+    store.account_create(&rows.account, &rows.to_rows(), epoch).await?;
+    Ok(rows)
+}
+
+fn renew(store: Arc<Store>, label: String, epoch: u64, inputs: mpsc::Sender<Incoming>) {
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LEASE_RENEWAL).await;
+            if inputs.is_closed() {
+                return;
+            }
+            if let Err(error) = store.lease_renew(&label, epoch, LEASE_TTL).await {
+                let _ = inputs.send(Incoming::LeaseLost(error.to_string())).await;
+                return;
+            }
+        }
+    });
+}
+
+fn forward_account(mut messages: mpsc::Receiver<AccountMessage>, inputs: mpsc::Sender<Incoming>) {
+    tokio::spawn(async move {
+        while let Some(message) = messages.recv().await {
+            if inputs.send(Incoming::Account(message)).await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn tick(inputs: mpsc::Sender<Incoming>) {
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(TICK);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            interval.tick().await;
+            if inputs.send(Incoming::Tick).await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// A broker's clock always goes on; a replay's stands still when its files have ended.
+async fn watch_end(alpaca: Arc<Alpaca>, inputs: mpsc::Sender<Incoming>) {
+    let (mut last, mut still) = (None, 0);
+    while still < STILL_LOOKS {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if inputs.is_closed() {
+            return;
+        }
+        let Answer::Done { value } = alpaca.clock().await else {
+            continue;
+        };
+        let same = last == Some(value.at) && !value.is_open;
+        still = if same { still + 1 } else { 0 };
+        last = Some(value.at);
+    }
+    let _ = inputs.send(Incoming::Stop(Ended::ReplayOver)).await;
+}

@@ -1,0 +1,97 @@
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use super::*;
+use rust_decimal::Decimal;
+use stockade_core::Slug;
+use stockade_core::desk::{Command, Reply};
+use stockade_store::query::At;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+fn stop(name: &str) -> Command {
+    Command::BotStop { name: Slug::new(name).unwrap() }
+}
+
+async fn echo(request: Request) -> Answer {
+    match request.task {
+        Task::Command(command) => Answer::Reply(Reply::Done {
+            message: format!("{command:?}"),
+            order: None,
+            sleeve: None,
+            booked: Some(1),
+            known: None,
+        }),
+        Task::Host(_) => Answer::NotFound { what: "bot".to_owned(), name: "x".to_owned() },
+    }
+}
+
+#[test]
+fn a_request_is_one_line_of_json() {
+    let request = Request { account: None, task: Task::Command(Box::new(stop("dip"))) };
+    let text = serde_json::to_string(&request).unwrap();
+    assert_eq!(text, r#"{"command":{"command":"bot_stop","name":"dip"}}"#);
+    assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), request);
+    let request = Request { account: Some(Slug::new("paper").unwrap()), task: Task::Host(HostRequest::Reconcile) };
+    let text = serde_json::to_string(&request).unwrap();
+    assert_eq!(text, r#"{"account":"paper","host":{"request":"reconcile"}}"#);
+    assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), request);
+}
+
+#[tokio::test]
+async fn many_requests_on_one_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("s");
+    assert!(Link::open(&socket).await.unwrap().is_none());
+    let server = tokio::spawn(serve(bind(&socket).await.unwrap(), echo));
+    let mut link = Link::open(&socket).await.unwrap().unwrap();
+    for name in ["a", "b"] {
+        let answer = link.call(None, Task::Command(Box::new(stop(name)))).await.unwrap();
+        let Answer::Reply(Reply::Done { message, booked, .. }) = answer else { panic!("{answer:?}") };
+        assert_eq!((message.contains(name), booked), (true, Some(1)));
+    }
+    let answer = link.call(None, Task::Host(HostRequest::Health)).await.unwrap();
+    assert_eq!(answer, Answer::NotFound { what: "bot".to_owned(), name: "x".to_owned() });
+    server.abort();
+}
+
+#[tokio::test]
+async fn a_second_host_is_refused_and_a_dead_socket_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("s");
+    let first = bind(&socket).await.unwrap();
+    assert_eq!(bind(&socket).await.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+    drop(first);
+    assert!(Link::open(&socket).await.unwrap().is_none());
+    bind(&socket).await.unwrap();
+}
+
+#[tokio::test]
+async fn nonsense_gets_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("s");
+    let server = tokio::spawn(serve(bind(&socket).await.unwrap(), echo));
+    let mut stream = tokio::net::UnixStream::connect(&socket).await.unwrap();
+    stream.write_all(b"{\"command\":{\"command\":\"make_rich\"}}\nhalf").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    let answers: Vec<Answer> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), 2);
+    assert!(answers.iter().all(|answer| matches!(answer, Answer::Failed { .. })), "{answers:?}");
+    server.abort();
+}
+
+#[test]
+fn a_comparison_balances_only_without_differences() {
+    let one = Decimal::ONE;
+    let even = |broker| {
+        let cash = CashDifference::of(one, one);
+        let symbols = vec![SymbolDifference::of("AAPL", one, one, broker)];
+        Comparison::of("paper", At(0), cash, symbols, &[])
+    };
+    assert!(even(Decimal::TWO).balanced);
+    let uneven = even(one);
+    assert!(!uneven.balanced);
+    let json = serde_json::to_value(&uneven).unwrap();
+    assert_eq!(json["symbols"][0]["difference"], "1");
+    assert_eq!(json["at"], "1970-01-01T00:00:00Z");
+}

@@ -1,0 +1,87 @@
+//! Breaks: `break list --json`.
+
+use serde::Serialize;
+use sqlx::PgPool;
+
+use super::filter::{Filter, QueryError, Select};
+use super::value::{At, Number};
+
+/// A difference that reconciliation found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct Break {
+    /// Its number in its account.
+    pub id: i64,
+    /// The account's label.
+    pub account: String,
+    /// Its class, such as `D38`.
+    pub class: String,
+    /// `info`, `warning` or `serious`.
+    pub severity: String,
+    /// The symbol, where it has one.
+    pub symbol: Option<String>,
+    /// `open` or `resolved`.
+    pub state: String,
+    /// Seconds of the market's time from finding to resolution, or to the account's last input.
+    pub age_seconds: i64,
+    /// What our books said.
+    pub ours: Number,
+    /// What the broker said.
+    pub broker: Number,
+    /// What was found, in words.
+    pub evidence: String,
+    /// What was done about it.
+    pub action: String,
+    /// When it was found.
+    pub opened_at: At,
+    /// When it ended.
+    pub resolved_at: Option<At>,
+}
+
+const BODY: &str = "
+    SELECT b.id, b.account, b.class, b.severity, b.symbol,
+           CASE WHEN b.resolved_ns IS NULL THEN 'open' ELSE 'resolved' END AS state,
+           greatest(coalesce(b.resolved_ns, a.market_ns) - b.opened_ns, 0) / 1000000000 AS age_seconds,
+           b.ours, b.broker, b.evidence, b.action, b.opened_ns AS opened_at, b.resolved_ns AS resolved_at
+      FROM stockade.break b
+      JOIN stockade.account a ON a.account = b.account";
+
+/// Breaks by number: the open ones, or with `resolved` all.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn break_list(
+    pool: &PgPool,
+    filter: &Filter,
+    resolved: bool,
+) -> Result<Vec<Break>, QueryError> {
+    let mut select = Select::new("breaks", BODY)
+        .and("b.account =", filter.account.clone())
+        .and("b.symbol =", filter.symbol.clone())
+        .and("b.opened_ns >=", filter.from)
+        .and("b.opened_ns <", filter.to);
+    if !resolved {
+        select = select.only("b.resolved_ns IS NULL");
+    }
+    select
+        .latest(filter.limit, "ORDER BY b.account DESC, b.id DESC", "ORDER BY b.account, b.id")
+        .fetch(pool)
+        .await
+}
+
+/// One break by its number.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn break_show(
+    pool: &PgPool,
+    account: Option<&str>,
+    id: i64,
+) -> Result<Option<Break>, QueryError> {
+    let rows: Vec<Break> = Select::new("a break", BODY)
+        .and("b.account =", account.map(str::to_owned))
+        .and("b.id =", Some(id))
+        .then("ORDER BY b.account")
+        .fetch(pool)
+        .await?;
+    Ok(rows.into_iter().next())
+}

@@ -1,0 +1,149 @@
+//! A joined group of rows, sorted by table.
+
+use sqlx::Arguments;
+use sqlx::postgres::PgArguments;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use stockade_core::Symbol;
+use stockade_core::id::{BreakId, LotId, OrderId, SleeveId};
+use stockade_core::instrument::Instrument;
+use stockade_core::row::{
+    AccountRow, BotEventRow, BotRow, BreakRow, EntryRow, EquityRow, ExecutionRow, InputRow, LotRow,
+    MarkRow, OrderRow, PositionRow, RefusalRow, RoundTripRow, Row, SleeveRow, SnapshotRow,
+};
+
+use super::appended::{self, Leg};
+use super::keyed;
+use super::table::{Mode, Shape, Statements, Table};
+use super::value::{EncodeError, big};
+
+/// Rows by table; of keyed kinds the last one of each key.
+#[derive(Default)]
+pub(crate) struct Batch<'a> {
+    account: Option<&'a AccountRow>,
+    instruments: BTreeMap<&'a Symbol, &'a Instrument>,
+    sleeves: BTreeMap<SleeveId, &'a SleeveRow>,
+    positions: BTreeMap<(SleeveId, &'a Symbol), &'a PositionRow>,
+    lots: BTreeMap<LotId, &'a LotRow>,
+    orders: BTreeMap<OrderId, &'a OrderRow>,
+    marks: BTreeMap<&'a Symbol, &'a MarkRow>,
+    breaks: BTreeMap<BreakId, &'a BreakRow>,
+    bots: BTreeMap<SleeveId, &'a BotRow>,
+    snapshots: BTreeMap<SleeveId, &'a SnapshotRow>,
+    round_trips: Vec<&'a RoundTripRow>,
+    executions: Vec<&'a ExecutionRow>,
+    entries: Vec<&'a EntryRow>,
+    legs: Vec<Leg>,
+    equity: Vec<&'a EquityRow>,
+    inputs: Vec<&'a InputRow>,
+    refusals: Vec<&'a RefusalRow>,
+    bot_events: Vec<&'a BotEventRow>,
+}
+
+impl<'a> Batch<'a> {
+    /// Takes rows in order.
+    pub(crate) fn new(rows: impl IntoIterator<Item = &'a Row>) -> Self {
+        let mut batch = Self::default();
+        for row in rows {
+            batch.push(row);
+        }
+        batch
+    }
+
+    fn push(&mut self, row: &'a Row) {
+        match row {
+            Row::Account(row) => self.account = Some(row),
+            Row::Instrument(row) => drop(self.instruments.insert(&row.symbol, row)),
+            Row::Sleeve(row) => drop(self.sleeves.insert(row.id, row)),
+            Row::Position(row) => drop(self.positions.insert((row.sleeve, &row.symbol), row)),
+            Row::Lot(row) => drop(self.lots.insert(row.id, row)),
+            Row::RoundTrip(row) => self.round_trips.push(row),
+            Row::Order(row) => drop(self.orders.insert(row.id, row)),
+            Row::Execution(row) => self.executions.push(row),
+            Row::Entry(row) => {
+                self.entries.push(row);
+                let legs = row.postings.iter().cloned().enumerate();
+                self.legs.extend(legs.map(|(leg, posting)| Leg { entry: row.id, leg, posting }));
+            }
+            Row::Mark(row) => drop(self.marks.insert(&row.symbol, row)),
+            Row::Equity(row) => self.equity.push(row),
+            Row::Input(row) => self.inputs.push(row),
+            Row::Refusal(row) => self.refusals.push(row),
+            Row::Break(row) => drop(self.breaks.insert(row.id, row)),
+            Row::Bot(row) => drop(self.bots.insert(row.sleeve, row)),
+            Row::Snapshot(row) => drop(self.snapshots.insert(row.sleeve, row)),
+            Row::BotEvent(row) => self.bot_events.push(row),
+        }
+    }
+
+    /// The statement and its arguments.
+    pub(crate) fn encode(
+        &self,
+        mode: Mode,
+        statements: &mut Statements,
+        account: &str,
+        epoch: u64,
+        sequence: u64,
+    ) -> Result<(Arc<str>, PgArguments), EncodeError> {
+        if let Some(row) = self.account.filter(|row| row.label.as_str() != account) {
+            let (found, expected) = (row.label.to_string(), account.to_owned());
+            return Err(EncodeError::OtherAccount { found, expected });
+        }
+        let mut writing = Writing::default();
+        writing.arguments.add(account.to_owned()).map_err(EncodeError::encoding)?;
+        writing.arguments.add(big(epoch)?).map_err(EncodeError::encoding)?;
+        writing.arguments.add(big(sequence)?).map_err(EncodeError::encoding)?;
+        self.write(&mut writing)?;
+        let sql = statements.get(mode, writing.mask, &writing.shapes);
+        Ok((sql, writing.arguments))
+    }
+
+    fn write(&self, writing: &mut Writing) -> Result<(), EncodeError> {
+        writing.table(&keyed::ACCOUNT, self.account)?;
+        writing.table(&keyed::INSTRUMENT, self.instruments.values().copied())?;
+        writing.table(&keyed::SLEEVE, self.sleeves.values().copied())?;
+        writing.table(&keyed::POSITION, self.positions.values().copied())?;
+        writing.table(&keyed::LOT, self.lots.values().copied())?;
+        writing.table(&keyed::ORDER, self.orders.values().copied())?;
+        writing.table(&keyed::MARK, self.marks.values().copied())?;
+        writing.table(&keyed::BREAK, self.breaks.values().copied())?;
+        writing.table(&keyed::BOT, self.bots.values().copied())?;
+        writing.table(&keyed::SNAPSHOT, self.snapshots.values().copied())?;
+        writing.table(&appended::ENTRY, self.entries.iter().copied())?;
+        writing.table(&appended::POSTING, &self.legs)?;
+        writing.table(&appended::EXECUTION, self.executions.iter().copied())?;
+        writing.table(&appended::ROUND_TRIP, self.round_trips.iter().copied())?;
+        writing.table(&appended::EQUITY, self.equity.iter().copied())?;
+        writing.table(&appended::INPUT, self.inputs.iter().copied())?;
+        writing.table(&appended::REFUSAL, self.refusals.iter().copied())?;
+        writing.table(&appended::BOT_EVENT, self.bot_events.iter().copied())
+    }
+}
+
+/// A statement in the making.
+#[derive(Default)]
+struct Writing {
+    arguments: PgArguments,
+    shapes: Vec<Shape>,
+    mask: u32,
+    seen: u32,
+}
+
+impl Writing {
+    fn table<'r, R: 'r>(
+        &mut self,
+        table: &Table<R>,
+        rows: impl IntoIterator<Item = &'r R>,
+    ) -> Result<(), EncodeError> {
+        let bit = 1 << self.seen;
+        self.seen += 1;
+        let rows: Vec<&R> = rows.into_iter().collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.mask |= bit;
+        self.shapes.push(table.shape());
+        (table.bind)(&rows, &mut self.arguments)
+    }
+}

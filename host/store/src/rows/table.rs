@@ -1,0 +1,177 @@
+//! One statement for a whole joined group: a common table expression per table, each an
+//! `INSERT … SELECT FROM UNNEST(…)`. One round trip is then lease check, rows and commit.
+
+use sqlx::postgres::PgArguments;
+use sqlx::Arguments;
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use super::value::EncodeError;
+
+/// What happens to a row whose key exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conflict {
+    /// It is an error: appended rows.
+    Refuse,
+    /// The row that is there stays.
+    Keep,
+    /// The new row takes its place; these columns and the account are the key.
+    Replace(&'static [&'static str]),
+}
+
+/// A column: its name and the type of its elements.
+pub(crate) type Column = (&'static str, &'static str);
+
+/// Binds the columns of some rows as arrays, in order.
+pub(crate) type Bind<R> = fn(&[&R], &mut PgArguments) -> Result<(), EncodeError>;
+
+/// A table and how a row of the core becomes one of its rows.
+pub(crate) struct Table<R> {
+    pub(crate) name: &'static str,
+    pub(crate) conflict: Conflict,
+    /// Whether the rows carry the lease epoch of their transaction.
+    pub(crate) stamped: bool,
+    pub(crate) columns: &'static [Column],
+    pub(crate) bind: Bind<R>,
+}
+
+/// A table without its row type.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) name: &'static str,
+    pub(crate) conflict: Conflict,
+    pub(crate) stamped: bool,
+    pub(crate) columns: &'static [Column],
+}
+
+impl<R> Table<R> {
+    pub(crate) const fn shape(&self) -> Shape {
+        Shape {
+            name: self.name,
+            conflict: self.conflict,
+            stamped: self.stamped,
+            columns: self.columns,
+        }
+    }
+}
+
+/// Declares a table: each column's name and type, and what of the row goes into it.
+macro_rules! table {
+    ($(#[$meta:meta])* $name:ident: $row:ty, $table:literal, $conflict:expr, stamped $stamped:literal,
+     |$r:ident| { $($column:literal $kind:literal = $value:expr,)* }) => {
+        $(#[$meta])*
+        pub(crate) static $name: $crate::rows::table::Table<$row> = $crate::rows::table::Table {
+            name: $table,
+            conflict: $conflict,
+            stamped: $stamped,
+            columns: &[$(($column, $kind)),*],
+            bind: |rows, arguments| {
+                $($crate::rows::table::column(rows, arguments, |$r| $value)?;)*
+                Ok(())
+            },
+        };
+    };
+}
+pub(crate) use table;
+
+/// Binds one column of all rows as an array.
+pub(crate) fn column<R, T>(
+    rows: &[&R],
+    arguments: &mut PgArguments,
+    value: impl Fn(&R) -> Result<T, EncodeError>,
+) -> Result<(), EncodeError>
+where
+    Vec<T>: for<'q> sqlx::Encode<'q, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    let values = rows.iter().map(|row| value(row)).collect::<Result<Vec<T>, _>>()?;
+    arguments.add(values).map_err(EncodeError::encoding)
+}
+
+/// Whether the statement is a writer's, or makes a new account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Mode {
+    /// Under the lease: `$2` is the epoch, `$3` the sequence of the commit.
+    Write,
+    /// A new account: refused where it exists.
+    Create,
+}
+
+/// The statements made so far, by the tables that they write.
+#[derive(Debug, Default)]
+pub(crate) struct Statements {
+    made: HashMap<(Mode, u32), Arc<str>>,
+}
+
+impl Statements {
+    /// The statement for these tables; `mask` has one bit per table.
+    pub(crate) fn get(&mut self, mode: Mode, mask: u32, shapes: &[Shape]) -> Arc<str> {
+        self.made
+            .entry((mode, mask))
+            .or_insert_with(|| statement(mode, shapes).into())
+            .clone()
+    }
+}
+
+fn statement(mode: Mode, shapes: &[Shape]) -> String {
+    let mut sql = String::from(match mode {
+        Mode::Write => "WITH fence AS MATERIALIZED (SELECT stockade.fence($1, $2) AS epoch)",
+        Mode::Create => {
+            "WITH fence AS MATERIALIZED (SELECT coalesce((SELECT l.epoch FROM stockade.lease l \
+             WHERE l.account = $1), $2::bigint) AS epoch)"
+        }
+    });
+    let mut parameter = 3;
+    for shape in shapes {
+        let write = insert(mode, shape, &mut parameter);
+        write!(sql, ",\nw_{} AS ({write})", shape.name).expect("a string takes all");
+    }
+    sql.push_str(
+        "\nINSERT INTO stockade.writer AS w (account, epoch, sequence) SELECT $1, epoch, $3::bigint FROM fence \
+         ON CONFLICT (account, epoch) DO UPDATE SET sequence = EXCLUDED.sequence",
+    );
+    sql
+}
+
+fn insert(mode: Mode, shape: &Shape, parameter: &mut usize) -> String {
+    let mut names = String::new();
+    let mut picks = String::new();
+    let mut arrays = Vec::new();
+    let mut aliases = Vec::new();
+    for (at, (name, kind)) in shape.columns.iter().enumerate() {
+        *parameter += 1;
+        // jsonb has no array that sqlx could bind without a detour; its text has.
+        let (element, cast) = if *kind == "jsonb" { ("text", "::jsonb") } else { (*kind, "") };
+        write!(names, ", \"{name}\"").expect("a string takes all");
+        write!(picks, ", u.c{at}{cast}").expect("a string takes all");
+        arrays.push(format!("${parameter}::{element}[]"));
+        aliases.push(format!("c{at}"));
+    }
+    let (stamp, epoch) = if shape.stamped { (", epoch", ", fence.epoch") } else { ("", "") };
+    let conflict = match shape.conflict {
+        Conflict::Replace(_) if mode == Mode::Create && shape.name == "account" => String::new(),
+        Conflict::Refuse => String::new(),
+        Conflict::Keep => " ON CONFLICT DO NOTHING".to_owned(),
+        Conflict::Replace(key) => replace(shape, key),
+    };
+    format!(
+        "INSERT INTO stockade.{} (account{stamp}{names}) SELECT $1{epoch}{picks} FROM fence, UNNEST({}) AS u({}){conflict}",
+        shape.name,
+        arrays.join(", "),
+        aliases.join(", "),
+    )
+}
+
+fn replace(shape: &Shape, key: &[&str]) -> String {
+    let stamp = shape.stamped.then_some("epoch");
+    let sets: Vec<String> = shape
+        .columns
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| !key.contains(name))
+        .chain(stamp)
+        .map(|name| format!("\"{name}\" = EXCLUDED.\"{name}\""))
+        .collect();
+    let keys: String = key.iter().map(|name| format!(", \"{name}\"")).collect();
+    format!(" ON CONFLICT (account{keys}) DO UPDATE SET {}", sets.join(", "))
+}

@@ -1,0 +1,428 @@
+//! The accounts and the market's clock: every change of either goes through here, under one lock.
+//!
+//! A change is written to the state file, then made, then published, so that nobody hears of
+//! anything that a restart would not know. Repeating the file gives the same accounts, because the
+//! exchange takes time and chance from its arguments alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use stockade_exchange::{
+    Bar, CancelOutcome, Changes, CloseSize, Exchange, Id, Nanos, NewOrder, Order, Reject, SymbolId,
+};
+use tokio::sync::watch;
+
+use super::account::{Configurations, Equities};
+use super::answer::Refusal;
+use super::config::{ServerConfig, Speed, StartError};
+use super::data_message::stream_messages;
+use super::faults::{Board, StreamDisturbance};
+use super::feed::Loaded;
+use super::history::FeedBar;
+use super::hub::{Cut, Hub, MarketMessage};
+use super::oplog::{Call, Entry, Header, Oplog, OplogError};
+use super::time::MINUTE;
+use super::wire;
+
+/// Market time in which a gap of the feed is passed over.
+const GAP_MAX: i64 = 15 * MINUTE;
+/// Trade updates that the fault plan holds back at once.
+const HELD_MAX: usize = 1_000;
+
+/// One account and what the server keeps beside it.
+#[derive(Debug)]
+struct Account {
+    exchange: Exchange,
+    configurations: Configurations,
+    equities: Equities,
+    /// Trade updates that the fault plan sends late.
+    held: Vec<String>,
+}
+
+/// What a call gave.
+enum Outcome {
+    Order(Result<Box<Order>, Reject>),
+    Done(Result<(), Reject>),
+    Cancels(Vec<CancelOutcome>),
+}
+
+/// The accounts, the clock and the stream clients.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    accounts: Vec<Account>,
+    /// Who listens.
+    pub(crate) hub: Hub,
+    feed: Arc<Loaded>,
+    symbols: BTreeMap<String, SymbolId>,
+    next_step: usize,
+    ended: watch::Sender<bool>,
+    /// Market time of the last step, and when it was taken.
+    clock: (i64, Instant),
+    /// No call is ever given an earlier time than the one before.
+    last_at: i64,
+    speed: Speed,
+    skip_gaps: bool,
+    log: Oplog,
+    faults: Board,
+}
+
+impl Engine {
+    /// Makes the accounts and brings them to where the state file ends.
+    pub(crate) fn new(
+        config: &ServerConfig,
+        feed: Arc<Loaded>,
+        faults: Board,
+    ) -> Result<Self, StartError> {
+        let start = feed.start();
+        let mut accounts = Vec::new();
+        let mut rules_of = Vec::new();
+        for (index, account) in config.accounts.iter().enumerate() {
+            let mut rules =
+                config.rules.clone().unwrap_or_else(|| stockade_exchange::Config::paper(account.cash));
+            rules.cash = account.cash;
+            rules_of.push((account.key_id.clone(), rules.clone()));
+            // Every account draws its own ids.
+            let seed = config.seed.wrapping_add(u64::try_from(index).unwrap_or(0) << 32);
+            accounts.push(Account {
+                exchange: Exchange::new(rules, seed, Nanos(start))?,
+                configurations: Configurations::default(),
+                equities: Equities::new(start, account.cash),
+                held: Vec::new(),
+            });
+        }
+        let symbols = list_symbols(&mut accounts, &feed)?;
+        let header =
+            Header { version: 1, feed: feed.digest(), seed: config.seed, accounts: rules_of };
+        let (log, entries) = Oplog::open(config.state_file.as_deref(), &header)?;
+        let mut engine = Self {
+            accounts,
+            hub: Hub::new(),
+            feed,
+            symbols,
+            next_step: 0,
+            ended: watch::channel(false).0,
+            clock: (start, Instant::now()),
+            last_at: start,
+            speed: config.speed,
+            skip_gaps: config.skip_gaps,
+            log,
+            faults,
+        };
+        engine.repeat(entries);
+        Ok(engine)
+    }
+
+    fn repeat(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            match entry {
+                Entry::Step(_) => drop(self.take_step()),
+                Entry::Finish => self.take_finish(),
+                Entry::Call { account, at, call } if account < self.accounts.len() => {
+                    self.last_at = at;
+                    drop(self.take_call(account, at, &call));
+                }
+                Entry::Call { .. } => {}
+            }
+            // Whoever listened then has heard it, or fills the gap by asking.
+            for account in &mut self.accounts {
+                drop(account.exchange.drain_events());
+            }
+        }
+    }
+
+    /// The market's present time.
+    pub(crate) fn now(&self) -> i64 {
+        let (market, taken) = self.clock;
+        let Speed::Times(times) = self.speed else { return market.max(self.last_at) };
+        let Some(next) = self.feed.end_of(self.next_step).filter(|_| !self.finished()) else {
+            return market.max(self.last_at);
+        };
+        let passed = i64::try_from(taken.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        let passed = passed.saturating_mul(i64::from(times.max(1)));
+        market.saturating_add(passed).min(next - 1).max(self.last_at)
+    }
+
+    /// Market time between the last step and the next; `None` when there is none.
+    pub(crate) fn until_next(&self) -> Option<i64> {
+        let next = self.feed.end_of(self.next_step)?;
+        let gap = (next - self.clock.0).max(0);
+        Some(if self.skip_gaps { gap.min(GAP_MAX) } else { gap })
+    }
+
+    /// Starts the market's clock now.
+    pub(crate) fn start_clock(&mut self) {
+        self.clock.1 = Instant::now();
+    }
+
+    /// Whether the last bar has passed.
+    pub(crate) fn finished(&self) -> bool {
+        *self.ended.borrow()
+    }
+
+    /// The same, to wait for.
+    pub(crate) fn ended(&self) -> watch::Receiver<bool> {
+        self.ended.subscribe()
+    }
+
+    /// How many accounts there are.
+    pub(crate) fn accounts(&self) -> usize {
+        self.accounts.len()
+    }
+
+    /// Steps taken and steps in all.
+    pub(crate) fn progress(&self) -> (usize, usize) {
+        (self.next_step, self.feed.steps.len())
+    }
+
+    /// The account's exchange, to look at.
+    pub(crate) fn exchange(&self, account: usize) -> &Exchange {
+        &self.accounts[account].exchange
+    }
+
+    /// The account's settings.
+    pub(crate) fn configurations(&self, account: usize) -> &Configurations {
+        &self.accounts[account].configurations
+    }
+
+    /// The account's equity over time.
+    pub(crate) fn equities(&self, account: usize) -> &Equities {
+        &self.accounts[account].equities
+    }
+
+    /// Takes the next step of the market, or ends it. `false` when it had ended before.
+    ///
+    /// # Errors
+    /// When the state file cannot be written; the market stays where it is then.
+    pub(crate) fn step(&mut self) -> Result<bool, OplogError> {
+        if self.finished() {
+            return Ok(false);
+        }
+        if self.next_step >= self.feed.steps.len() {
+            self.log.append(&Entry::Finish)?;
+            self.take_finish();
+            self.publish_all();
+            return Ok(false);
+        }
+        self.log.append(&Entry::Step(self.next_step))?;
+        let messages = self.take_step();
+        self.publish_all();
+        self.publish_market(&messages);
+        Ok(true)
+    }
+
+    fn take_step(&mut self) -> Vec<MarketMessage> {
+        let feed = Arc::clone(&self.feed);
+        let (Some(end), known) = (feed.end_of(self.next_step), feed.bars_of(self.next_step)) else {
+            return Vec::new();
+        };
+        let bars: Vec<Bar> = known.iter().filter_map(|bar| self.exchange_bar(bar)).collect();
+        for account in &mut self.accounts {
+            // The exchange takes bars of one start at a time; a feed can mix minutes and hours.
+            for group in bars.chunk_by(|a, b| a.at == b.at) {
+                account.exchange.on_bars(group);
+            }
+            account.exchange.advance(Nanos(end));
+            account.equities.note(end, &account.exchange);
+        }
+        self.next_step += 1;
+        self.clock = (end, Instant::now());
+        self.last_at = self.last_at.max(end);
+        known.iter().flat_map(stream_messages).collect()
+    }
+
+    fn exchange_bar(&self, bar: &FeedBar) -> Option<Bar> {
+        let symbol = *self.symbols.get(&bar.symbol)?;
+        Some(wire::bar(symbol, bar))
+    }
+
+    fn take_finish(&mut self) {
+        let at = self.now();
+        for account in &mut self.accounts {
+            account.exchange.finish(Nanos(at));
+        }
+        self.ended.send_replace(true);
+    }
+
+    /// `POST /v2/orders`.
+    pub(crate) fn submit(&mut self, account: usize, order: NewOrder) -> Result<Order, Refusal> {
+        if self.accounts[account].configurations.suspend_trade {
+            return Err(Refusal::forbidden("new orders are rejected by user request"));
+        }
+        self.call(account, Call::Submit(order))?.order()
+    }
+
+    /// `PATCH /v2/orders/{id}`.
+    pub(crate) fn replace(
+        &mut self,
+        account: usize,
+        id: Id,
+        changes: Changes,
+    ) -> Result<Order, Refusal> {
+        self.call(account, Call::Replace(id, changes))?.order()
+    }
+
+    /// `DELETE /v2/orders/{id}`.
+    pub(crate) fn cancel(&mut self, account: usize, id: Id) -> Result<(), Refusal> {
+        match self.call(account, Call::Cancel(id))? {
+            Outcome::Done(result) => result.map_err(Refusal::from),
+            _ => Err(Refusal::internal("cancel gave no outcome")),
+        }
+    }
+
+    /// `DELETE /v2/orders`.
+    pub(crate) fn cancel_all(&mut self, account: usize) -> Result<Vec<CancelOutcome>, Refusal> {
+        match self.call(account, Call::CancelAll)? {
+            Outcome::Cancels(outcomes) => Ok(outcomes),
+            _ => Err(Refusal::internal("cancel of all gave no outcome")),
+        }
+    }
+
+    /// `DELETE /v2/positions/{symbol}`.
+    pub(crate) fn close(
+        &mut self,
+        account: usize,
+        symbol: String,
+        size: CloseSize,
+    ) -> Result<Order, Refusal> {
+        let (qty, percentage) = match size {
+            CloseSize::All => (None, None),
+            CloseSize::Qty(qty) => (Some(qty), None),
+            CloseSize::Percentage(share) => (None, Some(share)),
+        };
+        self.call(account, Call::Close { symbol, qty, percentage })?.order()
+    }
+
+    /// `PATCH /v2/account/configurations`.
+    pub(crate) fn configure(
+        &mut self,
+        account: usize,
+        configurations: Configurations,
+    ) -> Result<(), Refusal> {
+        self.call(account, Call::Configure(configurations)).map(drop)
+    }
+
+    fn call(&mut self, account: usize, call: Call) -> Result<Outcome, Refusal> {
+        let at = self.now();
+        let entry = Entry::Call { account, at, call };
+        self.log.append(&entry).map_err(|error| Refusal::internal(error.to_string()))?;
+        let Entry::Call { call, .. } = entry else {
+            return Err(Refusal::internal("a call is not a call"));
+        };
+        self.last_at = at;
+        let outcome = self.take_call(account, at, &call);
+        self.publish(account);
+        Ok(outcome)
+    }
+
+    fn take_call(&mut self, account: usize, at: i64, call: &Call) -> Outcome {
+        let account = &mut self.accounts[account];
+        let exchange = &mut account.exchange;
+        let at = Nanos(at);
+        let boxed = |result: Result<Order, Reject>| Outcome::Order(result.map(Box::new));
+        match call {
+            Call::Submit(order) => boxed(exchange.submit(order.clone(), at)),
+            Call::Replace(id, changes) => boxed(exchange.replace(*id, changes.clone(), at)),
+            Call::Cancel(id) => Outcome::Done(exchange.cancel(*id, at)),
+            Call::CancelAll => Outcome::Cancels(exchange.cancel_all(at)),
+            Call::Close { symbol, qty, percentage } => {
+                let size = match (qty, percentage) {
+                    (Some(qty), _) => CloseSize::Qty(*qty),
+                    (None, Some(share)) => CloseSize::Percentage(*share),
+                    (None, None) => CloseSize::All,
+                };
+                boxed(exchange.close_position(symbol, size, at))
+            }
+            Call::Configure(configurations) => {
+                account.configurations = configurations.clone();
+                Outcome::Done(Ok(()))
+            }
+        }
+    }
+
+    fn publish_all(&mut self) {
+        for account in 0..self.accounts.len() {
+            self.publish(account);
+            self.release(account);
+        }
+    }
+
+    /// Sends what happened to an account to those who listen, as the fault plan lets it.
+    fn publish(&mut self, account: usize) {
+        let number = account;
+        let account = &mut self.accounts[number];
+        for update in account.exchange.drain_events() {
+            let text = wire::trade_update(&update).to_string();
+            match self.faults.next_update() {
+                StreamDisturbance::None => {
+                    self.hub.publish_trade(number, &text);
+                    for late in account.held.drain(..) {
+                        self.hub.publish_trade(number, &late);
+                    }
+                }
+                StreamDisturbance::Drop => {}
+                StreamDisturbance::Duplicate => {
+                    self.hub.publish_trade(number, &text);
+                    self.hub.publish_trade(number, &text);
+                }
+                StreamDisturbance::Late if account.held.len() < HELD_MAX => account.held.push(text),
+                StreamDisturbance::Late | StreamDisturbance::Disconnect => {
+                    self.hub.cut_trade(number, Cut::Fault);
+                }
+            }
+        }
+    }
+
+    /// Sends what was held back and that nothing later has overtaken.
+    fn release(&mut self, account: usize) {
+        if self.faults.holds_updates() {
+            return;
+        }
+        let held = std::mem::take(&mut self.accounts[account].held);
+        for late in held {
+            self.hub.publish_trade(account, &late);
+        }
+    }
+
+    fn publish_market(&self, messages: &[MarketMessage]) {
+        match self.faults.next_market() {
+            StreamDisturbance::None => self.hub.publish(messages),
+            StreamDisturbance::Drop | StreamDisturbance::Late => {}
+            StreamDisturbance::Duplicate => {
+                self.hub.publish(messages);
+                self.hub.publish(messages);
+            }
+            StreamDisturbance::Disconnect => self.hub.cut_data(Cut::Fault),
+        }
+    }
+}
+
+impl Outcome {
+    fn order(self) -> Result<Order, Refusal> {
+        match self {
+            Self::Order(Ok(order)) => Ok(*order),
+            Self::Order(Err(reject)) => Err(reject.into()),
+            _ => Err(Refusal::internal("the call gave no order")),
+        }
+    }
+}
+
+/// Lists the feed's symbols with every account, in the same order, so that ids agree.
+fn list_symbols(
+    accounts: &mut [Account],
+    feed: &Loaded,
+) -> Result<BTreeMap<String, SymbolId>, StartError> {
+    let mut symbols = BTreeMap::new();
+    for bar in &feed.bars {
+        if symbols.contains_key(&bar.symbol) {
+            continue;
+        }
+        for account in &mut *accounts {
+            let listed = account.exchange.intern(&bar.symbol).map_err(|error| {
+                StartError::Symbol { symbol: bar.symbol.clone(), reason: error.to_string() }
+            })?;
+            symbols.insert(bar.symbol.clone(), listed);
+        }
+    }
+    Ok(symbols)
+}

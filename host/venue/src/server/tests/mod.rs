@@ -1,0 +1,9 @@
+//! The server over real sockets.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod client;
+mod faults;
+mod market;
+mod restart;
+mod streams;
+mod trading;

@@ -1,0 +1,38 @@
+//! `cargo xtask test`: everything that must hold before a change lands.
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::{bots, process, python, setup, tidy};
+
+/// Runs every check; more arguments go to `cargo test`.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let began = Instant::now();
+    setup::postgres()?;
+    setup::wasm_targets()?;
+    process::run(&mut process::cargo(&["fmt", "--all", "--check"]))?;
+    tidy::check()?;
+    bots::build()?;
+    let clippy = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    process::run(&mut process::cargo(&clippy))?;
+    let mut test = process::cargo(&["test", "--workspace", "--no-fail-fast"]);
+    test.args(arguments).env("STOCKADE_BOTS", crate::target().join("bots"));
+    // Tests make their own clusters and accounts: nothing of the caller's environment counts.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        let foreign = ["ALPACA_", "APCA_", "PG"].iter().any(|prefix| name.starts_with(prefix));
+        if foreign || name == "DATABASE_URL" {
+            test.env_remove(name);
+        }
+    }
+    match python::environment()? {
+        Some(python) => {
+            test.env("STOCKADE_PYTHON", python);
+        }
+        None => println!("SKIPPED alpaca-py against the exchange: there is no python3"),
+    }
+    process::run(&mut test)?;
+    println!("all checks passed in {} s", began.elapsed().as_secs());
+    Ok(())
+}

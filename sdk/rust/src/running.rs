@@ -1,0 +1,214 @@
+//! A strategy at work: hands it lists of events and keeps what the SDK itself remembers.
+//!
+//! The component and the test harness run the same code. Each list call returns how many events
+//! were handled: all events of the time stamp at which the strategy first asked for something are
+//! handled, and nothing after them. The saved state holds the strategy's bytes and the last price
+//! of each symbol, by symbol, because the table of instruments may differ after a reload.
+
+use crate::context::{Answers, Context, Host};
+use crate::state::{Reader, Writer};
+use crate::{
+    Bar, Config, Decimal, Instrument, InstrumentInfo, OrderEvent, Quote, SessionEvent, Strategy,
+    Timestamp, TimerEvent, Trade,
+};
+
+/// The layout of what [`Running::save`] adds to the strategy's bytes.
+const LAYOUT: u8 = 1;
+
+/// A strategy with its configuration and last prices.
+pub struct Running<S> {
+    strategy: S,
+    instruments: Vec<InstrumentInfo>,
+    marks: Vec<Option<Decimal>>,
+    answers: Answers,
+}
+
+impl<S: Strategy> Running<S> {
+    /// Makes the strategy.
+    pub fn new(config: &Config) -> Result<Self, String> {
+        Ok(Self {
+            strategy: S::new(config)?,
+            instruments: config.instruments.clone(),
+            marks: vec![None; config.instrument_slots()],
+            answers: Answers::default(),
+        })
+    }
+
+    /// The strategy, to look at.
+    pub fn strategy(&self) -> &S {
+        &self.strategy
+    }
+
+    /// Hands over bars; returns how many were handled.
+    pub fn bars(&mut self, host: &dyn Host, events: &[Bar]) -> u32 {
+        self.run(host, events)
+    }
+
+    /// Hands over quotes; returns how many were handled.
+    pub fn quotes(&mut self, host: &dyn Host, events: &[Quote]) -> u32 {
+        self.run(host, events)
+    }
+
+    /// Hands over trades; returns how many were handled.
+    pub fn trades(&mut self, host: &dyn Host, events: &[Trade]) -> u32 {
+        self.run(host, events)
+    }
+
+    /// Hands over order events; returns how many were handled.
+    pub fn orders(&mut self, host: &dyn Host, events: &[OrderEvent]) -> u32 {
+        self.run(host, events)
+    }
+
+    /// Hands over timer events; returns how many were handled.
+    pub fn timers(&mut self, host: &dyn Host, events: &[TimerEvent]) -> u32 {
+        self.run(host, events)
+    }
+
+    /// Hands over session events; returns how many were handled.
+    pub fn sessions(&mut self, host: &dyn Host, events: &[SessionEvent]) -> u32 {
+        self.run(host, events)
+    }
+
+    fn run<E: Event>(&mut self, host: &dyn Host, events: &[E]) -> u32 {
+        self.answers.forget();
+        let mut handled = 0;
+        let mut asked = false;
+        for (index, event) in (0u32..).zip(events) {
+            let at = event.at();
+            if let Some((instrument, price)) = event.mark() {
+                self.mark(instrument, price);
+            }
+            let mut ctx = Context {
+                host,
+                instruments: &self.instruments,
+                marks: &self.marks,
+                answers: &mut self.answers,
+                event: index,
+                at,
+                warm_up: event.is_warm_up(),
+                asked: false,
+            };
+            event.deliver(&mut self.strategy, &mut ctx);
+            handled = index + 1;
+            let last_of_time =
+                usize::try_from(handled).ok().and_then(|next| events.get(next)).is_none_or(|next| next.at() != at);
+            if last_of_time {
+                E::after(&mut self.strategy, &mut ctx, at);
+            }
+            asked |= ctx.asked;
+            if asked && last_of_time {
+                break;
+            }
+        }
+        handled
+    }
+
+    fn mark(&mut self, instrument: Instrument, price: Decimal) {
+        let slot = usize::try_from(instrument).ok().and_then(|i| self.marks.get_mut(i));
+        if let Some(slot) = slot {
+            *slot = Some(price);
+        }
+    }
+
+    /// The state for the host to keep.
+    pub fn save(&self) -> Vec<u8> {
+        let mut out = Writer::new();
+        out.u8(LAYOUT);
+        out.count(self.instruments.len());
+        for info in &self.instruments {
+            out.text(&info.symbol);
+            let slot = usize::try_from(info.id).ok().and_then(|i| self.marks.get(i));
+            out.optional_decimal(slot.copied().flatten());
+        }
+        out.bytes(&self.strategy.save());
+        out.finish()
+    }
+
+    /// Takes what [`Running::save`] of this or an older version of the bot wrote.
+    pub fn restore(&mut self, schema: u32, state: &[u8]) -> Result<(), String> {
+        let mut from = Reader::new(state)?;
+        let layout = from.u8()?;
+        if layout != LAYOUT {
+            return Err(format!("the state has layout {layout}, this SDK reads {LAYOUT}"));
+        }
+        for _ in 0..from.count()? {
+            let symbol = from.text()?;
+            let price = from.optional_decimal()?;
+            let known = self.instruments.iter().find(|i| i.symbol == symbol).map(|i| i.id);
+            if let (Some(instrument), Some(price)) = (known, price) {
+                self.mark(instrument, price);
+            }
+        }
+        let own = from.bytes()?;
+        from.finish()?;
+        self.strategy.restore(schema, own)
+    }
+}
+
+/// What the six kinds of events have in common.
+trait Event {
+    fn at(&self) -> Timestamp;
+    fn is_warm_up(&self) -> bool;
+    /// A price to remember.
+    fn mark(&self) -> Option<(Instrument, Decimal)> {
+        None
+    }
+    fn deliver<S: Strategy>(&self, strategy: &mut S, ctx: &mut Context<'_>);
+    /// The events of one time stamp are through.
+    fn after<S: Strategy>(strategy: &mut S, ctx: &mut Context<'_>, at: Timestamp) {
+        let _ = (strategy, ctx, at);
+    }
+}
+
+/// The members that read the same for each kind of event.
+macro_rules! event {
+    ($handler:ident) => {
+        fn at(&self) -> Timestamp {
+            self.at
+        }
+
+        fn is_warm_up(&self) -> bool {
+            self.warm_up
+        }
+
+        fn deliver<S: Strategy>(&self, strategy: &mut S, ctx: &mut Context<'_>) {
+            strategy.$handler(ctx, self);
+        }
+    };
+}
+
+impl Event for Bar {
+    event!(on_bar);
+
+    fn mark(&self) -> Option<(Instrument, Decimal)> {
+        Some((self.instrument, self.close))
+    }
+
+    fn after<S: Strategy>(strategy: &mut S, ctx: &mut Context<'_>, at: Timestamp) {
+        strategy.after_bars(ctx, at);
+    }
+}
+
+impl Event for Quote {
+    event!(on_quote);
+}
+
+impl Event for Trade {
+    event!(on_trade);
+
+    fn mark(&self) -> Option<(Instrument, Decimal)> {
+        Some((self.instrument, self.price))
+    }
+}
+
+impl Event for OrderEvent {
+    event!(on_order);
+}
+
+impl Event for TimerEvent {
+    event!(on_timer);
+}
+
+impl Event for SessionEvent {
+    event!(on_session);
+}
