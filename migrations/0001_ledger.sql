@@ -287,7 +287,7 @@ CREATE TABLE stockade.entry (
     kind          text NOT NULL CHECK (kind IN ('opening', 'deposit', 'allocation', 'execution', 'transfer', 'split', 'adjustment')),
     memo          text NOT NULL,
     execution_id  text,
-    legs          smallint NOT NULL CHECK (legs >= 2),
+    legs          smallint NOT NULL CHECK (legs <> 1),  -- none: an execution at no price moves nothing
     PRIMARY KEY (account, id)
 );
 CREATE UNIQUE INDEX entry_execution ON stockade.entry (account, execution_id) WHERE kind = 'execution';

@@ -54,11 +54,17 @@ impl Asset {
     /// # Errors
     /// Where the text can't be a symbol.
     pub fn named(symbol: &str) -> Result<Self, ListingError> {
-        let symbol = canonical(symbol).ok_or_else(|| ListingError::Symbol { found: symbol.chars().take(40).collect() })?;
+        let symbol = canonical(symbol).ok_or_else(|| ListingError::Symbol {
+            found: symbol.chars().take(40).collect(),
+        })?;
         let crypto = symbol.contains('/');
         Ok(Self {
             id: ids::of_name(&symbol),
-            class: if crypto { AssetClass::Crypto } else { AssetClass::UsEquity },
+            class: if crypto {
+                AssetClass::Crypto
+            } else {
+                AssetClass::UsEquity
+            },
             exchange: if crypto { "CRYPTO" } else { "NASDAQ" }.to_owned(),
             name: symbol.clone(),
             symbol: symbol.into(),
@@ -67,7 +73,11 @@ impl Asset {
             marginable: !crypto,
             shortable: !crypto,
             fractionable: true,
-            price_increment: if crypto { Decimal::new(1, 9) } else { Decimal::new(1, 2) },
+            price_increment: if crypto {
+                Decimal::new(1, 9)
+            } else {
+                Decimal::new(1, 2)
+            },
             min_order_size: Decimal::new(1, 9),
             min_trade_increment: Decimal::new(1, 9),
         })
@@ -87,7 +97,9 @@ impl Asset {
 /// A symbol that can't be listed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ListingError {
-    #[error("symbol {found:?} can't be listed, allowed are letters, digits, '.', '-' and one '/', at most {MAX_SYMBOL_LEN} characters")]
+    #[error(
+        "symbol {found:?} can't be listed, allowed are letters, digits, '.', '-' and one '/', at most {MAX_SYMBOL_LEN} characters"
+    )]
     Symbol { found: String },
     #[error("the exchange has {max} symbols, which is its limit")]
     Full { max: usize },

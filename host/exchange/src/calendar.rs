@@ -27,7 +27,8 @@ impl Session {
     /// End of the extended hours: 20:00, or 17:00 after an early close.
     #[must_use]
     pub fn extended_close(&self) -> Nanos {
-        self.date.at_new_york(if self.early_close { 17 } else { 20 }, 0)
+        self.date
+            .at_new_york(if self.early_close { 17 } else { 20 }, 0)
     }
 }
 
@@ -59,7 +60,12 @@ pub fn session(date: Date) -> Option<Session> {
     }
     let early_close = is_early(date);
     let close = date.at_new_york(if early_close { 13 } else { 16 }, 0);
-    Some(Session { date, open: date.at_new_york(9, 30), close, early_close })
+    Some(Session {
+        date,
+        open: date.at_new_york(9, 30),
+        close,
+        early_close,
+    })
 }
 
 /// The session that is open at `at`.
@@ -98,7 +104,9 @@ pub fn next_open(at: Nanos) -> Session {
 #[must_use]
 pub fn sessions(from: Date, to: Date) -> Vec<Session> {
     let to = to.min(from.plus(40 * 366));
-    (from.0..=to.0).filter_map(|day| session(Date(day))).collect()
+    (from.0..=to.0)
+        .filter_map(|day| session(Date(day)))
+        .collect()
 }
 
 /// Whether `[start, end)` touches the regular session of any day that it touches.
@@ -173,7 +181,6 @@ fn easter(year: i32) -> Date {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
     use super::*;
 
@@ -184,9 +191,30 @@ mod tests {
     #[test]
     fn closed_days() {
         for text in [
-            "2019-02-16", "2019-02-17", "2019-02-18", "2001-09-11", "2001-09-14", "2012-10-29", "2012-10-30", "2004-06-11", "2007-01-02",
-            "2018-12-05", "2025-01-09", "2024-03-29", "2019-04-19", "1998-04-10", "2022-06-20", "2027-06-18", "2026-07-03", "2021-07-05",
-            "2021-12-24", "2022-12-26", "2023-01-02", "1999-12-24", "2030-12-25", "1998-01-19",
+            "2019-02-16",
+            "2019-02-17",
+            "2019-02-18",
+            "2001-09-11",
+            "2001-09-14",
+            "2012-10-29",
+            "2012-10-30",
+            "2004-06-11",
+            "2007-01-02",
+            "2018-12-05",
+            "2025-01-09",
+            "2024-03-29",
+            "2019-04-19",
+            "1998-04-10",
+            "2022-06-20",
+            "2027-06-18",
+            "2026-07-03",
+            "2021-07-05",
+            "2021-12-24",
+            "2022-12-26",
+            "2023-01-02",
+            "1999-12-24",
+            "2030-12-25",
+            "1998-01-19",
         ] {
             assert_eq!(session(date(text)), None, "{text}");
         }
@@ -195,7 +223,15 @@ mod tests {
     #[test]
     fn open_days() {
         for text in [
-            "2001-09-10", "2001-09-17", "2012-10-31", "2019-02-15", "2021-12-31", "2010-12-31", "2021-06-18", "2019-06-19", "2018-10-08",
+            "2001-09-10",
+            "2001-09-17",
+            "2012-10-31",
+            "2019-02-15",
+            "2021-12-31",
+            "2010-12-31",
+            "2021-06-18",
+            "2019-06-19",
+            "2018-10-08",
         ] {
             let s = session(date(text)).unwrap();
             assert!(!s.early_close, "{text}");
@@ -205,7 +241,16 @@ mod tests {
 
     #[test]
     fn early_closes() {
-        for text in ["2024-07-03", "2019-07-03", "2002-07-05", "2001-07-03", "2018-11-23", "2018-12-24", "2003-12-26", "1999-12-31"] {
+        for text in [
+            "2024-07-03",
+            "2019-07-03",
+            "2002-07-05",
+            "2001-07-03",
+            "2018-11-23",
+            "2018-12-24",
+            "2003-12-26",
+            "1999-12-31",
+        ] {
             let s = session(date(text)).unwrap();
             assert!(s.early_close, "{text}");
             assert_eq!(s.close, s.date.at_new_york(13, 0), "{text}");
@@ -216,31 +261,67 @@ mod tests {
 
     #[test]
     fn years_have_as_many_sessions_as_the_exchange_had() {
-        for (year, days) in [(1998, 252), (2001, 248), (2012, 250), (2018, 251), (2019, 252), (2020, 253), (2022, 251), (2024, 252)] {
-            let (from, to) = (Date::new(year, 1, 1).unwrap(), Date::new(year, 12, 31).unwrap());
+        for (year, days) in [
+            (1998, 252),
+            (2001, 248),
+            (2012, 250),
+            (2018, 251),
+            (2019, 252),
+            (2020, 253),
+            (2022, 251),
+            (2024, 252),
+        ] {
+            let (from, to) = (
+                Date::new(year, 1, 1).unwrap(),
+                Date::new(year, 12, 31).unwrap(),
+            );
             assert_eq!(sessions(from, to).len(), days, "{year}");
         }
     }
 
     #[test]
     fn the_clock_follows_daylight_saving() {
-        assert_eq!(session(date("2019-03-08")).unwrap().open.rfc3339(), "2019-03-08T14:30:00Z");
-        assert_eq!(session(date("2019-03-11")).unwrap().open.rfc3339(), "2019-03-11T13:30:00Z");
-        assert_eq!(session(date("2019-11-04")).unwrap().close.rfc3339(), "2019-11-04T21:00:00Z");
+        assert_eq!(
+            session(date("2019-03-08")).unwrap().open.rfc3339(),
+            "2019-03-08T14:30:00Z"
+        );
+        assert_eq!(
+            session(date("2019-03-11")).unwrap().open.rfc3339(),
+            "2019-03-11T13:30:00Z"
+        );
+        assert_eq!(
+            session(date("2019-11-04")).unwrap().close.rfc3339(),
+            "2019-11-04T21:00:00Z"
+        );
         let friday_close = session(date("2019-02-15")).unwrap().close;
         assert_eq!(session_at(friday_close), None);
         assert!(session_at(friday_close.plus(-1)).is_some());
         assert_eq!(current_or_next(friday_close).date, date("2019-02-19"));
-        assert_eq!(next_open(session(date("2019-02-19")).unwrap().open).date, date("2019-02-20"));
+        assert_eq!(
+            next_open(session(date("2019-02-19")).unwrap().open).date,
+            date("2019-02-20")
+        );
     }
 
     #[test]
     fn bars_of_a_day_and_of_an_hour_touch_the_session() {
         let day = crate::time::DAY;
         let at = |text: &str| Nanos::parse(text).unwrap();
-        assert!(overlaps_session(at("2019-02-15T00:00:00Z"), at("2019-02-15T00:00:00Z").plus(day)));
-        assert!(overlaps_session(at("2019-02-15T14:00:00Z"), at("2019-02-15T15:00:00Z")));
-        assert!(!overlaps_session(at("2019-02-15T14:29:00Z"), at("2019-02-15T14:30:00Z")));
-        assert!(!overlaps_session(at("2019-02-16T00:00:00Z"), at("2019-02-16T00:00:00Z").plus(day)));
+        assert!(overlaps_session(
+            at("2019-02-15T00:00:00Z"),
+            at("2019-02-15T00:00:00Z").plus(day)
+        ));
+        assert!(overlaps_session(
+            at("2019-02-15T14:00:00Z"),
+            at("2019-02-15T15:00:00Z")
+        ));
+        assert!(!overlaps_session(
+            at("2019-02-15T14:29:00Z"),
+            at("2019-02-15T14:30:00Z")
+        ));
+        assert!(!overlaps_session(
+            at("2019-02-16T00:00:00Z"),
+            at("2019-02-16T00:00:00Z").plus(day)
+        ));
     }
 }

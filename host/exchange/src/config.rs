@@ -53,6 +53,8 @@ pub struct Config {
     pub fee_bps: Decimal,
     /// Fee in US dollars per share of each execution, rounded to cents together with `fee_bps`. Stocks only.
     pub fee_per_share: Decimal,
+    /// Fee in US dollars of each execution, whole cents, beside the others.
+    pub fee_per_execution: Decimal,
     /// The same for crypto, instead of `fee_bps`.
     pub crypto_fee_bps: Decimal,
     /// Take a crypto buy's fee from the coins received, as Alpaca does, and not from cash.
@@ -81,6 +83,7 @@ impl Config {
             cancel_race_permille: 0,
             fee_bps: Decimal::ZERO,
             fee_per_share: Decimal::ZERO,
+            fee_per_execution: Decimal::ZERO,
             crypto_fee_bps: Decimal::ZERO,
             crypto_fee_in_kind: false,
             slippage_bps: Decimal::ZERO,
@@ -115,15 +118,36 @@ impl Config {
         if self.cash.round_dp(2) != self.cash {
             return Err(ConfigError::SubCent { value: self.cash });
         }
-        range("multiplier", Decimal::from(self.multiplier), Decimal::ONE, Decimal::from(4))?;
+        range(
+            "multiplier",
+            Decimal::from(self.multiplier),
+            Decimal::ONE,
+            Decimal::from(4),
+        )?;
         let permille = Decimal::from(1000);
-        range("partial_fill_permille", Decimal::from(self.partial_fill_permille), Decimal::ZERO, permille)?;
-        range("cancel_race_permille", Decimal::from(self.cancel_race_permille), Decimal::ZERO, permille)?;
+        range(
+            "partial_fill_permille",
+            Decimal::from(self.partial_fill_permille),
+            Decimal::ZERO,
+            permille,
+        )?;
+        range(
+            "cancel_race_permille",
+            Decimal::from(self.cancel_race_permille),
+            Decimal::ZERO,
+            permille,
+        )?;
         range("fee_bps", self.fee_bps, Decimal::ZERO, bps)?;
         range("fee_per_share", self.fee_per_share, Decimal::ZERO, bps)?;
+        range("fee_per_execution", self.fee_per_execution, Decimal::ZERO, bps)?;
         range("crypto_fee_bps", self.crypto_fee_bps, Decimal::ZERO, bps)?;
         // A sell's slippage of 100 % would give a price of zero.
-        range("slippage_bps", self.slippage_bps, Decimal::ZERO, Decimal::from(5_000))?;
+        range(
+            "slippage_bps",
+            self.slippage_bps,
+            Decimal::ZERO,
+            Decimal::from(5_000),
+        )?;
         if let Some(share) = self.max_participation
             && (share <= Decimal::ZERO || share > Decimal::ONE)
         {
@@ -138,9 +162,19 @@ impl Config {
     }
 }
 
-fn range(setting: &'static str, value: Decimal, min: Decimal, max: Decimal) -> Result<(), ConfigError> {
+fn range(
+    setting: &'static str,
+    value: Decimal,
+    min: Decimal,
+    max: Decimal,
+) -> Result<(), ConfigError> {
     if value < min || value > max {
-        return Err(ConfigError::Range { setting, value, min, max });
+        return Err(ConfigError::Range {
+            setting,
+            value,
+            min,
+            max,
+        });
     }
     Ok(())
 }
@@ -149,7 +183,12 @@ fn range(setting: &'static str, value: Decimal, min: Decimal, max: Decimal) -> R
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     #[error("exchange setting {setting} is {value}, allowed is {min} to {max}")]
-    Range { setting: &'static str, value: Decimal, min: Decimal, max: Decimal },
+    Range {
+        setting: &'static str,
+        value: Decimal,
+        min: Decimal,
+        max: Decimal,
+    },
     #[error("exchange setting cash is {value}, allowed are whole cents")]
     SubCent { value: Decimal },
 }

@@ -2,7 +2,7 @@
 //!
 //! The hot path is [`Exchange::on_bars`] while no order is open: it remembers closes and allocates nothing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
@@ -24,9 +24,9 @@ use crate::time::Nanos;
 #[derive(Clone, Debug)]
 pub struct Exchange {
     pub(crate) s: State,
-    pub(crate) by_symbol: HashMap<Arc<str>, SymbolId>,
-    pub(crate) by_id: HashMap<Id, u32>,
-    pub(crate) by_client: HashMap<Arc<str>, u32>,
+    pub(crate) by_symbol: BTreeMap<Arc<str>, SymbolId>,
+    pub(crate) by_id: BTreeMap<Id, u32>,
+    pub(crate) by_client: BTreeMap<Arc<str>, u32>,
     /// Open orders in submission order.
     pub(crate) open: BTreeSet<u32>,
     /// Nothing is released or expires before this.
@@ -46,7 +46,15 @@ impl Exchange {
         config.check()?;
         let cash = config.cash;
         let mut exchange = Self::around(State::new(config, seed, at));
-        exchange.book(at, JournalKind::Deposit, None, Decimal::ZERO, cash, None, None);
+        exchange.book(
+            at,
+            JournalKind::Deposit,
+            None,
+            Decimal::ZERO,
+            cash,
+            None,
+            None,
+        );
         Ok(exchange)
     }
 
@@ -67,7 +75,9 @@ impl Exchange {
     /// Where the symbol is none or the table is full.
     pub fn list_asset(&mut self, asset: Asset) -> Result<SymbolId, ListingError> {
         if canonical(&asset.symbol).as_deref() != Some(&*asset.symbol) {
-            return Err(ListingError::Symbol { found: asset.symbol.chars().take(40).collect() });
+            return Err(ListingError::Symbol {
+                found: asset.symbol.chars().take(40).collect(),
+            });
         }
         if let Some(&id) = self.by_symbol.get(&asset.symbol) {
             self.s.slots[id.index()].asset = asset;
@@ -138,7 +148,9 @@ impl Exchange {
     /// Best bid and offer: remembered, and met by the symbol's open orders. A quote that is crossed or without a price is left out.
     pub fn on_quote(&mut self, quote: &Quote) {
         self.roll(quote.at);
-        let Some(slot) = self.s.slots.get_mut(quote.symbol.index()) else { return };
+        let Some(slot) = self.s.slots.get_mut(quote.symbol.index()) else {
+            return;
+        };
         if !is_sound_price(quote.bid) || !is_sound_price(quote.ask) || quote.bid > quote.ask {
             return;
         }
@@ -149,7 +161,9 @@ impl Exchange {
     /// A trade: the last price, and met by the symbol's open orders.
     pub fn on_trade(&mut self, trade: &Trade) {
         self.roll(trade.at);
-        let Some(slot) = self.s.slots.get_mut(trade.symbol.index()) else { return };
+        let Some(slot) = self.s.slots.get_mut(trade.symbol.index()) else {
+            return;
+        };
         if !is_sound_price(trade.price) {
             return;
         }
@@ -175,7 +189,6 @@ impl Exchange {
     }
 
     /// Everything that happened since the last call, in order.
-    #[must_use]
     pub fn drain_events(&mut self) -> Vec<TradeUpdate> {
         std::mem::take(&mut self.s.events)
     }
@@ -203,7 +216,11 @@ impl Exchange {
     /// Whether sessions matter to the symbol.
     pub(crate) fn has_sessions(&self, symbol: SymbolId) -> bool {
         let config = &self.s.config;
-        let crypto = self.s.slots.get(symbol.index()).is_some_and(|slot| slot.asset.is_crypto());
+        let crypto = self
+            .s
+            .slots
+            .get(symbol.index())
+            .is_some_and(|slot| slot.asset.is_crypto());
         config.mode == Mode::Paper && config.sessions == Sessions::Calendar && !crypto
     }
 
@@ -225,16 +242,23 @@ impl Exchange {
         // A bar of a day starts at midnight, before the session inside it.
         let session = self.session_from(first.at);
         let inside = session.open < first.end();
-        let at = if inside && self.s.config.mode == Mode::Paper { first.at.max(session.open) } else { first.at };
+        let at = if inside && self.s.config.mode == Mode::Paper {
+            first.at.max(session.open)
+        } else {
+            first.at
+        };
         self.roll(at);
         let mut pairs = std::mem::take(&mut self.scratch);
         for (place, bar) in (0_u32..).zip(bars) {
             let share = self.s.config.max_participation;
-            let Some(slot) = self.s.slots.get_mut(bar.symbol.index()) else { continue };
+            let Some(slot) = self.s.slots.get_mut(bar.symbol.index()) else {
+                continue;
+            };
             if slot.open.is_empty() || !bar.is_sound() {
                 continue;
             }
-            slot.volume_left = share.map(|share| (bar.volume.max(Decimal::ZERO) * share).min(crate::limits::MAX_QTY));
+            slot.volume_left = share
+                .map(|share| (bar.volume.max(Decimal::ZERO) * share).min(crate::limits::MAX_QTY));
             pairs.extend(slot.open.iter().map(|&index| (index, place)));
         }
         if bars.len() > 1 {
@@ -253,7 +277,9 @@ impl Exchange {
     }
 
     fn match_bar(&mut self, index: u32, bar: &Bar) {
-        let Some(order) = self.at_work(index) else { return };
+        let Some(order) = self.at_work(index) else {
+            return;
+        };
         let (tif, extended) = (order.time_in_force, order.extended_hours);
         let has_sessions = self.has_sessions(bar.symbol);
         if !self.in_session(bar.symbol, bar.at, bar.end()) && !extended {
@@ -280,8 +306,12 @@ impl Exchange {
         let regular = self.in_session(symbol, at, at);
         let has_sessions = self.has_sessions(symbol);
         for index in self.s.slots[symbol.index()].open.clone() {
-            let Some(order) = self.at_work(index) else { continue };
-            if (!regular && !order.extended_hours) || (has_sessions && order.time_in_force == TimeInForce::Cls) {
+            let Some(order) = self.at_work(index) else {
+                continue;
+            };
+            if (!regular && !order.extended_hours)
+                || (has_sessions && order.time_in_force == TimeInForce::Cls)
+            {
                 continue;
             }
             let price = match order.side {
@@ -297,14 +327,16 @@ impl Exchange {
     /// The order, where market data may meet it.
     fn at_work(&self, index: u32) -> Option<&Order> {
         let order = &self.s.orders[index as usize];
-        let waits = order.status.is_final() || order.status == OrderStatus::Accepted || self.s.closed;
+        let waits =
+            order.status.is_final() || order.status == OrderStatus::Accepted || self.s.closed;
         (!waits).then_some(order)
     }
 
     /// An order that doesn't wait ends with its first tick, and so does one whose cancel was overtaken.
     fn after_tick(&mut self, index: u32, at: Nanos) {
         let order = &self.s.orders[index as usize];
-        let waits = matches!(order.time_in_force, TimeInForce::Day | TimeInForce::Gtc) && !order.cancel_after_tick;
+        let waits = matches!(order.time_in_force, TimeInForce::Day | TimeInForce::Gtc)
+            && !order.cancel_after_tick;
         if !waits && !order.status.is_final() {
             self.end_order(index, OrderStatus::Canceled, at);
         }
@@ -330,9 +362,16 @@ impl Exchange {
         let mut due = Vec::new();
         for &index in &self.open {
             let order = &self.s.orders[index as usize];
-            let release = order.release_at.filter(|&t| order.status == OrderStatus::Accepted && t <= at);
+            let release = order
+                .release_at
+                .filter(|&t| order.status == OrderStatus::Accepted && t <= at);
             due.extend(release.map(|t| (t, index, false)));
-            due.extend(order.expires_at.filter(|&t| t <= at).map(|t| (t, index, true)));
+            due.extend(
+                order
+                    .expires_at
+                    .filter(|&t| t <= at)
+                    .map(|t| (t, index, true)),
+            );
         }
         due.sort_unstable();
         for (time, index, expires) in due {

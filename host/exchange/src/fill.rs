@@ -23,7 +23,7 @@ pub(crate) fn cents(amount: Decimal) -> Decimal {
     amount.round_dp_with_strategy(2, RoundingStrategy::MidpointNearestEven)
 }
 
-/// A fee's rounding: up to the next cent only where Alpaca does so; here half to even, as all cash.
+/// Cuts a quantity to `scale` decimals, towards zero.
 fn down(qty: Decimal, scale: u32) -> Decimal {
     qty.round_dp_with_strategy(scale, RoundingStrategy::ToZero)
 }
@@ -40,7 +40,11 @@ impl Exchange {
             }
             Meet::Trades { price, taker } => {
                 let order = &self.s.orders[index as usize];
-                let price = if taker { self.slipped(order.side, price) } else { price };
+                let price = if taker {
+                    self.slipped(order.side, price)
+                } else {
+                    price
+                };
                 let whole = open_qty(order, price);
                 let qty = self.portion(index, whole);
                 if qty > Decimal::ZERO {
@@ -64,8 +68,14 @@ impl Exchange {
         let order = &mut self.s.orders[index as usize];
         let fok = order.time_in_force == TimeInForce::Fok;
         let slot = &mut self.s.slots[order.symbol_id.index()];
-        let scale = if whole.fract().is_zero() && order.qty.is_some() { 0 } else { MAX_QTY_SCALE };
-        let mut qty = slot.volume_left.map_or(whole, |left| down(left.min(whole), scale));
+        let scale = if whole.fract().is_zero() && order.qty.is_some() {
+            0
+        } else {
+            MAX_QTY_SCALE
+        };
+        let mut qty = slot
+            .volume_left
+            .map_or(whole, |left| down(left.min(whole), scale));
         if fok && qty < whole {
             return Decimal::ZERO;
         }
@@ -108,7 +118,15 @@ impl Exchange {
         let slot = &mut self.s.slots[symbol.index()];
         let short = side == Side::Sell && slot.position.qty <= Decimal::ZERO;
         slot.position = slot.position.after(signed, price);
-        self.book(at, JournalKind::Fill, Some(symbol), signed, cents(-signed * price), Some(execution_id), Some(id));
+        self.book(
+            at,
+            JournalKind::Fill,
+            Some(symbol),
+            signed,
+            cents(-signed * price),
+            Some(execution_id),
+            Some(id),
+        );
         self.fill_activity(index, execution_id, qty, price, short, complete, at);
         let fee = self.charge(index, execution_id, qty, price, at);
         if complete {
@@ -125,8 +143,20 @@ impl Exchange {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "an execution has that many parts")]
-    fn fill_activity(&mut self, index: u32, uuid: Id, qty: Decimal, price: Decimal, short: bool, complete: bool, at: Nanos) {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "an execution has that many parts"
+    )]
+    fn fill_activity(
+        &mut self,
+        index: u32,
+        uuid: Id,
+        qty: Decimal,
+        price: Decimal,
+        short: bool,
+        complete: bool,
+        at: Nanos,
+    ) {
         let order = &self.s.orders[index as usize];
         let fill = FillPart {
             order_id: order.id,
@@ -153,37 +183,77 @@ impl Exchange {
     }
 
     /// Books the execution's fee, and gives the dollars charged. A fee in coins charges none.
-    fn charge(&mut self, index: u32, execution: Id, qty: Decimal, price: Decimal, at: Nanos) -> Decimal {
+    fn charge(
+        &mut self,
+        index: u32,
+        execution: Id,
+        qty: Decimal,
+        price: Decimal,
+        at: Nanos,
+    ) -> Decimal {
         let config = &self.s.config;
         let order = &self.s.orders[index as usize];
         let (symbol, id, side) = (order.symbol_id, order.id, order.side);
         let crypto = self.s.slots[symbol.index()].asset.is_crypto();
-        let rate = BPS * if crypto { config.crypto_fee_bps } else { config.fee_bps };
-        let per_share = if crypto { Decimal::ZERO } else { config.fee_per_share };
-        if rate.is_zero() && per_share.is_zero() {
+        let rate = BPS
+            * if crypto {
+                config.crypto_fee_bps
+            } else {
+                config.fee_bps
+            };
+        let per_share = if crypto {
+            Decimal::ZERO
+        } else {
+            config.fee_per_share
+        };
+        if rate.is_zero() && per_share.is_zero() && config.fee_per_execution.is_zero() {
             return Decimal::ZERO;
         }
-        let kind = if crypto { ActivityKind::CryptoFee } else { ActivityKind::Fee };
+        let kind = if crypto {
+            ActivityKind::CryptoFee
+        } else {
+            ActivityKind::Fee
+        };
         let text = format!("fee of execution {execution}");
         if crypto && config.crypto_fee_in_kind && side == Side::Buy {
-            let coins = -(qty * rate).round_dp_with_strategy(MAX_QTY_SCALE, RoundingStrategy::AwayFromZero);
+            let coins =
+                -(qty * rate).round_dp_with_strategy(MAX_QTY_SCALE, RoundingStrategy::AwayFromZero);
             let position = &mut self.s.slots[symbol.index()].position;
             *position = position.after(coins, price);
-            self.book(at, JournalKind::Fee, Some(symbol), coins, Decimal::ZERO, Some(execution), Some(id));
+            self.book(
+                at,
+                JournalKind::Fee,
+                Some(symbol),
+                coins,
+                Decimal::ZERO,
+                Some(execution),
+                Some(id),
+            );
             self.non_trade(kind, Some(symbol), coins, Decimal::ZERO, text, at);
             return Decimal::ZERO;
         }
-        let fee = cents(qty * price * rate + qty * per_share);
+        let fee = cents(qty * price * rate + qty * per_share + self.s.config.fee_per_execution);
         if !fee.is_zero() {
             self.s.fees += fee;
-            self.book(at, JournalKind::Fee, Some(symbol), Decimal::ZERO, -fee, Some(execution), Some(id));
+            self.book(
+                at,
+                JournalKind::Fee,
+                Some(symbol),
+                Decimal::ZERO,
+                -fee,
+                Some(execution),
+                Some(id),
+            );
             self.non_trade(kind, Some(symbol), Decimal::ZERO, -fee, text, at);
         }
         fee
     }
 
     /// Appends a journal line and moves cash with it. Whoever moves shares changes the position beside it.
-    #[expect(clippy::too_many_arguments, reason = "they are the journal line's fields")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the journal line's fields"
+    )]
     pub(crate) fn book(
         &mut self,
         at: Nanos,
@@ -197,7 +267,16 @@ impl Exchange {
         let seq = self.s.journal.len() as u64;
         let symbol = symbol.map(|id| Arc::clone(&self.s.slots[id.index()].asset.symbol));
         self.s.cash += cash_delta;
-        self.s.journal.push(JournalLine { seq, at, kind, symbol, qty_delta, cash_delta, execution_id, order_id });
+        self.s.journal.push(JournalLine {
+            seq,
+            at,
+            kind,
+            symbol,
+            qty_delta,
+            cash_delta,
+            execution_id,
+            order_id,
+        });
     }
 
     /// Appends an activity that is no execution.
@@ -212,7 +291,17 @@ impl Exchange {
     ) {
         let symbol = symbol.map(|id| Arc::clone(&self.s.slots[id.index()].asset.symbol));
         let uuid = self.s.ids.next();
-        self.s.activities.push(Activity { uuid, kind, at, symbol, qty, net_amount, per_share: None, description, fill: None });
+        self.s.activities.push(Activity {
+            uuid,
+            kind,
+            at,
+            symbol,
+            qty,
+            net_amount,
+            per_share: None,
+            description,
+            fill: None,
+        });
     }
 
     /// Ends an order without an execution.
@@ -245,7 +334,9 @@ impl Exchange {
     fn untrack(&mut self, index: u32) {
         self.open.remove(&index);
         let symbol = self.s.orders[index as usize].symbol_id;
-        self.s.slots[symbol.index()].open.retain(|&other| other != index);
+        self.s.slots[symbol.index()]
+            .open
+            .retain(|&other| other != index);
         if self.open.is_empty() {
             self.next_deadline = Nanos::MAX;
         }
@@ -277,7 +368,8 @@ fn open_qty(order: &Order, price: Decimal) -> Decimal {
         (Some(left), _) => left,
         (None, Some(notional)) => {
             let left = (notional - order.filled_value).max(Decimal::ZERO);
-            left.checked_div(price).map_or(Decimal::ZERO, |qty| down(qty, MAX_QTY_SCALE).min(MAX_QTY))
+            left.checked_div(price)
+                .map_or(Decimal::ZERO, |qty| down(qty, MAX_QTY_SCALE).min(MAX_QTY))
         }
         (None, None) => Decimal::ZERO,
     }

@@ -52,7 +52,9 @@ impl FromStr for Id {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         // The limit keeps an endless text out of the error.
-        let error = || IdError { found: text.chars().take(64).collect() };
+        let error = || IdError {
+            found: text.chars().take(64).collect(),
+        };
         let bytes = text.as_bytes();
         let dashes = [8, 13, 18, 23];
         if bytes.len() != 36 || dashes.iter().any(|&at| bytes[at] != b'-') {
@@ -78,7 +80,9 @@ impl Serialize for Id {
 
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -113,13 +117,15 @@ const fn of(seed: u64, number: u64) -> Id {
 
 /// An id that a name alone decides, for assets: the same in every exchange.
 pub(crate) fn of_name(name: &str) -> Id {
-    let hash = name.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3));
+    let hash = name.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3)
+    });
     of(hash, mix(hash))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::BTreeSet;
 
     use super::*;
 
@@ -128,7 +134,7 @@ mod tests {
         let mut ids = Ids::new(42);
         let mut again = Ids::new(42);
         let mut other = Ids::new(43);
-        let mut seen = HashSet::new();
+        let mut seen = BTreeSet::new();
         for _ in 0..20_000 {
             let id = ids.next();
             assert_eq!(id, again.next());
@@ -144,7 +150,13 @@ mod tests {
 
     #[test]
     fn what_is_no_uuid_is_refused() {
-        for text in ["", "x", "00000000-0000-4000-8000-00000000000g", "00000000-0000-4000-8000-0000000000000", "ä"] {
+        for text in [
+            "",
+            "x",
+            "00000000-0000-4000-8000-00000000000g",
+            "00000000-0000-4000-8000-0000000000000",
+            "ä",
+        ] {
             assert!(text.parse::<Id>().is_err(), "{text}");
         }
         assert_eq!(of_name("SPY"), of_name("SPY"));

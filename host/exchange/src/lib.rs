@@ -36,6 +36,7 @@
 
 pub mod account;
 pub mod activities;
+mod admission;
 pub mod asset;
 pub mod calendar;
 pub mod config;
@@ -60,15 +61,15 @@ pub mod time;
 pub use account::{AccountReport, ClockReport, PositionReport};
 pub use activities::{Activity, ActivityKind, ActivityQuery};
 pub use asset::{Asset, AssetClass, ListingError, SymbolId};
-pub use corporate::CorporateError;
 pub use config::{Config, ConfigError, Mode, Sessions};
+pub use corporate::CorporateError;
 pub use exchange::Exchange;
 pub use ids::Id;
 pub use journal::{JournalKind, JournalLine};
 pub use matching::{Bar, Quote, Trade};
 pub use order::{
-    CancelOutcome, Changes, CloseSize, Direction, EventKind, NewOrder, Order, OrderQuery, OrderStatus, OrderType, Side,
-    StatusFilter, TimeInForce, TradeUpdate,
+    CancelOutcome, Changes, CloseSize, Direction, EventKind, NewOrder, Order, OrderQuery,
+    OrderStatus, OrderType, Side, StatusFilter, TimeInForce, TradeUpdate,
 };
 pub use reject::{Extra, Reject};
 pub use state::{State, StateError};

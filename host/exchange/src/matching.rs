@@ -58,7 +58,10 @@ pub(crate) enum Meet {
     /// The stop of a stop-limit is reached; its limit is not.
     Triggered,
     /// It trades at this price. `taker`: slippage applies.
-    Trades { price: Decimal, taker: bool },
+    Trades {
+        price: Decimal,
+        taker: bool,
+    },
 }
 
 impl Bar {
@@ -92,7 +95,10 @@ pub(crate) fn meet_bar(order: &Order, bar: &Bar) -> Meet {
         Side::Sell => bar.high,
     };
     match kind(order) {
-        OrderType::Market => Meet::Trades { price: bar.open, taker: true },
+        OrderType::Market => Meet::Trades {
+            price: bar.open,
+            taker: true,
+        },
         OrderType::Limit => limit(order, bar.open, far),
         OrderType::Stop => match stop_reached(order, bar) {
             Some(price) => Meet::Trades { price, taker: true },
@@ -104,7 +110,10 @@ pub(crate) fn meet_bar(order: &Order, bar: &Bar) -> Meet {
                 Meet::Nothing => Meet::Triggered,
                 met => met,
             },
-            Some(price) if allows(order, price) => Meet::Trades { price, taker: false },
+            Some(price) if allows(order, price) => Meet::Trades {
+                price,
+                taker: false,
+            },
             Some(_) => Meet::Triggered,
         },
     }
@@ -118,9 +127,15 @@ pub(crate) fn meet_price(order: &Order, price: Decimal) -> Meet {
     });
     match kind(order) {
         OrderType::Market => Meet::Trades { price, taker: true },
-        OrderType::Limit if allows(order, price) => Meet::Trades { price, taker: false },
+        OrderType::Limit if allows(order, price) => Meet::Trades {
+            price,
+            taker: false,
+        },
         OrderType::Stop if reached => Meet::Trades { price, taker: true },
-        OrderType::StopLimit if reached && allows(order, price) => Meet::Trades { price, taker: false },
+        OrderType::StopLimit if reached && allows(order, price) => Meet::Trades {
+            price,
+            taker: false,
+        },
         OrderType::StopLimit if reached => Meet::Triggered,
         _ => Meet::Nothing,
     }
@@ -144,14 +159,26 @@ fn allows(order: &Order, price: Decimal) -> bool {
 /// `far` is the bar's extreme in the order's favour.
 fn limit(order: &Order, open: Decimal, far: Decimal) -> Meet {
     if allows(order, open) {
-        return Meet::Trades { price: open, taker: false };
+        return Meet::Trades {
+            price: open,
+            taker: false,
+        };
     }
-    let Some(price) = order.limit_price else { return Meet::Nothing };
+    let Some(price) = order.limit_price else {
+        return Meet::Nothing;
+    };
     let through = match order.side {
         Side::Buy => far < price,
         Side::Sell => far > price,
     };
-    if through { Meet::Trades { price, taker: false } } else { Meet::Nothing }
+    if through {
+        Meet::Trades {
+            price,
+            taker: false,
+        }
+    } else {
+        Meet::Nothing
+    }
 }
 
 /// The price at which the bar reaches the stop: the open beyond a gap, else the stop.

@@ -98,7 +98,10 @@ impl OrderStatus {
     /// True where nothing more can happen to the order.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Filled | Self::Canceled | Self::Expired | Self::Replaced | Self::Rejected)
+        matches!(
+            self,
+            Self::Filled | Self::Canceled | Self::Expired | Self::Replaced | Self::Rejected
+        )
     }
 }
 
@@ -159,25 +162,39 @@ impl NewOrder {
     /// A limit order, good till cancelled.
     #[must_use]
     pub fn limit(symbol: &str, side: Side, qty: Decimal, price: Decimal) -> Self {
-        Self { order_type: OrderType::Limit, limit_price: Some(price), ..Self::market(symbol, side, qty) }
+        Self {
+            order_type: OrderType::Limit,
+            limit_price: Some(price),
+            ..Self::market(symbol, side, qty)
+        }
     }
 
     /// A stop order, good till cancelled.
     #[must_use]
     pub fn stop(symbol: &str, side: Side, qty: Decimal, price: Decimal) -> Self {
-        Self { order_type: OrderType::Stop, stop_price: Some(price), ..Self::market(symbol, side, qty) }
+        Self {
+            order_type: OrderType::Stop,
+            stop_price: Some(price),
+            ..Self::market(symbol, side, qty)
+        }
     }
 
     /// The same with another time in force.
     #[must_use]
     pub fn tif(self, time_in_force: TimeInForce) -> Self {
-        Self { time_in_force, ..self }
+        Self {
+            time_in_force,
+            ..self
+        }
     }
 
     /// The same with a client order id.
     #[must_use]
     pub fn client_id(self, id: &str) -> Self {
-        Self { client_order_id: Some(id.to_owned()), ..self }
+        Self {
+            client_order_id: Some(id.to_owned()),
+            ..self
+        }
     }
 }
 

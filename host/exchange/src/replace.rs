@@ -4,11 +4,13 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::config::Mode;
 use crate::exchange::Exchange;
+use crate::ids::Id;
 use crate::limits::{MAX_CLIENT_ID, MAX_QTY_SCALE};
-use crate::order::{CancelOutcome, Changes, CloseSize, EventKind, NewOrder, Order, OrderStatus, Side, TimeInForce};
+use crate::order::{
+    CancelOutcome, Changes, CloseSize, EventKind, NewOrder, Order, OrderStatus, Side, TimeInForce,
+};
 use crate::reject::Reject;
 use crate::time::Nanos;
-use crate::ids::Id;
 
 impl Exchange {
     /// Asks for an order's end. `Ok` is a promise to try: with `cancel_race_permille` the next tick may fill it first. Again on
@@ -27,7 +29,10 @@ impl Exchange {
         self.roll(at);
         let open: Vec<u32> = self.open.iter().copied().collect();
         open.into_iter()
-            .map(|index| CancelOutcome { id: self.s.orders[index as usize].id, result: self.cancel_index(index) })
+            .map(|index| CancelOutcome {
+                id: self.s.orders[index as usize].id,
+                result: self.cancel_index(index),
+            })
             .collect()
     }
 
@@ -79,8 +84,16 @@ impl Exchange {
     ///
     /// # Errors
     /// Where there is no position, or the order is refused.
-    pub fn close_position(&mut self, symbol: &str, size: CloseSize, at: Nanos) -> Result<Order, Reject> {
-        let slot = self.symbol_id(symbol).map(|id| &self.s.slots[id.index()]).ok_or(Reject::PositionNotFound)?;
+    pub fn close_position(
+        &mut self,
+        symbol: &str,
+        size: CloseSize,
+        at: Nanos,
+    ) -> Result<Order, Reject> {
+        let slot = self
+            .symbol_id(symbol)
+            .map(|id| &self.s.slots[id.index()])
+            .ok_or(Reject::PositionNotFound)?;
         let held = slot.position.qty;
         if held.is_zero() {
             return Err(Reject::PositionNotFound);
@@ -89,18 +102,30 @@ impl Exchange {
         let qty = match size {
             CloseSize::All => held.abs(),
             CloseSize::Qty(qty) => qty,
-            CloseSize::Percentage(share) if share <= Decimal::ZERO || share > hundred => return Err(Reject::Percentage),
-            CloseSize::Percentage(share) => {
-                (held.abs() * share / hundred).round_dp_with_strategy(MAX_QTY_SCALE, RoundingStrategy::ToZero)
+            CloseSize::Percentage(share) if share <= Decimal::ZERO || share > hundred => {
+                return Err(Reject::Percentage);
             }
+            CloseSize::Percentage(share) => (held.abs() * share / hundred)
+                .round_dp_with_strategy(MAX_QTY_SCALE, RoundingStrategy::ToZero),
         };
-        let side = if held > Decimal::ZERO { Side::Sell } else { Side::Buy };
-        let tif = if slot.asset.is_crypto() { TimeInForce::Gtc } else { TimeInForce::Day };
+        let side = if held > Decimal::ZERO {
+            Side::Sell
+        } else {
+            Side::Buy
+        };
+        let tif = if slot.asset.is_crypto() {
+            TimeInForce::Gtc
+        } else {
+            TimeInForce::Day
+        };
         self.submit(NewOrder::market(symbol, side, qty).tif(tif), at)
     }
 
     pub(crate) fn index_of(&self, id: Id) -> Result<u32, Reject> {
-        self.by_id.get(&id).copied().ok_or_else(|| Reject::OrderNotFound { id: id.to_string() })
+        self.by_id
+            .get(&id)
+            .copied()
+            .ok_or_else(|| Reject::OrderNotFound { id: id.to_string() })
     }
 }
 
@@ -120,13 +145,23 @@ fn replacement(old: &Order, changes: Changes) -> Result<NewOrder, Reject> {
     {
         return Err(Reject::ReplaceFractional);
     }
-    if changes.client_order_id.as_ref().is_some_and(|id| id.chars().count() > MAX_CLIENT_ID) {
+    if changes
+        .client_order_id
+        .as_ref()
+        .is_some_and(|id| id.chars().count() > MAX_CLIENT_ID)
+    {
         return Err(Reject::ClientIdTooLong);
     }
     let same = changes.qty.is_none_or(|qty| Some(qty) == old.qty)
-        && changes.limit_price.is_none_or(|price| Some(price) == old.limit_price)
-        && changes.stop_price.is_none_or(|price| Some(price) == old.stop_price)
-        && changes.time_in_force.is_none_or(|tif| tif == old.time_in_force);
+        && changes
+            .limit_price
+            .is_none_or(|price| Some(price) == old.limit_price)
+        && changes
+            .stop_price
+            .is_none_or(|price| Some(price) == old.stop_price)
+        && changes
+            .time_in_force
+            .is_none_or(|tif| tif == old.time_in_force);
     if same {
         return Err(Reject::Unchanged);
     }

@@ -1,1 +1,54 @@
-//! stub
+//! Bots as WebAssembly components: loading, limits, the capital capability, reload.
+//!
+//! What it guarantees: a bot asks for nothing but what its sleeve's view admits; every call ends,
+//! within limits that its outcome names; a call that traps, loops or breaks a limit leaves nothing
+//! behind, neither an intent nor a Store. Calls are synchronous and the same bytes, state and
+//! events give the same answers on every machine.
+//!
+//! What it does not do: it keeps no books (`stockade-core`), decides nothing about strikes and
+//! back-off (the desk does), and reads no clock of its own except to measure.
+
+mod bench;
+mod bot;
+mod bytes;
+mod call;
+mod contract;
+mod convert;
+mod describe;
+mod engine;
+mod events;
+mod folder;
+mod history;
+mod host;
+mod lent;
+mod limits;
+mod load_error;
+mod log;
+mod params;
+mod plugin;
+mod reload;
+mod settle;
+mod shard;
+mod snapshot;
+mod wasi;
+
+pub use bench::{CallOverhead, measure_call_overhead};
+pub use bot::{Bot, BotConfig, BotError, BotInstrument};
+pub use bytes::{CONTRACT_VERSION, Inspection, Kind, PLUGIN_BYTES_MAX, digest, inspect, pack};
+pub use call::{Call, Cause, Outcome, Strike};
+pub use describe::{Description, EventKind, Param, ParamType};
+pub use engine::{Engine, EngineConfig, EngineError};
+pub use events::{EVENTS_PER_CALL_MAX, Events, OwnedEvents, SessionEvent, SessionKind};
+pub use folder::{Folder, FolderError, FolderEvent};
+pub use history::History;
+pub use limits::{Limits, Tier};
+pub use load_error::{LoadError, Problem};
+pub use log::{LogLevel, LogLine};
+pub use params::ParamError;
+pub use plugin::Plugin;
+pub use reload::{Kept, Reloaded, reload};
+pub use shard::{OwnedCall, ShardError, ShardPool, ShardReply, StartRequest};
+pub use snapshot::{Snapshot, SnapshotError};
+
+#[cfg(test)]
+mod tests;

@@ -117,14 +117,12 @@ impl Store {
         &self.control
     }
 
-    /// A connection for the writer of an account: with a name that tells whose it is, without
-    /// rights to change what is appended, and with plans that use keys whatever the statistics say
-    /// (they are empty when a plan is made on a new database).
+    /// A connection for writing, under a name that tells whose it is, and with plans that use keys
+    /// whatever the statistics say (they are empty when a plan is made on a new database). See
+    /// [`limit_rights`].
     pub(crate) async fn connect_writer(&self, application: &str) -> Result<PgConnection, sqlx::Error> {
         let options = self.options.clone().application_name(application).options([("enable_seqscan", "off")]);
-        let mut connection = options.connect().await?;
-        limit_rights(&mut connection).await?;
-        Ok(connection)
+        options.connect().await
     }
 
     /// Labels of all accounts.
@@ -152,6 +150,7 @@ impl Store {
             .connect_writer("stockade")
             .await
             .map_err(StoreError::database("connecting"))?;
+        limit_rights(&mut connection).await.map_err(StoreError::database("connecting"))?;
         let result = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut connection).await;
         close(connection).await;
         match result {
@@ -170,8 +169,9 @@ impl Store {
     }
 }
 
-/// Works as `stockade_app` where that role exists and may be taken.
-async fn limit_rights(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+/// Works as `stockade_app`, which can't change what is appended, where that role exists and may be
+/// taken.
+pub(crate) async fn limit_rights(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let may: bool = sqlx::query_scalar(
         "SELECT coalesce((SELECT pg_has_role(current_user, oid, 'member') FROM pg_roles \
          WHERE rolname = 'stockade_app'), false)",

@@ -36,8 +36,8 @@ pub trait Host {
     fn cancel(&self, event: u32, order: OrderId) -> Result<(), Refusal>;
     /// Writes to the bot's log.
     fn log(&self, level: LogLevel, message: &str);
-    /// The last bars before the event in hand, oldest first.
-    fn history(&self, instrument: Instrument, count: u32) -> Vec<Bar>;
+    /// The last bars before the event with this index, oldest first.
+    fn history(&self, event: u32, instrument: Instrument, count: u32) -> Vec<Bar>;
 }
 
 /// Answers of the host that hold until something is asked for.
@@ -94,29 +94,42 @@ impl Context<'_> {
 
     /// The position in an instrument; zero when there is none.
     pub fn position(&mut self, instrument: Instrument) -> Position {
-        let known = self.answers.positions.iter().find(|p| p.instrument == instrument);
+        let known = self
+            .answers
+            .positions
+            .iter()
+            .find(|p| p.instrument == instrument);
         if let Some(position) = known {
             return *position;
         }
         let position = self.host.position(instrument);
-        self.answers.positions.push(Position { instrument, ..position });
+        self.answers.positions.push(Position {
+            instrument,
+            ..position
+        });
         position
     }
 
     /// Open orders, those asked for in this call included.
     pub fn open_orders(&mut self) -> &[OpenOrder] {
         let host = self.host;
-        self.answers.open_orders.get_or_insert_with(|| host.open_orders())
+        self.answers
+            .open_orders
+            .get_or_insert_with(|| host.open_orders())
     }
 
     /// True when an order in the instrument is open.
     pub fn has_open_order(&mut self, instrument: Instrument) -> bool {
-        self.open_orders().iter().any(|o| o.instrument == instrument)
+        self.open_orders()
+            .iter()
+            .any(|o| o.instrument == instrument)
     }
 
     /// The last close or trade that the bot has seen, the event in hand included.
     pub fn price(&self, instrument: Instrument) -> Option<Decimal> {
-        usize::try_from(instrument).ok().and_then(|i| self.marks.get(i).copied().flatten())
+        usize::try_from(instrument)
+            .ok()
+            .and_then(|i| self.marks.get(i).copied().flatten())
     }
 
     /// Market value of a position at [`Context::price`]; `None` without a price.
@@ -125,7 +138,11 @@ impl Context<'_> {
         if qty.is_zero() {
             return Some(Decimal::ZERO);
         }
-        qty.mul_to(self.price(instrument)?, VALUE_SCALE, crate::Rounding::HalfEven)
+        qty.mul_to(
+            self.price(instrument)?,
+            VALUE_SCALE,
+            crate::Rounding::HalfEven,
+        )
     }
 
     /// Market value minus cost of a position; `None` without a price.
@@ -145,7 +162,7 @@ impl Context<'_> {
 
     /// The last `count` bars before the event in hand, oldest first, as far as the host holds them.
     pub fn history(&self, instrument: Instrument, count: u32) -> Vec<Bar> {
-        self.host.history(instrument, count)
+        self.host.history(self.event, instrument, count)
     }
 
     /// A purchase to complete and submit; without more a market order, good till cancelled.
@@ -174,7 +191,13 @@ impl Context<'_> {
             reason: None,
             tag: None,
         };
-        Draft { host: self.host, answers: self.answers, asked: &mut self.asked, event: self.event, intent }
+        Draft {
+            host: self.host,
+            answers: self.answers,
+            asked: &mut self.asked,
+            event: self.event,
+            intent,
+        }
     }
 
     /// Asks to cancel an open order.

@@ -32,7 +32,7 @@ macro_rules! export {
                 }
             }
 
-            $crate::bindings::export!(Component with_types_in $crate::bindings);
+    $crate::bindings::export!(Component with_types_in $crate::bindings);
         };
     };
 }
@@ -87,8 +87,8 @@ impl Host for Imports<'_> {
         host::log(level, message);
     }
 
-    fn history(&self, instrument: Instrument, count: u32) -> Vec<Bar> {
-        host::history(instrument, count)
+    fn history(&self, event: u32, instrument: Instrument, count: u32) -> Vec<Bar> {
+        host::history(event, instrument, count)
     }
 }
 
@@ -104,7 +104,9 @@ impl<T: Slot> lifecycle::Guest for T {
 
     fn init(config: Config) -> Result<(), String> {
         // The trap itself says nothing; the last log line says why.
-        std::panic::set_hook(Box::new(|panic| host::log(LogLevel::Error, &panic.to_string())));
+        std::panic::set_hook(Box::new(|panic| {
+            host::log(LogLevel::Error, &panic.to_string())
+        }));
         let running = Running::new(&config)?;
         T::with(|slot| *slot = Some(running));
         Ok(())

@@ -9,7 +9,7 @@ use crate::context::{Answers, Context, Host};
 use crate::state::{Reader, Writer};
 use crate::{
     Bar, Config, Decimal, Instrument, InstrumentInfo, OrderEvent, Quote, SessionEvent, Strategy,
-    Timestamp, TimerEvent, Trade,
+    TimerEvent, Timestamp, Trade,
 };
 
 /// The layout of what [`Running::save`] adds to the strategy's bytes.
@@ -90,8 +90,10 @@ impl<S: Strategy> Running<S> {
             };
             event.deliver(&mut self.strategy, &mut ctx);
             handled = index + 1;
-            let last_of_time =
-                usize::try_from(handled).ok().and_then(|next| events.get(next)).is_none_or(|next| next.at() != at);
+            let last_of_time = usize::try_from(handled)
+                .ok()
+                .and_then(|next| events.get(next))
+                .is_none_or(|next| next.at() != at);
             if last_of_time {
                 E::after(&mut self.strategy, &mut ctx, at);
             }
@@ -104,7 +106,9 @@ impl<S: Strategy> Running<S> {
     }
 
     fn mark(&mut self, instrument: Instrument, price: Decimal) {
-        let slot = usize::try_from(instrument).ok().and_then(|i| self.marks.get_mut(i));
+        let slot = usize::try_from(instrument)
+            .ok()
+            .and_then(|i| self.marks.get_mut(i));
         if let Some(slot) = slot {
             *slot = Some(price);
         }
@@ -117,7 +121,9 @@ impl<S: Strategy> Running<S> {
         out.count(self.instruments.len());
         for info in &self.instruments {
             out.text(&info.symbol);
-            let slot = usize::try_from(info.id).ok().and_then(|i| self.marks.get(i));
+            let slot = usize::try_from(info.id)
+                .ok()
+                .and_then(|i| self.marks.get(i));
             out.optional_decimal(slot.copied().flatten());
         }
         out.bytes(&self.strategy.save());
@@ -129,12 +135,18 @@ impl<S: Strategy> Running<S> {
         let mut from = Reader::new(state)?;
         let layout = from.u8()?;
         if layout != LAYOUT {
-            return Err(format!("the state has layout {layout}, this SDK reads {LAYOUT}"));
+            return Err(format!(
+                "the state has layout {layout}, this SDK reads {LAYOUT}"
+            ));
         }
         for _ in 0..from.count()? {
             let symbol = from.text()?;
             let price = from.optional_decimal()?;
-            let known = self.instruments.iter().find(|i| i.symbol == symbol).map(|i| i.id);
+            let known = self
+                .instruments
+                .iter()
+                .find(|i| i.symbol == symbol)
+                .map(|i| i.id);
             if let (Some(instrument), Some(price)) = (known, price) {
                 self.mark(instrument, price);
             }

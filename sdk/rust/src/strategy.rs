@@ -1,7 +1,7 @@
 //! The trait that a bot implements.
 
 use crate::{
-    Bar, Config, Context, Description, OrderEvent, Quote, SessionEvent, Timestamp, TimerEvent,
+    Bar, Config, Context, Description, OrderEvent, Quote, SessionEvent, TimerEvent, Timestamp,
     Trade,
 };
 
@@ -65,6 +65,9 @@ pub trait Strategy: Sized + 'static {
         if state.is_empty() {
             return Ok(());
         }
-        Err(format!("this bot keeps no state and was given {} bytes", state.len()))
+        Err(format!(
+            "this bot keeps no state and was given {} bytes",
+            state.len()
+        ))
     }
 }

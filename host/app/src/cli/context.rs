@@ -8,8 +8,11 @@
 use stockade_core::Slug;
 use stockade_core::desk::{Command, Reply};
 use stockade_store::query::{Account, Filter, PgPool, account_list};
+use stockade_store::Store;
+use tokio::sync::OnceCell;
 
 use crate::config::Settings;
+use crate::drivers::base::{self, Base};
 use crate::drivers::books;
 use crate::failure::Failure;
 use crate::link::{Answer, HostReply, HostRequest, Link, Task};
@@ -18,13 +21,32 @@ use crate::link::{Answer, HostReply, HostRequest, Link, Task};
 const BOOKS: &str = "books";
 
 /// One invocation.
-#[derive(Debug)]
 pub(crate) struct Context {
     /// Its settings.
     pub(crate) settings: Settings,
+    base: OnceCell<Base>,
 }
 
 impl Context {
+    /// Of these settings; opens nothing yet.
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { settings, base: OnceCell::new() }
+    }
+
+    /// Ends the connections that were opened; the private cluster too, unless somebody uses it.
+    pub(crate) async fn close(self) -> Result<(), Failure> {
+        match self.base.into_inner() {
+            Some(base) => Ok(base.close(true).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// The database, opened at the first use.
+    pub(crate) async fn store(&self) -> Result<&Store, Failure> {
+        let base = self.base.get_or_try_init(|| base::open(&self.settings)).await?;
+        Ok(&base.store)
+    }
+
     /// The label given with `--account`.
     pub(crate) fn account(&self) -> Option<String> {
         self.settings.account.as_ref().map(ToString::to_string)
@@ -36,7 +58,7 @@ impl Context {
         if self.settings.database_url.is_none() && !data.is_dir() {
             return Err(Failure::NotFound { what: "data folder", name: data.display().to_string() });
         }
-        Ok(books::reader(&self.settings).await?)
+        Ok(self.store().await?.reads().clone())
     }
 
     /// The account that a change is made to: the one that was named, the only one there is, the

@@ -10,7 +10,7 @@ mod settings;
 
 pub(crate) use environment::Environment;
 pub(crate) use key::{KEYS, nearest};
-pub(crate) use settings::{Flags, Limits, Settings};
+pub(crate) use settings::{Flags, LimitSettings, Settings};
 
 #[cfg(test)]
 mod tests;

@@ -8,11 +8,12 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 use stockade_core::Slug;
 use stockade_core::limits::INTENTS_PER_CALL_MAX;
+use stockade_runtime::{Limits, Tier};
 use stockade_venue::alpaca::{AccountConfig, accounts};
 
 use super::environment::Environment;
 use super::file;
-use super::key::{KEYS, nearest, variable};
+use super::key::{KEYS, nearest};
 use crate::failure::Failure;
 
 /// Longest path of a Unix socket, in bytes, on every system that runs this.
@@ -55,7 +56,7 @@ pub(crate) struct Settings {
     /// Between two samples of the equity curve, in seconds of market time.
     pub(crate) equity_interval_seconds: u64,
     /// What a bot may use.
-    pub(crate) limits: Limits,
+    pub(crate) limits: LimitSettings,
     /// The environment, for what belongs to other sources (keys, home folder).
     pub(crate) environment: Environment,
 }
@@ -71,22 +72,40 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// What a bot may use. A `None` is the default of the bot's tier (compiled or interpreted).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// Instructions of one call.
-    pub(crate) fuel_per_call: Option<u64>,
-    /// Memory, in bytes.
-    pub(crate) memory_bytes_max: Option<u64>,
-    /// Longest call, in milliseconds; live only.
-    pub(crate) deadline_ms: u64,
-    /// Intents of one call.
-    pub(crate) intents_per_call: usize,
-    /// Log lines of one call that are kept.
-    pub(crate) log_lines_per_call: usize,
-    /// Saved state, in bytes.
-    pub(crate) snapshot_bytes_max: usize,
+/// What a bot may use: the defaults of its tier, with what was set in their place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LimitSettings {
+    long: BTreeMap<&'static str, u64>,
+    short: BTreeMap<&'static str, u32>,
 }
+
+impl LimitSettings {
+    /// The limits of a bot of this tier.
+    pub(crate) fn of(&self, tier: Tier) -> Limits {
+        let default = Limits::of(tier);
+        let long = |name: &str, or: u64| self.long.get(name).copied().unwrap_or(or);
+        let short = |name: &str, or: u32| self.short.get(name).copied().unwrap_or(or);
+        Limits {
+            fuel: long("limits.fuel", default.fuel),
+            start_fuel: long("limits.start_fuel", default.start_fuel),
+            deadline_ms: long("limits.deadline_ms", default.deadline_ms),
+            memory_bytes: long("limits.memory_bytes", default.memory_bytes),
+            instances: short("limits.instances", default.instances),
+            memories: short("limits.memories", default.memories),
+            tables: short("limits.tables", default.tables),
+            log_lines: short("limits.log_lines", default.log_lines),
+            log_bytes: short("limits.log_bytes", default.log_bytes),
+            intents_per_call: short("limits.intents_per_call", default.intents_per_call),
+            snapshot_bytes: short("limits.snapshot_bytes", default.snapshot_bytes),
+            host_bytes: short("limits.host_bytes", default.host_bytes),
+            host_calls: short("limits.host_calls", default.host_calls),
+            handles: short("limits.handles", default.handles),
+        }
+    }
+}
+
+const LONG_LIMITS: [&str; 4] =
+    ["limits.fuel", "limits.start_fuel", "limits.deadline_ms", "limits.memory_bytes"];
 
 /// A value and where it came from.
 struct Sourced {
@@ -199,27 +218,28 @@ impl Values {
         Ok(self.optional(name)?.unwrap_or(or))
     }
 
-    fn limits(&self) -> Result<Limits, Failure> {
-        let intents_per_call = self.number("limits.intents_per_call", INTENTS_PER_CALL_MAX)?;
-        if intents_per_call > INTENTS_PER_CALL_MAX {
+    fn limits(&self) -> Result<LimitSettings, Failure> {
+        let mut limits = LimitSettings::default();
+        for name in KEYS.iter().map(|key| key.name).filter(|name| name.starts_with("limits.")) {
+            if LONG_LIMITS.contains(&name) {
+                limits.long.extend(self.optional(name)?.map(|value| (name, value)));
+            } else {
+                limits.short.extend(self.optional(name)?.map(|value| (name, value)));
+            }
+        }
+        let intents = limits.short.get("limits.intents_per_call").copied().unwrap_or(0);
+        if usize::try_from(intents).is_ok_and(|intents| intents > INTENTS_PER_CALL_MAX) {
             return Err(Failure::Usage(format!(
-                "limits.intents_per_call is {intents_per_call}, at most {INTENTS_PER_CALL_MAX} are allowed"
+                "limits.intents_per_call is {intents}, at most {INTENTS_PER_CALL_MAX} are allowed"
             )));
         }
-        Ok(Limits {
-            fuel_per_call: self.optional("limits.fuel_per_call")?,
-            memory_bytes_max: self.optional("limits.memory_bytes_max")?,
-            deadline_ms: self.number("limits.deadline_ms", 1_000)?,
-            intents_per_call,
-            log_lines_per_call: self.number("limits.log_lines_per_call", 100)?,
-            snapshot_bytes_max: self.number("limits.snapshot_bytes_max", 1 << 20)?,
-        })
+        Ok(limits)
     }
 }
 
 /// The `STOCKADE_…` variables by key.
 fn of_environment(environment: &Environment) -> Result<BTreeMap<String, Sourced>, Failure> {
-    let known: Vec<(String, &str)> = KEYS.iter().map(|key| (variable(key.name), key.name)).collect();
+    let known: Vec<(String, &str)> = KEYS.iter().map(|key| (key.variable(), key.name)).collect();
     let mut values = BTreeMap::new();
     for name in environment.names_with("STOCKADE_") {
         if name == CONFIG_VARIABLE {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::failure::Failure;
 use std::path::{Path, PathBuf};
+use stockade_runtime::{Limits, Tier};
 
 fn load(flags: Flags, pairs: &[(&str, &str)]) -> Result<Settings, Failure> {
     let data = flags.data.or_else(|| Some(PathBuf::from("/nowhere/data")));
@@ -40,19 +41,19 @@ fn defaults_are_those_of_the_list() {
     let settings = load(Flags { data: Some(data.clone()), ..Flags::default() }, &[]).unwrap();
     assert_eq!(settings.plugins, data.join("plugins"));
     assert_eq!(settings.unknown_quiet_seconds, 60);
-    assert_eq!(settings.limits.fuel_per_call, None);
+    assert_eq!(settings.limits.of(Tier::Interpreted), Limits::of(Tier::Interpreted));
     assert_eq!(settings.database_url, None);
     assert_eq!(settings.socket(), data.join("stockade.sock"));
 }
 
 #[test]
 fn an_unknown_key_names_the_nearest() {
-    let (folder, flags) = with_file("[limits]\nfuel_per_cal = 1\n");
+    let (folder, flags) = with_file("[limits]\nfue = 1\n");
     let file = folder.path().join("stockade.toml");
     assert_eq!(
         usage(load(flags, &[])),
         format!(
-            "{}: \"limits.fuel_per_cal\" is not a known key, the nearest is \"limits.fuel_per_call\"",
+            "{}: \"limits.fue\" is not a known key, the nearest is \"limits.fuel\"",
             file.display()
         )
     );
@@ -96,6 +97,28 @@ fn keys_of_accounts_come_from_the_environment_and_are_never_printed() {
     let wrong = load(Flags::default(), &[("ALPACA_PAPER_API_KEY", "AKX"), ("ALPACA_PAPER_SECRET_KEY", "s")]);
     let error = wrong.unwrap().accounts(false).unwrap_err();
     assert!(error.to_string().contains("ALPACA_PAPER_API_KEY does not start with PK"), "{error}");
+}
+
+#[test]
+fn limits_are_set_over_the_defaults_of_the_tier() {
+    let (_folder, flags) = with_file("[limits]\nfuel = 5\nlog_lines = 7\n");
+    let limits = load(flags, &[]).unwrap().limits;
+    let wanted = Limits { fuel: 5, log_lines: 7, ..Limits::of(Tier::Compiled) };
+    assert_eq!(limits.of(Tier::Compiled), wanted);
+    let text = usage(load(Flags::default(), &[("STOCKADE_LIMITS_INTENTS_PER_CALL", "65")]));
+    assert_eq!(text, "limits.intents_per_call is 65, at most 64 are allowed");
+}
+
+#[test]
+fn every_limit_of_the_runtime_has_a_key() {
+    let limits = serde_json::to_value(Limits::default()).unwrap();
+    for name in limits.as_object().unwrap().keys() {
+        let key = format!("limits.{name}");
+        assert!(KEYS.iter().any(|known| known.name == key), "{key}");
+        let variable = format!("STOCKADE_LIMITS_{}", name.to_ascii_uppercase());
+        let set = load(Flags::default(), &[(&variable, "3")]).unwrap().limits.of(Tier::Compiled);
+        assert_eq!(serde_json::to_value(set).unwrap()[name], 3, "{key}");
+    }
 }
 
 #[test]

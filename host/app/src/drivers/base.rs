@@ -2,11 +2,18 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
-use stockade_store::{Cluster, Store};
+use anyhow::{Context, Result, bail};
+use stockade_core::Timestamp;
+use stockade_store::{Cluster, LeaseError, Store};
 
 use crate::config::Settings;
+
+/// The lease ends this long after its last renewal, by the database's clock.
+pub(crate) const LEASE_TTL: Duration = Duration::from_secs(15);
+/// How long a new host waits for the lease of one that may still be there.
+const LEASE_WAIT: Duration = Duration::from_secs(20);
 
 /// The database, and the cluster it lives in where that is ours.
 pub(crate) struct Base {
@@ -21,9 +28,8 @@ pub(crate) async fn open(settings: &Settings) -> Result<Base> {
     let (cluster, url) = match &settings.database_url {
         Some(url) => (None, url.clone()),
         None => {
-            let data = settings.data.clone();
-            let cluster = tokio::task::spawn_blocking(move || Cluster::open(&data)).await??;
-            let url = cluster.url().to_owned();
+            let cluster = Cluster::open(&settings.data).await?;
+            let url = cluster.url();
             (Some(cluster), url)
         }
     };
@@ -33,15 +39,49 @@ pub(crate) async fn open(settings: &Settings) -> Result<Base> {
 }
 
 impl Base {
-    /// Ends the connections; stops the private cluster after an orderly end.
-    pub(crate) async fn close(self, orderly: bool) -> Result<()> {
+    /// Ends the connections; stops the private cluster, unless another process uses it.
+    pub(crate) async fn close(self) -> Result<()> {
         self.store.close().await;
-        if let Some(cluster) = self.cluster
-            && orderly
-        {
-            tokio::task::spawn_blocking(move || cluster.stop()).await??;
+        if let Some(cluster) = self.cluster {
+            cluster.stop().await?;
         }
         Ok(())
+    }
+}
+
+/// The machine's time.
+pub(crate) fn machine() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// Takes the lease. One that a killed host left behind is taken over at once when its process is
+/// gone for certain, else when it runs out.
+pub(crate) async fn lease(store: &Store, label: &str, take_over: bool) -> Result<u64> {
+    let holder = holder();
+    let until = tokio::time::Instant::now() + LEASE_WAIT;
+    loop {
+        let refusal = match store.lease_acquire(label, &holder, LEASE_TTL).await {
+            Ok(grant) => return Ok(grant.epoch),
+            Err(LeaseError::Refused(refusal)) => refusal,
+            Err(error) => return Err(error.into()),
+        };
+        let alive = is_alive(&refusal.holder);
+        if take_over || !alive {
+            match store.lease_steal(label, &holder, LEASE_TTL, refusal.epoch).await {
+                Ok(grant) => return Ok(grant.epoch),
+                Err(LeaseError::Refused(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if alive || tokio::time::Instant::now() > until {
+            bail!(
+                "account {label} is traded by another host: {} has held its lease since {}",
+                refusal.holder,
+                stockade_store::query::At(refusal.since.0)
+            );
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 

@@ -24,36 +24,29 @@ pub(crate) const fn timestamp(at: model::Nanos) -> Timestamp {
     Timestamp(at.0)
 }
 
-pub(crate) fn instrument(text: &str) -> Instrument {
-    let name = symbol(text);
-    if text.contains('/') { Instrument::crypto(name) } else { Instrument::equity(name) }
-}
-
 /// An instrument as the exchange's asset list gives it.
 pub(crate) fn listed(asset: &model::Asset) -> Instrument {
-    let mut instrument = instrument(&asset.symbol);
-    instrument.class = match asset.class {
-        model::AssetClass::UsEquity => AssetClass::Equity,
-        model::AssetClass::Crypto => AssetClass::Crypto,
-    };
-    instrument
+    match asset.class {
+        model::AssetClass::UsEquity => Instrument::equity(symbol(&asset.symbol)),
+        model::AssetClass::Crypto => Instrument::crypto(symbol(&asset.symbol)),
+    }
 }
 
 /// Posts an order.
 pub(crate) fn submit(exchange: &mut model::Exchange, order: &BrokerOrder, at: Timestamp) -> Answer<OrderReport> {
     match exchange.submit(new_order(order), nanos(at)) {
         Ok(taken) => Answer::Done { value: report(&taken) },
-        Err(reject) => Answer::Refused { http: reject.http, code: reject.code, message: reject.message.to_string() },
+        Err(reject) => Answer::Refused { http: reject.http(), code: reject.code(), message: reject.to_string() },
     }
 }
 
 /// Asks for a cancel.
 pub(crate) fn cancel(exchange: &mut model::Exchange, broker_order_id: &str, at: Timestamp) -> Answer<()> {
-    let Some(id) = model::Id::parse(broker_order_id) else { return Answer::NotFound };
+    let Ok(id) = broker_order_id.parse::<model::Id>() else { return Answer::NotFound };
     match exchange.cancel(id, nanos(at)) {
         Ok(()) => Answer::Done { value: () },
-        Err(reject) if reject.http == 404 => Answer::NotFound,
-        Err(reject) => Answer::Refused { http: reject.http, code: reject.code, message: reject.message.to_string() },
+        Err(reject) if reject.http() == 404 => Answer::NotFound,
+        Err(reject) => Answer::Refused { http: reject.http(), code: reject.code(), message: reject.to_string() },
     }
 }
 
@@ -72,7 +65,7 @@ pub(crate) fn snapshot(exchange: &model::Exchange, since: Timestamp, at: Timesta
         symbol: symbol(&position.symbol),
         qty: Qty::new(position.qty),
         average_entry: Price::new(position.avg_entry_price),
-        current_price: position.current_price.map(Price::new),
+        current_price: Some(Price::new(position.current_price)),
     });
     let query = model::OrderQuery {
         status: model::StatusFilter::All,
@@ -106,19 +99,59 @@ pub(crate) fn snapshot(exchange: &model::Exchange, since: Timestamp, at: Timesta
     }
 }
 
-/// Fills since a time, from the activities.
+/// Fills since a time, from the activities, page by page.
 fn fills(exchange: &model::Exchange, since: Timestamp) -> Vec<Fill> {
-    exchange.fills_since(nanos(since)).iter().map(activity_fill).collect()
+    let mut query = model::ActivityQuery {
+        kinds: vec![model::ActivityKind::Fill],
+        // The list's bound is exclusive.
+        after: Some(model::Nanos(since.0.saturating_sub(1))),
+        direction: model::Direction::Asc,
+        page_size: 100,
+        ..model::ActivityQuery::default()
+    };
+    let mut fills = Vec::new();
+    loop {
+        let page = exchange.activities(&query);
+        fills.extend(page.iter().filter_map(|activity| activity_fill(activity)));
+        match page.last() {
+            Some(last) if page.len() == query.page_size => query.page_token = Some(last.id()),
+            _ => return fills,
+        }
+    }
+}
+
+fn activity_fill(activity: &model::Activity) -> Option<Fill> {
+    let part = activity.fill.as_ref()?;
+    Some(Fill {
+        execution_id: activity.uuid.to_string(),
+        broker_order_id: part.order_id.to_string(),
+        client_order_id: None,
+        symbol: symbol(activity.symbol.as_deref()?),
+        side: side(part.side),
+        qty: Qty::new(part.qty),
+        price: Price::new(part.price),
+        fee: Money::ZERO,
+        cumulative_qty: Some(Qty::new(part.cum_qty)),
+        at: timestamp(activity.at),
+    })
 }
 
 /// The sessions around a time.
 pub(crate) fn sessions(at: Timestamp) -> Vec<Session> {
-    const DAY: i64 = 86_400_000_000_000;
-    let (from, to) = (model::Nanos(at.0 - 3 * DAY), model::Nanos(at.0 + 10 * DAY));
-    model::calendar::sessions_between(from, to)
+    let today = model::Nanos(at.0).new_york_date();
+    model::calendar::sessions(today.plus(-5), today.plus(10))
         .iter()
-        .map(|session| Session { day: session.day_key(), open: timestamp(session.open), close: timestamp(session.close) })
+        .map(|session| {
+            let (year, month, day) = session.date.ymd();
+            let day = u32::try_from(year).unwrap_or(0) * 10_000 + month * 100 + day;
+            Session { day, open: timestamp(session.open), close: timestamp(session.close) }
+        })
         .collect()
+}
+
+/// The instrument of a symbol that the exchange lists.
+pub(crate) fn instrument_of(exchange: &model::Exchange, name: &Symbol) -> Instrument {
+    exchange.asset(name.as_str()).map_or_else(|| Instrument::equity(name.clone()), listed)
 }
 
 fn new_order(order: &BrokerOrder) -> model::NewOrder {

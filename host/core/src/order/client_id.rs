@@ -46,10 +46,9 @@ impl ClientOrderId {
 
 impl fmt::Display for ClientOrderId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let body = format!(
-            "{}-{}-{}-{}",
-            self.era, self.account, self.sleeve, self.order
-        );
+        // A label may hold `-`, which parts the fields; no label holds `_`.
+        let account = self.account.as_str().replace('-', "_");
+        let body = format!("{}-{account}-{}-{}", self.era, self.sleeve, self.order);
         write!(f, "{PREFIX}{body}-{}", check_digits(&body))
     }
 }

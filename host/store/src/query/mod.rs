@@ -8,6 +8,7 @@
 mod account;
 mod bot;
 mod break_;
+mod crypto;
 mod equity;
 mod execution;
 mod filter;
@@ -24,6 +25,7 @@ mod value;
 pub use account::{Account, account_list};
 pub use bot::{Bot, BotEvent, bot_events, bot_list, bot_show};
 pub use break_::{Break, break_list, break_show};
+pub use crypto::trades_crypto;
 pub use equity::{EquityPoint, equity_closes, equity_curve};
 pub use execution::{Execution, execution_list};
 pub use filter::{Filter, QueryError};
@@ -34,7 +36,7 @@ pub use position::{Holding, Position, position_list};
 pub use refusal::{Refusal, refusal_list};
 pub use round_trip::{RoundTrip, round_trip_list};
 pub use sleeve::{Sleeve, sleeve_list, sleeve_show};
-pub use table::{TABLES, TablePage, table_columns, table_page};
+pub use table::{Column, TABLES, TablePage, table_columns, table_page};
 pub use value::{At, Number, Percent};
 
 pub use sqlx::PgPool;

@@ -4,6 +4,7 @@
 //! same however deep it lies. Values come as text as Postgres writes them, numbers without
 //! trailing zeros.
 
+use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool, Row};
 
 use super::filter::QueryError;
@@ -49,6 +50,31 @@ pub const TABLES: &[&str] = &[
     "snapshot",
 ];
 
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type, as Postgres names it.
+    pub kind: String,
+}
+
+impl Column {
+    /// A value of this column, as text, in JSON: whole numbers and switches as such, decimals as
+    /// strings, documents as what they are.
+    #[must_use]
+    pub fn json(&self, text: Option<&str>) -> Value {
+        let Some(text) = text else { return Value::Null };
+        let plain = || Value::String(text.to_owned());
+        match self.kind.as_str() {
+            "bigint" | "integer" | "smallint" => text.parse::<i64>().map_or_else(|_| plain(), Value::from),
+            "boolean" => Value::Bool(text == "true"),
+            "jsonb" => serde_json::from_str(text).unwrap_or_else(|_| plain()),
+            _ => plain(),
+        }
+    }
+}
+
 /// One page of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TablePage {
@@ -75,11 +101,11 @@ fn distance(a: &str, b: &str) -> usize {
     a.len().max(b.len()) - same
 }
 
-/// The columns of a table, in order, each with whether it is a number.
+/// The columns of a table, in order.
 ///
 /// # Errors
 /// When there is no such table, or the database does not answer.
-pub async fn table_columns(pool: &PgPool, name: &str) -> Result<Vec<(String, bool)>, QueryError> {
+pub async fn table_columns(pool: &PgPool, name: &str) -> Result<Vec<Column>, QueryError> {
     let table = known(name)?;
     let rows = sqlx::query(
         "SELECT column_name::text, data_type::text FROM information_schema.columns
@@ -89,8 +115,8 @@ pub async fn table_columns(pool: &PgPool, name: &str) -> Result<Vec<(String, boo
     .fetch_all(pool)
     .await
     .map_err(|source| QueryError::Database { what: "a table's columns", source })?;
-    let column = |row: &sqlx::postgres::PgRow| -> Result<(String, bool), sqlx::Error> {
-        Ok((row.try_get(0)?, row.try_get::<String, _>(1)? == "numeric"))
+    let column = |row: &sqlx::postgres::PgRow| -> Result<Column, sqlx::Error> {
+        Ok(Column { name: row.try_get(0)?, kind: row.try_get(1)? })
     };
     rows.iter()
         .map(column)
@@ -105,7 +131,7 @@ pub async fn table_columns(pool: &PgPool, name: &str) -> Result<Vec<(String, boo
 pub async fn table_page(
     pool: &PgPool,
     name: &str,
-    columns: &[(String, bool)],
+    columns: &[Column],
     after: Option<&[String]>,
     size: u32,
 ) -> Result<TablePage, QueryError> {
@@ -142,16 +168,21 @@ fn key_names(table: &Table) -> impl Iterator<Item = (&'static str, &'static str)
 }
 
 /// The statement of one page: only names of this file and of the catalogue are part of it.
-fn page_sql(table: &Table, columns: &[(String, bool)], later: bool) -> String {
+fn page_sql(table: &Table, columns: &[Column], later: bool) -> String {
     let list: Vec<String> = columns
         .iter()
-        .map(|(column, number)| {
-            let quoted = quote(column);
-            if *number { format!("trim_scale({quoted})::text") } else { format!("{quoted}::text") }
+        .map(|column| {
+            let quoted = quote(&column.name);
+            if column.kind == "numeric" {
+                format!("trim_scale({quoted})::text")
+            } else {
+                format!("{quoted}::text")
+            }
         })
         .collect();
-    let key: Vec<String> = key_names(table).map(|(column, _)| quote(column)).collect();
-    let mut sql = format!("SELECT {} FROM stockade.{}", list.join(", "), quote(table.name));
+    // Qualified: a bare name in ORDER BY would mean the column of the result, which is text.
+    let key: Vec<String> = key_names(table).map(|(column, _)| format!("t.{}", quote(column))).collect();
+    let mut sql = format!("SELECT {} FROM stockade.{} t", list.join(", "), quote(table.name));
     let mut bound = 0;
     if later {
         let binds: Vec<String> = key_names(table)
@@ -170,10 +201,10 @@ fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-fn key_of(table: &Table, columns: &[(String, bool)], values: &[Option<String>]) -> Vec<String> {
+fn key_of(table: &Table, columns: &[Column], values: &[Option<String>]) -> Vec<String> {
     key_names(table)
         .map(|(name, _)| {
-            let place = columns.iter().position(|(column, _)| column == name);
+            let place = columns.iter().position(|column| column.name == name);
             place.and_then(|place| values[place].clone()).unwrap_or_default()
         })
         .collect()
@@ -196,13 +227,24 @@ mod tests {
     }
 
     #[test]
+    fn values_keep_their_kind_in_json() {
+        let column = |kind: &str| Column { name: "x".to_owned(), kind: kind.to_owned() };
+        assert_eq!(column("bigint").json(Some("7")), Value::from(7));
+        assert_eq!(column("numeric").json(Some("7.5")), Value::from("7.5"));
+        assert_eq!(column("boolean").json(Some("true")), Value::from(true));
+        assert_eq!(column("jsonb").json(Some("[1]")), serde_json::json!([1]));
+        assert_eq!(column("text").json(None), Value::Null);
+    }
+
+    #[test]
     fn a_page_starts_after_the_key_of_the_last() {
-        let columns = [("account".to_owned(), false), ("id".to_owned(), false), ("qty".to_owned(), true)];
+        let column = |name: &str, kind: &str| Column { name: name.to_owned(), kind: kind.to_owned() };
+        let columns = [column("account", "text"), column("id", "bigint"), column("qty", "numeric")];
         let table = known("lot").expect("a table");
         assert_eq!(
             page_sql(table, &columns, true),
-            "SELECT \"account\"::text, \"id\"::text, trim_scale(\"qty\")::text FROM stockade.\"lot\" \
-             WHERE (\"account\", \"id\") > ($1::text::text, $2::text::bigint) ORDER BY \"account\", \"id\" LIMIT $3"
+            "SELECT \"account\"::text, \"id\"::text, trim_scale(\"qty\")::text FROM stockade.\"lot\" t \
+             WHERE (t.\"account\", t.\"id\") > ($1::text::text, $2::text::bigint) ORDER BY t.\"account\", t.\"id\" LIMIT $3"
         );
     }
 }

@@ -24,7 +24,7 @@ impl Serialize for Number {
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Decimal::deserialize(deserializer).map(Self)
+        <Decimal as Deserialize>::deserialize(deserializer).map(Self)
     }
 }
 

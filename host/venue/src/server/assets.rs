@@ -19,7 +19,9 @@ type Answer = Result<Response, Refusal>;
 
 /// `/v2/assets` and one of them.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/v2/assets", get(list)).route("/v2/assets/{symbol}", get(one))
+    Router::new()
+        .route("/v2/assets", get(list))
+        .route("/v2/assets/{symbol}", get(one))
 }
 
 async fn list(
@@ -30,7 +32,9 @@ async fn list(
     let wanted = |asset: &Asset| {
         let status = if asset.active { "active" } else { "inactive" };
         params.get("status").is_none_or(|s| s == status)
-            && params.get("asset_class").is_none_or(|c| c == class(asset.class))
+            && params
+                .get("asset_class")
+                .is_none_or(|c| c == class(asset.class))
             && params.get("exchange").is_none_or(|e| e == asset.exchange)
     };
     let engine = shared.engine();
@@ -62,19 +66,32 @@ fn asset(asset: &Asset) -> Value {
     put("exchange", json!(asset.exchange));
     put("symbol", json!(&*asset.symbol));
     put("name", json!(asset.name));
-    put("status", json!(if asset.active { "active" } else { "inactive" }));
+    put(
+        "status",
+        json!(if asset.active { "active" } else { "inactive" }),
+    );
     put("tradable", json!(asset.tradable));
     put("marginable", json!(asset.marginable));
     put("shortable", json!(asset.shortable));
     put("easy_to_borrow", json!(asset.shortable));
-    put("borrow_status", json!(if asset.shortable { "easy_to_borrow" } else { "not_available" }));
+    put(
+        "borrow_status",
+        json!(if asset.shortable {
+            "easy_to_borrow"
+        } else {
+            "not_available"
+        }),
+    );
     put("fractionable", json!(asset.fractionable));
     put("attributes", json!([]));
     put("margin_requirement_long", json!("100"));
     put("margin_requirement_short", json!("100"));
     if asset.class == AssetClass::Crypto {
         put("min_order_size", json!(decimal(asset.min_order_size)));
-        put("min_trade_increment", json!(decimal(asset.min_trade_increment)));
+        put(
+            "min_trade_increment",
+            json!(decimal(asset.min_trade_increment)),
+        );
         put("price_increment", json!(decimal(asset.price_increment)));
     }
     Value::Object(members)

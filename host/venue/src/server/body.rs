@@ -63,13 +63,16 @@ pub(crate) fn new_order(bytes: &[u8]) -> Result<NewOrder, Refusal> {
     match body.order_class.as_deref() {
         None | Some("" | "simple") => {}
         Some(other) => {
-            let text = format!("order_class \"{other}\" is not offered by this exchange, only simple");
+            let text =
+                format!("order_class \"{other}\" is not offered by this exchange, only simple");
             return Err(Refusal::invalid(text));
         }
     }
     Ok(NewOrder {
         client_order_id: body.client_order_id.filter(|id| !id.is_empty()),
-        symbol: body.symbol.ok_or_else(|| Refusal::invalid("symbol is required"))?,
+        symbol: body
+            .symbol
+            .ok_or_else(|| Refusal::invalid("symbol is required"))?,
         side: word("side", body.side, Side::parse)?,
         qty: decimal("qty", body.qty.as_deref())?,
         notional: decimal("notional", body.notional.as_deref())?,
@@ -120,13 +123,17 @@ fn word<T>(name: &str, given: Option<String>, read: fn(&str) -> Option<T>) -> Re
 }
 
 fn decimal(name: &str, raw: Option<&RawValue>) -> Result<Option<Decimal>, Refusal> {
-    let Some(raw) = raw.map(RawValue::get) else { return Ok(None) };
+    let Some(raw) = raw.map(RawValue::get) else {
+        return Ok(None);
+    };
     let text = match raw.as_bytes().first() {
         Some(b'n') => return Ok(None),
         Some(b'"') => serde_json::from_str::<String>(raw).unwrap_or_default(),
         _ => raw.to_owned(),
     };
-    number(&text).map(Some).ok_or_else(|| Refusal::invalid(format!("invalid {name} {raw}")))
+    number(&text)
+        .map(Some)
+        .ok_or_else(|| Refusal::invalid(format!("invalid {name} {raw}")))
 }
 
 /// An exact decimal out of plain or exponent notation; `None` where digits would be lost.
@@ -169,7 +176,17 @@ mod tests {
     fn exponents_are_exact_and_lost_digits_are_refused() {
         assert_eq!(number("1e-9").unwrap().to_string(), "0.000000001");
         assert_eq!(number("1.5E+3").unwrap(), Decimal::from(1500));
-        for bad in ["", "NaN", "1e99", "1e-40", "0x10", "1_000", "1.2.3", "e5", "123456789012345678901234567890.5"] {
+        for bad in [
+            "",
+            "NaN",
+            "1e99",
+            "1e-40",
+            "0x10",
+            "1_000",
+            "1.2.3",
+            "e5",
+            "123456789012345678901234567890.5",
+        ] {
             assert!(number(bad).is_none(), "{bad}");
         }
     }
@@ -178,13 +195,23 @@ mod tests {
     fn bad_bodies_name_what_is_wrong() {
         let message = |body: &[u8]| {
             let refusal = new_order(body).unwrap_err();
-            (refusal.status.as_u16(), refusal.body()["message"].as_str().unwrap().to_owned())
+            (
+                refusal.status.as_u16(),
+                refusal.body()["message"].as_str().unwrap().to_owned(),
+            )
         };
-        assert_eq!(message(br#"{"symbol":"SPY","side":"hold"}"#), (422, "invalid side \"hold\"".into()));
-        assert_eq!(message(br#"{"side":"buy"}"#), (422, "symbol is required".into()));
+        assert_eq!(
+            message(br#"{"symbol":"SPY","side":"hold"}"#),
+            (422, "invalid side \"hold\"".into())
+        );
+        assert_eq!(
+            message(br#"{"side":"buy"}"#),
+            (422, "symbol is required".into())
+        );
         assert_eq!(message(b"{").0, 400);
         assert_eq!(message(br#"{"symbol":5}"#).0, 422);
-        let qty = br#"{"symbol":"SPY","side":"buy","qty":true,"type":"market","time_in_force":"day"}"#;
+        let qty =
+            br#"{"symbol":"SPY","side":"buy","qty":true,"type":"market","time_in_force":"day"}"#;
         assert_eq!(message(qty), (422, "invalid qty true".into()));
         let class = br#"{"symbol":"SPY","side":"buy","order_class":"bracket"}"#;
         assert!(message(class).1.contains("bracket"));

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
+use stockade_exchange::faults::{FaultError, FaultSettings};
 
-use super::faults::Faults;
 use super::feed::Feed;
 
 /// The key id of the account that there is when none is named. It starts as paper keys do.
@@ -37,7 +37,11 @@ impl AccountConfig {
     /// The account of the default key.
     #[must_use]
     pub fn default_with(cash: Decimal) -> Self {
-        Self { key_id: DEFAULT_KEY_ID.to_owned(), secret: DEFAULT_SECRET.to_owned(), cash }
+        Self {
+            key_id: DEFAULT_KEY_ID.to_owned(),
+            secret: DEFAULT_SECRET.to_owned(),
+            cash,
+        }
     }
 }
 
@@ -67,7 +71,7 @@ pub struct ServerConfig {
     /// Decides ids, partial fills and the generated market.
     pub seed: u64,
     /// What is disturbed from the start.
-    pub faults: Faults,
+    pub faults: FaultSettings,
     /// Where the accounts survive the process. `None`: nowhere.
     pub state_file: Option<PathBuf>,
     /// Start the market with the first data subscription, and at [`Speed::Max`] hold it while
@@ -97,7 +101,7 @@ impl ServerConfig {
             feed,
             speed: Speed::Max,
             seed: 1,
-            faults: Faults::default(),
+            faults: FaultSettings::default(),
             state_file: None,
             start_on_subscribe: true,
             skip_gaps: true,
@@ -130,7 +134,9 @@ pub enum StartError {
         source: std::io::Error,
     },
     /// There is no account, or two have the same key id.
-    #[error("exchange account {index} has key id \"{key_id}\", allowed is one that no other has and that is not empty (--key)")]
+    #[error(
+        "exchange account {index} has key id \"{key_id}\", allowed is one that no other has and that is not empty (--key)"
+    )]
     Key {
         /// Position in the list, from 0.
         index: usize,
@@ -157,7 +163,18 @@ pub enum StartError {
     /// The state file cannot be used.
     #[error(transparent)]
     State(#[from] super::oplog::OplogError),
-    /// The address, the speed, the key or the fault file of the command line is not one.
+    /// The fault plan cannot hold.
+    #[error(transparent)]
+    FaultPlan(#[from] FaultError),
+    /// The fault plan cannot be read.
+    #[error("fault plan {} (--faults): {reason}", path.display())]
+    Faults {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The address, the speed, the cash or the key of the command line is not one.
     #[error("{option} is \"{found}\", allowed is {allowed}")]
     Option {
         /// The option.

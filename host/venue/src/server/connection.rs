@@ -106,7 +106,9 @@ pub(crate) async fn run(
 
 /// Resolves the barriers up to the one whose pong came.
 fn reached(pending: &mut VecDeque<(u64, oneshot::Sender<()>)>, payload: &[u8]) {
-    let Ok(bytes) = <[u8; 8]>::try_from(payload) else { return };
+    let Ok(bytes) = <[u8; 8]>::try_from(payload) else {
+        return;
+    };
     let number = u64::from_be_bytes(bytes);
     while pending.front().is_some_and(|(n, _)| *n <= number) {
         if let Some((_, sender)) = pending.pop_front() {

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
 use super::connection::Protocol;
-use super::hub::{Cut, Endpoint, Outbox, Out, frame};
+use super::hub::{Cut, Endpoint, Out, Outbox, frame};
 use super::shared::Shared;
 use super::time::SECOND;
 use super::value::Value;
@@ -49,11 +49,21 @@ impl DataStream {
         outbox: Outbox,
     ) -> Self {
         let (client, ended, ticks) = (None, false, 0);
-        Self { shared, endpoint, msgpack, keys, outbox, client, ended, ticks }
+        Self {
+            shared,
+            endpoint,
+            msgpack,
+            keys,
+            outbox,
+            client,
+            ended,
+            ticks,
+        }
     }
 
     fn send(&self, value: Value) {
-        self.outbox.push(Out::Frame(frame(&Value::List(vec![value]), self.msgpack)));
+        self.outbox
+            .push(Out::Frame(frame(&Value::List(vec![value]), self.msgpack)));
     }
 
     fn fail(&self, (code, msg): (i64, &'static str)) {
@@ -78,14 +88,20 @@ impl DataStream {
             drop(engine);
             return self.end(CONNECTION_LIMIT);
         }
-        self.client =
-            Some(engine.hub.add_data(account, self.endpoint, self.msgpack, self.outbox.clone()));
+        self.client = Some(engine.hub.add_data(
+            account,
+            self.endpoint,
+            self.msgpack,
+            self.outbox.clone(),
+        ));
         // Still under the lock: nothing can be queued before the answer.
         self.send(success("authenticated"));
     }
 
     fn subscribe(&mut self, message: &Json, add: bool) {
-        let Some(client) = self.client else { return self.fail(NOT_AUTHENTICATED) };
+        let Some(client) = self.client else {
+            return self.fail(NOT_AUTHENTICATED);
+        };
         let mut wanted = Vec::new();
         for (name, symbols) in message.as_object().into_iter().flatten() {
             if name == "action" {
@@ -98,7 +114,9 @@ impl DataStream {
                 }
                 return self.fail(WRONG_ACTION);
             };
-            let Some(symbols) = texts(symbols) else { return self.fail(SYNTAX) };
+            let Some(symbols) = texts(symbols) else {
+                return self.fail(SYNTAX);
+            };
             wanted.push((*channel, symbols));
         }
         let mut engine = self.shared.engine();
@@ -126,7 +144,9 @@ impl Protocol for DataStream {
         } else {
             serde_json::from_slice(message).ok()
         };
-        let Some(read) = read else { return self.fail(SYNTAX) };
+        let Some(read) = read else {
+            return self.fail(SYNTAX);
+        };
         let text = |name: &str| read.get(name).and_then(Json::as_str);
         match text("action") {
             Some("auth") => match (text("key"), text("secret")) {
@@ -148,7 +168,9 @@ impl Protocol for DataStream {
     }
 
     fn tick(&mut self) {
-        let (Some(client), Endpoint::Test) = (self.client, self.endpoint) else { return };
+        let (Some(client), Endpoint::Test) = (self.client, self.endpoint) else {
+            return;
+        };
         self.ticks = self.ticks.wrapping_add(1);
         let messages = test_messages(self.ticks);
         let engine = self.shared.engine();
@@ -158,7 +180,8 @@ impl Protocol for DataStream {
             .map(|(_, value)| value)
             .collect();
         if !wanted.is_empty() {
-            self.outbox.push(Out::Frame(frame(&Value::List(wanted), self.msgpack)));
+            self.outbox
+                .push(Out::Frame(frame(&Value::List(wanted), self.msgpack)));
         }
     }
 
@@ -180,11 +203,18 @@ fn success(msg: &'static str) -> Value {
 }
 
 fn error_message(code: i64, msg: &'static str) -> Value {
-    Value::map([("T", Value::text("error")), ("code", Value::Int(code)), ("msg", Value::text(msg))])
+    Value::map([
+        ("T", Value::text("error")),
+        ("code", Value::Int(code)),
+        ("msg", Value::text(msg)),
+    ])
 }
 
 fn texts(list: &Json) -> Option<Vec<String>> {
-    list.as_array()?.iter().map(|s| s.as_str().map(str::to_owned)).collect()
+    list.as_array()?
+        .iter()
+        .map(|s| s.as_str().map(str::to_owned))
+        .collect()
 }
 
 /// The symbol of `/v2/test`.

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use stockade_exchange::faults::Fault;
 use stockade_exchange::{
     Bar, CancelOutcome, Changes, CloseSize, Exchange, Id, Nanos, NewOrder, Order, Reject, SymbolId,
 };
@@ -17,7 +18,7 @@ use super::account::{Configurations, Equities};
 use super::answer::Refusal;
 use super::config::{ServerConfig, Speed, StartError};
 use super::data_message::stream_messages;
-use super::faults::{Board, StreamDisturbance};
+use super::faults::Board;
 use super::feed::Loaded;
 use super::history::FeedBar;
 use super::hub::{Cut, Hub, MarketMessage};
@@ -27,6 +28,8 @@ use super::wire;
 
 /// Market time in which a gap of the feed is passed over.
 const GAP_MAX: i64 = 15 * MINUTE;
+/// Market time between two calls while the market's clock stands: a microsecond.
+const CALL_DISTANCE: i64 = 1_000;
 /// Trade updates that the fault plan holds back at once.
 const HELD_MAX: usize = 1_000;
 
@@ -45,6 +48,7 @@ enum Outcome {
     Order(Result<Box<Order>, Reject>),
     Done(Result<(), Reject>),
     Cancels(Vec<CancelOutcome>),
+    Booked(Result<(), String>),
 }
 
 /// The accounts, the clock and the stream clients.
@@ -57,8 +61,8 @@ pub(crate) struct Engine {
     symbols: BTreeMap<String, SymbolId>,
     next_step: usize,
     ended: watch::Sender<bool>,
-    /// Market time of the last step, and when it was taken.
-    clock: (i64, Instant),
+    /// Market time of the last step, and when it was taken; no moment while the market stands.
+    clock: (i64, Option<Instant>),
     /// No call is ever given an earlier time than the one before.
     last_at: i64,
     speed: Speed,
@@ -78,12 +82,16 @@ impl Engine {
         let mut accounts = Vec::new();
         let mut rules_of = Vec::new();
         for (index, account) in config.accounts.iter().enumerate() {
-            let mut rules =
-                config.rules.clone().unwrap_or_else(|| stockade_exchange::Config::paper(account.cash));
+            let mut rules = config
+                .rules
+                .clone()
+                .unwrap_or_else(|| stockade_exchange::Config::paper(account.cash));
             rules.cash = account.cash;
             rules_of.push((account.key_id.clone(), rules.clone()));
             // Every account draws its own ids.
-            let seed = config.seed.wrapping_add(u64::try_from(index).unwrap_or(0) << 32);
+            let seed = config
+                .seed
+                .wrapping_add(u64::try_from(index).unwrap_or(0) << 32);
             accounts.push(Account {
                 exchange: Exchange::new(rules, seed, Nanos(start))?,
                 configurations: Configurations::default(),
@@ -92,8 +100,12 @@ impl Engine {
             });
         }
         let symbols = list_symbols(&mut accounts, &feed)?;
-        let header =
-            Header { version: 1, feed: feed.digest(), seed: config.seed, accounts: rules_of };
+        let header = Header {
+            version: 1,
+            feed: feed.digest(),
+            seed: config.seed,
+            accounts: rules_of,
+        };
         let (log, entries) = Oplog::open(config.state_file.as_deref(), &header)?;
         let mut engine = Self {
             accounts,
@@ -102,7 +114,7 @@ impl Engine {
             symbols,
             next_step: 0,
             ended: watch::channel(false).0,
-            clock: (start, Instant::now()),
+            clock: (start, None),
             last_at: start,
             speed: config.speed,
             skip_gaps: config.skip_gaps,
@@ -134,25 +146,43 @@ impl Engine {
     /// The market's present time.
     pub(crate) fn now(&self) -> i64 {
         let (market, taken) = self.clock;
-        let Speed::Times(times) = self.speed else { return market.max(self.last_at) };
-        let Some(next) = self.feed.end_of(self.next_step).filter(|_| !self.finished()) else {
-            return market.max(self.last_at);
+        let still = market.max(self.last_at);
+        let (Speed::Times(times), Some(taken)) = (self.speed, taken) else {
+            return still;
+        };
+        let Some(next) = self
+            .feed
+            .end_of(self.next_step)
+            .filter(|_| !self.finished())
+        else {
+            return still;
         };
         let passed = i64::try_from(taken.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let passed = passed.saturating_mul(i64::from(times.max(1)));
-        market.saturating_add(passed).min(next - 1).max(self.last_at)
+        market
+            .saturating_add(passed)
+            .min(next - 1)
+            .max(self.last_at)
     }
 
-    /// Market time between the last step and the next; `None` when there is none.
-    pub(crate) fn until_next(&self) -> Option<i64> {
-        let next = self.feed.end_of(self.next_step)?;
-        let gap = (next - self.clock.0).max(0);
-        Some(if self.skip_gaps { gap.min(GAP_MAX) } else { gap })
+    /// When the next step is due at a speed that is tied to real time; `None` when it is at once.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let (Speed::Times(times), (market, Some(taken))) = (self.speed, self.clock) else {
+            return None;
+        };
+        let gap = (self.feed.end_of(self.next_step)? - market).max(0);
+        let gap = if self.skip_gaps {
+            gap.min(GAP_MAX)
+        } else {
+            gap
+        };
+        let real = u64::try_from(gap).unwrap_or(0) / u64::from(times.max(1));
+        Some(taken + Duration::from_nanos(real))
     }
 
     /// Starts the market's clock now.
     pub(crate) fn start_clock(&mut self) {
-        self.clock.1 = Instant::now();
+        self.clock.1 = Some(Instant::now());
     }
 
     /// Whether the last bar has passed.
@@ -216,7 +246,10 @@ impl Engine {
         let (Some(end), known) = (feed.end_of(self.next_step), feed.bars_of(self.next_step)) else {
             return Vec::new();
         };
-        let bars: Vec<Bar> = known.iter().filter_map(|bar| self.exchange_bar(bar)).collect();
+        let bars: Vec<Bar> = known
+            .iter()
+            .filter_map(|bar| self.exchange_bar(bar))
+            .collect();
         for account in &mut self.accounts {
             // The exchange takes bars of one start at a time; a feed can mix minutes and hours.
             for group in bars.chunk_by(|a, b| a.at == b.at) {
@@ -226,7 +259,7 @@ impl Engine {
             account.equities.note(end, &account.exchange);
         }
         self.next_step += 1;
-        self.clock = (end, Instant::now());
+        self.clock = (end, self.clock.1.map(|_| Instant::now()));
         self.last_at = self.last_at.max(end);
         known.iter().flat_map(stream_messages).collect()
     }
@@ -247,7 +280,9 @@ impl Engine {
     /// `POST /v2/orders`.
     pub(crate) fn submit(&mut self, account: usize, order: NewOrder) -> Result<Order, Refusal> {
         if self.accounts[account].configurations.suspend_trade {
-            return Err(Refusal::forbidden("new orders are rejected by user request"));
+            return Err(Refusal::forbidden(
+                "new orders are rejected by user request",
+            ));
         }
         self.call(account, Call::Submit(order))?.order()
     }
@@ -290,7 +325,23 @@ impl Engine {
             CloseSize::Qty(qty) => (Some(qty), None),
             CloseSize::Percentage(share) => (None, Some(share)),
         };
-        self.call(account, Call::Close { symbol, qty, percentage })?.order()
+        self.call(
+            account,
+            Call::Close {
+                symbol,
+                qty,
+                percentage,
+            },
+        )?
+        .order()
+    }
+
+    /// Money or shares that come from outside of trading.
+    pub(crate) fn book(&mut self, account: usize, call: Call) -> Result<(), Refusal> {
+        match self.call(account, call)? {
+            Outcome::Booked(result) => result.map_err(Refusal::invalid),
+            _ => Err(Refusal::internal("the booking gave no outcome")),
+        }
     }
 
     /// `PATCH /v2/account/configurations`.
@@ -299,13 +350,17 @@ impl Engine {
         account: usize,
         configurations: Configurations,
     ) -> Result<(), Refusal> {
-        self.call(account, Call::Configure(configurations)).map(drop)
+        self.call(account, Call::Configure(configurations))
+            .map(drop)
     }
 
     fn call(&mut self, account: usize, call: Call) -> Result<Outcome, Refusal> {
-        let at = self.now();
+        // No two calls have the same time, so that lists by time have an order.
+        let at = self.now().max(self.last_at.saturating_add(CALL_DISTANCE));
         let entry = Entry::Call { account, at, call };
-        self.log.append(&entry).map_err(|error| Refusal::internal(error.to_string()))?;
+        self.log
+            .append(&entry)
+            .map_err(|error| Refusal::internal(error.to_string()))?;
         let Entry::Call { call, .. } = entry else {
             return Err(Refusal::internal("a call is not a call"));
         };
@@ -325,7 +380,11 @@ impl Engine {
             Call::Replace(id, changes) => boxed(exchange.replace(*id, changes.clone(), at)),
             Call::Cancel(id) => Outcome::Done(exchange.cancel(*id, at)),
             Call::CancelAll => Outcome::Cancels(exchange.cancel_all(at)),
-            Call::Close { symbol, qty, percentage } => {
+            Call::Close {
+                symbol,
+                qty,
+                percentage,
+            } => {
                 let size = match (qty, percentage) {
                     (Some(qty), _) => CloseSize::Qty(*qty),
                     (None, Some(share)) => CloseSize::Percentage(*share),
@@ -333,6 +392,19 @@ impl Engine {
                 };
                 boxed(exchange.close_position(symbol, size, at))
             }
+            Call::Deposit { amount } => {
+                Outcome::Booked(exchange.deposit(*amount, at).map_err(|e| e.to_string()))
+            }
+            Call::Dividend { symbol, per_share } => Outcome::Booked(
+                exchange
+                    .dividend(symbol, *per_share, at)
+                    .map_err(|e| e.to_string()),
+            ),
+            Call::Split { symbol, ratio } => Outcome::Booked(
+                exchange
+                    .split(symbol, *ratio, at)
+                    .map_err(|e| e.to_string()),
+            ),
             Call::Configure(configurations) => {
                 account.configurations = configurations.clone();
                 Outcome::Done(Ok(()))
@@ -353,31 +425,30 @@ impl Engine {
         let account = &mut self.accounts[number];
         for update in account.exchange.drain_events() {
             let text = wire::trade_update(&update).to_string();
-            match self.faults.next_update() {
-                StreamDisturbance::None => {
+            match self.faults.next_update(&update) {
+                Fault::Drop => {}
+                Fault::Duplicate => {
+                    self.hub.publish_trade(number, &text);
+                    self.hub.publish_trade(number, &text);
+                }
+                Fault::Reorder if account.held.len() < HELD_MAX => account.held.push(text),
+                Fault::Delay { ms } | Fault::Hold { ms } => {
+                    self.hub
+                        .publish_trade_late(number, &text, Duration::from_millis(ms));
+                }
+                Fault::Reorder | Fault::Disconnect => self.hub.cut_trade(number, Cut::Fault),
+                _ => {
                     self.hub.publish_trade(number, &text);
                     for late in account.held.drain(..) {
                         self.hub.publish_trade(number, &late);
                     }
                 }
-                StreamDisturbance::Drop => {}
-                StreamDisturbance::Duplicate => {
-                    self.hub.publish_trade(number, &text);
-                    self.hub.publish_trade(number, &text);
-                }
-                StreamDisturbance::Late if account.held.len() < HELD_MAX => account.held.push(text),
-                StreamDisturbance::Late | StreamDisturbance::Disconnect => {
-                    self.hub.cut_trade(number, Cut::Fault);
-                }
             }
         }
     }
 
-    /// Sends what was held back and that nothing later has overtaken.
+    /// Sends what was held back and nothing later has overtaken.
     fn release(&mut self, account: usize) {
-        if self.faults.holds_updates() {
-            return;
-        }
         let held = std::mem::take(&mut self.accounts[account].held);
         for late in held {
             self.hub.publish_trade(account, &late);
@@ -386,14 +457,20 @@ impl Engine {
 
     fn publish_market(&self, messages: &[MarketMessage]) {
         match self.faults.next_market() {
-            StreamDisturbance::None => self.hub.publish(messages),
-            StreamDisturbance::Drop | StreamDisturbance::Late => {}
-            StreamDisturbance::Duplicate => {
+            // A bar after its successor is none, so market data that comes out of turn is lost.
+            Fault::Drop | Fault::Reorder | Fault::Delay { .. } => {}
+            Fault::Duplicate => {
                 self.hub.publish(messages);
                 self.hub.publish(messages);
             }
-            StreamDisturbance::Disconnect => self.hub.cut_data(Cut::Fault),
+            Fault::Disconnect => self.hub.cut_data(Cut::Fault),
+            _ => self.hub.publish(messages),
         }
+    }
+
+    /// Lets go of the state file; changes are refused from now on.
+    pub(crate) fn let_go(&mut self) {
+        self.log.close();
     }
 }
 
@@ -418,9 +495,14 @@ fn list_symbols(
             continue;
         }
         for account in &mut *accounts {
-            let listed = account.exchange.intern(&bar.symbol).map_err(|error| {
-                StartError::Symbol { symbol: bar.symbol.clone(), reason: error.to_string() }
-            })?;
+            let listed =
+                account
+                    .exchange
+                    .intern(&bar.symbol)
+                    .map_err(|error| StartError::Symbol {
+                        symbol: bar.symbol.clone(),
+                        reason: error.to_string(),
+                    })?;
             symbols.insert(bar.symbol.clone(), listed);
         }
     }

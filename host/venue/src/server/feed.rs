@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
 use sha2::{Digest as _, Sha256};
 use stockade_exchange::asset::canonical;
+use stockade_exchange::market::{Listing, Market};
+use stockade_exchange::{Nanos, Sessions, SymbolId};
 
 use super::config::StartError;
 use super::history::FeedBar;
@@ -17,10 +20,12 @@ use crate::files::{Source, read_bars};
 pub struct Generated {
     /// Symbols with their first price.
     pub symbols: Vec<(String, Decimal)>,
-    /// Bars of each symbol.
-    pub bars: usize,
+    /// Minutes in which any symbol has a bar.
+    pub steps: usize,
     /// Start of the first bar, nanoseconds since the epoch.
     pub start: i64,
+    /// Whether stocks keep to New York's sessions.
+    pub sessions: Sessions,
 }
 
 /// Where the bars come from.
@@ -56,13 +61,17 @@ impl Loaded {
         for bar in &mut bars {
             let Some(symbol) = canonical(&bar.symbol) else {
                 let reason = "it is not a symbol".to_owned();
-                return Err(StartError::Symbol { symbol: bar.symbol.clone(), reason });
+                return Err(StartError::Symbol {
+                    symbol: bar.symbol.clone(),
+                    reason,
+                });
             };
             bar.crypto = symbol.contains('/');
             bar.symbol = symbol;
         }
         let loaded = Self::new(bars);
-        let twice = |pair: &&[FeedBar]| pair[0].symbol == pair[1].symbol && pair[0].start == pair[1].start;
+        let twice =
+            |pair: &&[FeedBar]| pair[0].symbol == pair[1].symbol && pair[0].start == pair[1].start;
         match loaded.bars.windows(2).find(twice) {
             Some(pair) => Err(StartError::Feed(format!(
                 "symbol {} has two bars at {}, allowed is one",
@@ -100,7 +109,9 @@ impl Loaded {
 
     /// The bars of a step.
     pub(crate) fn bars_of(&self, step: usize) -> &[FeedBar] {
-        self.steps.get(step).map_or(&[], |range| &self.bars[range.clone()])
+        self.steps
+            .get(step)
+            .map_or(&[], |range| &self.bars[range.clone()])
     }
 
     /// What tells this feed from another.
@@ -112,7 +123,10 @@ impl Loaded {
                 bar.symbol, bar.start, bar.end, bar.open, bar.high, bar.low, bar.close, bar.volume
             ));
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hash.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
@@ -147,11 +161,62 @@ pub(crate) fn interval_of(starts: &[i64]) -> i64 {
 pub(crate) fn set_ends(bars: &mut [FeedBar]) {
     let mut starts: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for bar in &*bars {
-        starts.entry(bar.symbol.clone()).or_default().push(bar.start);
+        starts
+            .entry(bar.symbol.clone())
+            .or_default()
+            .push(bar.start);
     }
-    let intervals: BTreeMap<String, i64> =
-        starts.into_iter().map(|(symbol, starts)| (symbol, interval_of(&starts))).collect();
+    let intervals: BTreeMap<String, i64> = starts
+        .into_iter()
+        .map(|(symbol, starts)| (symbol, interval_of(&starts)))
+        .collect();
     for bar in bars {
         bar.end = bar.start + intervals.get(&bar.symbol).copied().unwrap_or(MINUTE);
     }
+}
+
+/// Walks the market once; its symbols are listed in the order in which they are given.
+fn generate(market: &Generated, seed: u64) -> Result<Vec<FeedBar>, StartError> {
+    let mut listings = Vec::with_capacity(market.symbols.len());
+    for (at, (name, price)) in market.symbols.iter().enumerate() {
+        let wrong = |reason: &str| StartError::Symbol {
+            symbol: name.clone(),
+            reason: reason.to_owned(),
+        };
+        let cents =
+            (price.checked_mul(Decimal::ONE_HUNDRED)).and_then(|cents| cents.round().to_i64());
+        listings.push(Listing {
+            symbol: SymbolId(u32::try_from(at).map_err(|_| wrong("there are too many"))?),
+            cents: cents.ok_or_else(|| wrong("its first price is out of range"))?,
+            crypto: canonical(name).is_some_and(|name| name.contains('/')),
+        });
+    }
+    let mut walk = Market::new(
+        seed,
+        &listings,
+        Nanos(market.start),
+        MINUTE,
+        market.sessions,
+    );
+    let mut bars = Vec::new();
+    for _ in 0..market.steps {
+        for bar in walk.next_group() {
+            let name = usize::try_from(bar.symbol.0)
+                .ok()
+                .and_then(|at| market.symbols.get(at));
+            let Some((name, _)) = name else { continue };
+            bars.push(FeedBar {
+                symbol: name.clone(),
+                crypto: false,
+                start: bar.at.0,
+                end: bar.end().0,
+                open: bar.open,
+                high: bar.high,
+                low: bar.low,
+                close: bar.close,
+                volume: bar.volume,
+            });
+        }
+    }
+    Ok(bars)
 }

@@ -14,25 +14,25 @@ use super::value::Value;
 
 /// One bar of the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FeedBar {
+pub struct FeedBar {
     /// As the data interface writes it: `SPY`, `BTC/USD`.
-    pub(crate) symbol: String,
+    pub symbol: String,
     /// Whether it trades round the clock on the crypto endpoints.
-    pub(crate) crypto: bool,
+    pub crypto: bool,
     /// Start of the interval.
-    pub(crate) start: i64,
+    pub start: i64,
     /// End of the interval: when the bar is known.
-    pub(crate) end: i64,
+    pub end: i64,
     /// First price.
-    pub(crate) open: Decimal,
+    pub open: Decimal,
     /// Highest price.
-    pub(crate) high: Decimal,
+    pub high: Decimal,
     /// Lowest price.
-    pub(crate) low: Decimal,
+    pub low: Decimal,
     /// Last price.
-    pub(crate) close: Decimal,
+    pub close: Decimal,
     /// Shares or coins.
-    pub(crate) volume: Decimal,
+    pub volume: Decimal,
 }
 
 /// A bar as it is answered: one of the feed, or several added up.
@@ -75,7 +75,9 @@ impl Row {
     }
 
     fn average(&self) -> Decimal {
-        self.turnover.checked_div(self.volume).map_or(self.close, |vw| vw.round_dp(6))
+        self.turnover
+            .checked_div(self.volume)
+            .map_or(self.close, |vw| vw.round_dp(6))
     }
 
     /// The bar's start.
@@ -174,14 +176,11 @@ impl History {
         Self { series }
     }
 
-    /// The symbols of one asset class.
-    pub(crate) fn symbols(&self, crypto: bool) -> impl Iterator<Item = &str> {
-        self.series.iter().filter(move |(_, s)| s.crypto == crypto).map(|(k, _)| k.as_str())
-    }
-
     /// Bars known at `now`, oldest first.
     pub(crate) fn known(&self, symbol: &str, now: i64) -> &[FeedBar] {
-        let Some(series) = self.series.get(symbol) else { return &[] };
+        let Some(series) = self.series.get(symbol) else {
+            return &[];
+        };
         &series.bars[..series.bars.partition_point(|b| b.end <= now)]
     }
 
@@ -218,7 +217,10 @@ impl History {
             }
             match rows.last_mut() {
                 Some(row) if row.start == start => row.add(bar),
-                _ => rows.push(Row { start, ..Row::of(bar) }),
+                _ => rows.push(Row {
+                    start,
+                    ..Row::of(bar)
+                }),
             }
         }
         rows
@@ -262,15 +264,25 @@ mod tests {
             r#"{"t":"2019-02-11T14:30:00Z","o":100,"h":105,"l":99,"c":104,"v":40,"n":2,"vw":103}"#
         );
         assert_eq!(rows.len(), 1);
-        assert_eq!(history.rows("SPY", Timeframe::Fixed(MINUTE), all, now + MINUTE).len(), 3);
-        assert_eq!(history.latest("SPY", now).unwrap().close, Decimal::from(104));
+        assert_eq!(
+            history
+                .rows("SPY", Timeframe::Fixed(MINUTE), all, now + MINUTE)
+                .len(),
+            3
+        );
+        assert_eq!(
+            history.latest("SPY", now).unwrap().close,
+            Decimal::from(104)
+        );
         assert!(history.rows("QQQ", Timeframe::Day, all, now).is_empty());
     }
 
     #[test]
     fn calendar_bars_begin_at_midnight_in_new_york() {
         let at = parse("2019-02-14T02:30:00Z").unwrap();
-        let start = |text: &str| crate::server::time::rfc3339(Timeframe::parse(text).unwrap().floor(at, false));
+        let start = |text: &str| {
+            crate::server::time::rfc3339(Timeframe::parse(text).unwrap().floor(at, false))
+        };
         assert_eq!(start("1Day"), "2019-02-13T05:00:00Z");
         assert_eq!(start("1Week"), "2019-02-11T05:00:00Z");
         assert_eq!(start("3Month"), "2019-01-01T05:00:00Z");

@@ -50,6 +50,25 @@ pub(crate) enum Call {
         /// 0 to 100.
         percentage: Option<Decimal>,
     },
+    /// Money paid in, or out where it is negative.
+    Deposit {
+        /// US dollars.
+        amount: Decimal,
+    },
+    /// A cash dividend on what the account holds.
+    Dividend {
+        /// Of this symbol.
+        symbol: String,
+        /// US dollars a share.
+        per_share: Decimal,
+    },
+    /// A split of what the account holds.
+    Split {
+        /// Of this symbol.
+        symbol: String,
+        /// New shares for one old share.
+        ratio: Decimal,
+    },
     /// `PATCH /v2/account/configurations`: the whole outcome.
     Configure(super::account::Configurations),
 }
@@ -84,6 +103,9 @@ pub enum OplogError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The exchange has been stopped.
+    #[error("the exchange is stopped")]
+    Closed,
     /// Another process has it.
     #[error("exchange state file {} is in use by another exchange", path.display())]
     InUse {
@@ -112,7 +134,15 @@ pub enum OplogError {
 
 /// The file, open for appending; or none, and then nothing is kept.
 #[derive(Debug)]
-pub(crate) struct Oplog(Option<Open>);
+pub(crate) struct Oplog(Place);
+
+#[derive(Debug)]
+enum Place {
+    Nowhere,
+    File(Open),
+    /// Let go of: nothing may happen any more that the file would not know.
+    Closed,
+}
 
 #[derive(Debug)]
 struct Open {
@@ -132,22 +162,42 @@ impl Oplog {
         path: Option<&Path>,
         header: &Header,
     ) -> Result<(Self, Vec<Entry>), OplogError> {
-        let Some(path) = path else { return Ok((Self(None), Vec::new())) };
-        let io = |source| OplogError::Io { path: path.to_owned(), source };
+        let Some(path) = path else {
+            return Ok((Self(Place::Nowhere), Vec::new()));
+        };
+        let io = |source| OplogError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let mut options = OpenOptions::new();
-        let mut file =
-            options.read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
+        let mut file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(io)?;
         if file.try_lock().is_err() {
-            return Err(OplogError::InUse { path: path.to_owned() });
+            return Err(OplogError::InUse {
+                path: path.to_owned(),
+            });
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(io)?;
-        let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |last| last + 1);
+        let whole = text
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |last| last + 1);
         let entries = read(path, &text[..whole], header)?;
         let length = u64::try_from(whole).unwrap_or(u64::MAX);
         file.set_len(length).map_err(io)?;
         file.seek(SeekFrom::Start(length)).map_err(io)?;
-        let mut log = Self(Some(Open { path: path.to_owned(), file, length, broken: false }));
+        let mut log = Self(Place::File(Open {
+            path: path.to_owned(),
+            file,
+            length,
+            broken: false,
+        }));
         if whole == 0 {
             log.append(header)?;
         }
@@ -159,8 +209,15 @@ impl Oplog {
     /// # Errors
     /// [`OplogError::Io`].
     pub(crate) fn append<T: Serialize>(&mut self, entry: &T) -> Result<(), OplogError> {
-        let Some(open) = &mut self.0 else { return Ok(()) };
-        let io = |path: &Path, source| OplogError::Io { path: path.to_owned(), source };
+        let open = match &mut self.0 {
+            Place::Nowhere => return Ok(()),
+            Place::Closed => return Err(OplogError::Closed),
+            Place::File(open) => open,
+        };
+        let io = |path: &Path, source| OplogError::Io {
+            path: path.to_owned(),
+            source,
+        };
         if open.broken {
             let source = std::io::Error::other("an earlier write failed half-way");
             return Err(io(&open.path, source));
@@ -178,17 +235,40 @@ impl Oplog {
     }
 }
 
+impl Oplog {
+    /// Lets go of the file, so that the next process can have it. Nothing can be appended then.
+    pub(crate) fn close(&mut self) {
+        self.0 = Place::Closed;
+    }
+}
+
 fn read(path: &Path, text: &[u8], header: &Header) -> Result<Vec<Entry>, OplogError> {
-    let bad = |line: usize, reason: String| OplogError::Line { path: path.to_owned(), line, reason };
-    let mut lines = text.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
-    let Some((_, first)) = lines.next() else { return Ok(Vec::new()) };
+    let bad = |line: usize, reason: String| OplogError::Line {
+        path: path.to_owned(),
+        line,
+        reason,
+    };
+    let mut lines = text
+        .split(|b| *b == b'\n')
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty());
+    let Some((_, first)) = lines.next() else {
+        return Ok(Vec::new());
+    };
     let found: Header = serde_json::from_slice(first).map_err(|e| bad(1, e.to_string()))?;
-    let foreign = |what| Err(OplogError::Foreign { path: path.to_owned(), what });
+    let foreign = |what| {
+        Err(OplogError::Foreign {
+            path: path.to_owned(),
+            what,
+        })
+    };
     match () {
         () if found.version != header.version => return foreign("format version"),
         () if found.feed != header.feed => return foreign("feed (--bars)"),
         () if found.seed != header.seed => return foreign("seed (--seed)"),
-        () if found.accounts != header.accounts => return foreign("set of accounts (--key, --cash)"),
+        () if found.accounts != header.accounts => {
+            return foreign("set of accounts (--key, --cash)");
+        }
         () => {}
     }
     lines
@@ -202,7 +282,12 @@ mod tests {
     use super::*;
 
     fn header(seed: u64) -> Header {
-        Header { version: 1, feed: "f".into(), seed, accounts: Vec::new() }
+        Header {
+            version: 1,
+            feed: "f".into(),
+            seed,
+            accounts: Vec::new(),
+        }
     }
 
     #[test]
@@ -212,8 +297,16 @@ mod tests {
         let (mut log, none) = Oplog::open(Some(&path), &header(1)).unwrap();
         assert!(none.is_empty());
         log.append(&Entry::Step(0)).unwrap();
-        log.append(&Entry::Call { account: 0, at: 5, call: Call::CancelAll }).unwrap();
-        assert!(matches!(Oplog::open(Some(&path), &header(1)), Err(OplogError::InUse { .. })));
+        log.append(&Entry::Call {
+            account: 0,
+            at: 5,
+            call: Call::CancelAll,
+        })
+        .unwrap();
+        assert!(matches!(
+            Oplog::open(Some(&path), &header(1)),
+            Err(OplogError::InUse { .. })
+        ));
         drop(log);
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"step\":").unwrap();

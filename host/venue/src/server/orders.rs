@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use stockade_exchange::{Direction, Order, OrderQuery, Side, StatusFilter};
 
 use super::answer::{Refusal, ok, with_status};
+use super::body;
 use super::params::Params;
 use super::rest::Caller;
 use super::shared::Shared;
 use super::wire;
-use super::body;
 
 type Answer = Result<Response, Refusal>;
 
@@ -55,7 +55,9 @@ async fn list(
         .exchange(account)
         .orders(&query)
         .iter()
-        .filter(|o| wanted_class.is_empty() || wanted_class.iter().any(|c| c == wire::class(o.asset_class)))
+        .filter(|o| {
+            wanted_class.is_empty() || wanted_class.iter().any(|c| c == wire::class(o.asset_class))
+        })
         .map(|o| wire::order(o))
         .collect();
     Ok(ok(&Value::Array(orders)))
@@ -80,7 +82,12 @@ fn query(params: &Params) -> Result<OrderQuery, Refusal> {
             Some(Side::parse(text).ok_or_else(unknown)?)
         }
     };
-    let cursor = |name: &str| params.get(name).map(|text| wire::id(name, text)).transpose();
+    let cursor = |name: &str| {
+        params
+            .get(name)
+            .map(|text| wire::id(name, text))
+            .transpose()
+    };
     let query = OrderQuery {
         status,
         direction,
@@ -94,7 +101,9 @@ fn query(params: &Params) -> Result<OrderQuery, Refusal> {
     };
     let by_id = query.after_order_id.is_some() || query.before_order_id.is_some();
     if by_id && (query.after.is_some() || query.until.is_some()) {
-        return Err(Refusal::invalid("order id cursors cannot be combined with after or until"));
+        return Err(Refusal::invalid(
+            "order id cursors cannot be combined with after or until",
+        ));
     }
     params.flag("nested")?;
     Ok(query)

@@ -45,7 +45,11 @@ impl Params {
     /// The texts of a comma-separated parameter.
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
         let list = self.get(name).unwrap_or_default();
-        list.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect()
+        list.split(',')
+            .map(str::trim)
+            .filter(|s| !s.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 
     /// A yes or no, in any case: `true`, `True`, `false`.
@@ -59,7 +63,9 @@ impl Params {
 
     /// A time of the trading interface.
     pub(crate) fn time(&self, name: &str) -> Result<Option<i64>, Refusal> {
-        let read = |text| time::parse(text).map_err(|t| Refusal::invalid(format!("invalid {name} \"{t}\"")));
+        let read = |text| {
+            time::parse(text).map_err(|t| Refusal::invalid(format!("invalid {name} \"{t}\"")))
+        };
         self.get(name).map(read).transpose()
     }
 
@@ -73,19 +79,27 @@ impl Params {
 
     /// A number of rows between 1 and `most`.
     pub(crate) fn limit(&self, name: &str, default: usize, most: usize) -> Result<usize, Refusal> {
-        let Some(text) = self.get(name) else { return Ok(default) };
+        let Some(text) = self.get(name) else {
+            return Ok(default);
+        };
         match text.parse::<usize>() {
             Ok(rows) if rows >= 1 => Ok(rows.min(most)),
-            _ => Err(Refusal::invalid(format!("invalid {name} \"{text}\", allowed are 1 to {most}"))),
+            _ => Err(Refusal::invalid(format!(
+                "invalid {name} \"{text}\", allowed are 1 to {most}"
+            ))),
         }
     }
 
     /// The `limit` of the data interface, which refuses what is above the most.
     pub(crate) fn limit_in_data(&self, default: usize, most: usize) -> Result<usize, Refusal> {
-        let Some(text) = self.get("limit") else { return Ok(default) };
+        let Some(text) = self.get("limit") else {
+            return Ok(default);
+        };
         match text.parse::<usize>() {
             Ok(rows) if (1..=most).contains(&rows) => Ok(rows),
-            _ => Err(Refusal::bad_parameter(format!("invalid limit: {text}, allowed are 1 to {most}"))),
+            _ => Err(Refusal::bad_parameter(format!(
+                "invalid limit: {text}, allowed are 1 to {most}"
+            ))),
         }
     }
 }

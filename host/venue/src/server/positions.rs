@@ -49,7 +49,9 @@ fn find(shared: &Shared, account: usize, name: &str) -> Result<PositionReport, R
     let engine = shared.engine();
     let mut reports = engine.exchange(account).positions().into_iter();
     let found = reports.find(|report| {
-        report.symbol == name || *report.asset_symbol == *name || report.asset_id.to_string() == name
+        report.symbol == name
+            || *report.asset_symbol == *name
+            || report.asset_id.to_string() == name
     });
     found.ok_or_else(|| Refusal::not_found("position does not exist"))
 }
@@ -61,7 +63,11 @@ async fn close(
     params: Params,
 ) -> Answer {
     let size = match (amount(&params, "qty")?, amount(&params, "percentage")?) {
-        (Some(_), Some(_)) => return Err(Refusal::invalid("only one of qty and percentage is accepted")),
+        (Some(_), Some(_)) => {
+            return Err(Refusal::invalid(
+                "only one of qty and percentage is accepted",
+            ));
+        }
         (Some(qty), None) => CloseSize::Qty(qty),
         (None, Some(share)) => CloseSize::Percentage(share),
         (None, None) => CloseSize::All,
@@ -72,7 +78,9 @@ async fn close(
 }
 
 fn amount(params: &Params, name: &str) -> Result<Option<Decimal>, Refusal> {
-    let Some(text) = params.get(name) else { return Ok(None) };
+    let Some(text) = params.get(name) else {
+        return Ok(None);
+    };
     let unreadable = || Refusal::invalid(format!("invalid {name} \"{text}\""));
     body::number(text).map(Some).ok_or_else(unreadable)
 }
@@ -88,7 +96,10 @@ async fn close_all(
     let reports = shared.engine().exchange(account).positions();
     let mut lines = Vec::with_capacity(reports.len());
     for report in reports {
-        let closing = shared.engine().close(account, report.asset_symbol.to_string(), CloseSize::All);
+        let closing =
+            shared
+                .engine()
+                .close(account, report.asset_symbol.to_string(), CloseSize::All);
         let (status, body) = match closing {
             Ok(closing) => (200, order(&closing)),
             Err(refusal) => (refusal.status.as_u16(), refusal.body()),
@@ -102,17 +113,29 @@ async fn close_all(
 fn position(report: &PositionReport) -> Value {
     let long = !report.qty.is_sign_negative();
     let priced = !report.current_price.is_zero();
-    let money = |value: Decimal| if priced { json!(decimal(value)) } else { Value::Null };
+    let money = |value: Decimal| {
+        if priced {
+            json!(decimal(value))
+        } else {
+            Value::Null
+        }
+    };
     let last = (!report.lastday_price.is_zero()).then_some(report.lastday_price);
     let (today, today_share, change) = match last {
         Some(last) if priced => {
             let change = report.current_price - last;
             let per = |value: Decimal, of: Decimal| {
-                value.checked_div(of).map_or(Decimal::ZERO, |share| share.round_dp(6))
+                value
+                    .checked_div(of)
+                    .map_or(Decimal::ZERO, |share| share.round_dp(6))
             };
             let gain = (change * report.qty).round_dp(2);
             let share = per(change, last);
-            (json!(decimal(gain)), json!(decimal(if long { share } else { -share })), json!(decimal(share)))
+            (
+                json!(decimal(gain)),
+                json!(decimal(if long { share } else { -share })),
+                json!(decimal(share)),
+            )
         }
         _ => (Value::Null, Value::Null, Value::Null),
     };

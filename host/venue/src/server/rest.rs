@@ -1,20 +1,23 @@
 //! The routes of the server, and what every request passes: id, keys, budget, faults.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{any, get};
+use axum::routing::any;
 use axum::{Extension, Router};
+use stockade_exchange::faults::Fault;
 
 use super::account_stream::AccountStream;
 use super::answer::Refusal;
 use super::connection::{self, MESSAGE_BYTES_MAX, Protocol};
 use super::data_stream::{DataStream, HandshakeKeys};
-use super::faults::Disturbance;
 use super::hub::{Endpoint, Outbox};
 use super::listener::Cutter;
 use super::shared::Shared;
@@ -22,6 +25,8 @@ use super::{account, activities, assets, data_rest, orders, positions};
 
 /// The largest request body.
 const BODY_BYTES_MAX: usize = 1 << 20;
+/// The largest answer that can be cut in half.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// The account that a request's keys belong to.
 #[derive(Debug, Clone, Copy)]
@@ -69,14 +74,16 @@ async fn request_id(request: Request, next: Next) -> Response {
 async fn admit(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let crypto_data = path.starts_with("/v1beta3/crypto/");
-    let data = crypto_data || path.starts_with("/v2/stocks/");
+    let data = crypto_data || path.starts_with("/v2/stocks/") || path.starts_with("/v1/");
     let keys = keys_of(request.headers());
     // Crypto history is open to those without a key; a wrong one is refused all the same.
     if keys.is_none() && crypto_data {
         return next.run(request).await;
     }
     let account = keys.and_then(|(key, secret)| shared.authenticate(&key, &secret));
-    let Some(account) = account else { return Refusal::unauthorized().into_response() };
+    let Some(account) = account else {
+        return Refusal::unauthorized().into_response();
+    };
     let standing = shared.spend(account, data);
     let mut answer = if standing.allowed {
         request.extensions_mut().insert(Caller(account));
@@ -95,41 +102,61 @@ async fn disturb(
     request: Request,
     next: Next,
 ) -> Response {
-    let changes = request.method() != Method::GET;
-    let disturbance = shared.faults.next_request(request.method().as_str(), request.uri().path(), changes);
+    let disturbance = shared
+        .faults
+        .next_request(request.method().as_str(), request.uri().path());
     let lost = |cutter: &Cutter| {
         cutter.cut();
         StatusCode::BAD_GATEWAY.into_response()
     };
     match disturbance {
-        Disturbance::None => next.run(request).await,
-        Disturbance::Lose => lost(&cutter),
-        Disturbance::LoseAnswer => {
+        Fault::DropBefore => lost(&cutter),
+        Fault::DropAfter => {
             next.run(request).await;
             lost(&cutter)
         }
-        Disturbance::Delay(time) => {
-            tokio::time::sleep(time).await;
-            next.run(request).await
-        }
-        Disturbance::DelayAnswer(time) => {
+        Fault::Delay { ms } => {
             let answer = next.run(request).await;
-            tokio::time::sleep(time).await;
+            tokio::time::sleep(Duration::from_millis(ms)).await;
             answer
         }
-        Disturbance::Status(status) => refused(status),
-        Disturbance::StatusAfter(status) => {
+        Fault::Status { status } => refused(status),
+        Fault::StatusAfter { status } => {
             next.run(request).await;
             refused(status)
         }
-        Disturbance::Garbage => {
-            let answer = next.run(request).await;
-            let (mut parts, _) = answer.into_parts();
-            parts.headers.remove(axum::http::header::CONTENT_LENGTH);
-            // The beginning of a JSON object that never ends.
-            Response::from_parts(parts, axum::body::Body::from(r#"{"id":"61e69015-8549-4b"#))
+        // The beginning of an HTML page, as a proxy in front would send it.
+        Fault::Garbage => with_body(next.run(request).await, "<html><head><ti".into()),
+        Fault::EmptyList => with_body(next.run(request).await, "[]".into()),
+        Fault::NotFound => {
+            next.run(request).await;
+            Refusal::not_found("order not found").into_response()
         }
+        Fault::Truncate => {
+            let answer = next.run(request).await;
+            let (parts, body) = answer.into_parts();
+            match axum::body::to_bytes(body, ANSWER_BYTES_MAX).await {
+                Ok(bytes) => {
+                    let half = bytes.slice(..bytes.len() / 2);
+                    with_body(Response::from_parts(parts, Body::empty()), half.into())
+                }
+                Err(_) => lost(&cutter),
+            }
+        }
+        // The rest belongs to the streams.
+        Fault::None
+        | Fault::Drop
+        | Fault::Duplicate
+        | Fault::Reorder
+        | Fault::Disconnect
+        | Fault::Hold { .. } => next.run(request).await,
     }
+}
+
+fn with_body(answer: Response, body: Body) -> Response {
+    let (mut parts, _) = answer.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, body)
 }
 
 fn refused(status: u16) -> Response {
@@ -176,13 +203,4 @@ async fn data_stream(
     upgrade
         .max_message_size(MESSAGE_BYTES_MAX)
         .on_upgrade(move |socket| connection::run(socket, protocol, queue, cut, patience))
-}
-
-/// Used by route tables that have a single handler for a path.
-pub(crate) fn single<H, T>(handler: H) -> axum::routing::MethodRouter<Arc<Shared>>
-where
-    H: axum::handler::Handler<T, Arc<Shared>>,
-    T: 'static,
-{
-    get(handler)
 }

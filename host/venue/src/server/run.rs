@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rust_decimal::Decimal;
+use stockade_exchange::faults::{FaultError, FaultSettings};
 use stockade_exchange::{Exchange, JournalLine};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -13,12 +15,12 @@ use tokio::time::timeout;
 use super::config::{ServerConfig, Speed, StartError};
 use super::connection::Patience;
 use super::engine::Engine;
-use super::faults::{Board, Faults};
+use super::faults::Board;
 use super::feed::Loaded;
 use super::history::History;
 use super::hub::Cut;
 use super::listener::{CuttableListener, Cutter};
-use super::oplog::OplogError;
+use super::oplog::{Call, OplogError};
 use super::rest;
 use super::shared::Shared;
 
@@ -28,6 +30,23 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 /// The paper exchange as a server.
 #[derive(Debug, Clone, Copy)]
 pub struct ExchangeServer;
+
+/// Why money or shares from outside were not booked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BookingError {
+    /// No account has this key.
+    #[error("exchange has no account with key id \"{key_id}\"")]
+    Key {
+        /// The key id found.
+        key_id: String,
+    },
+    /// The exchange does not take it.
+    #[error("exchange refused the booking: {reason}")]
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
 
 /// A server that runs until it is stopped or dropped. Dropping it ends it at once, as a kill
 /// would; [`RunningExchange::stop`] lets open answers go out first.
@@ -49,7 +68,10 @@ impl ExchangeServer {
     /// [`StartError`]: the address, an account, the feed or the state file cannot be used.
     pub async fn start(config: ServerConfig) -> Result<RunningExchange, StartError> {
         check_accounts(&config)?;
-        let refused = |source| StartError::Listen { listen: config.listen, source };
+        let refused = |source| StartError::Listen {
+            listen: config.listen,
+            source,
+        };
         let listener = TcpListener::bind(config.listen).await.map_err(refused)?;
         let addr = listener.local_addr().map_err(refused)?;
         let (speed, start_on_subscribe) = (config.speed, config.start_on_subscribe);
@@ -60,9 +82,20 @@ impl ExchangeServer {
         let (stop, stopped) = watch::channel(false);
         let finished = shared.engine().ended();
         let http = tokio::spawn(serve_http(listener, Arc::clone(&shared), stopped.clone()));
-        let pace = Pace { shared: Arc::clone(&shared), speed, start_on_subscribe };
+        let pace = Pace {
+            shared: Arc::clone(&shared),
+            speed,
+            start_on_subscribe,
+        };
         let market = tokio::spawn(pace.run(stopped));
-        Ok(RunningExchange { addr, shared, stop, finished, http, market })
+        Ok(RunningExchange {
+            addr,
+            shared,
+            stop,
+            finished,
+            http,
+            market,
+        })
     }
 }
 
@@ -73,7 +106,10 @@ fn check_accounts(config: &ServerConfig) -> Result<(), StartError> {
     for (index, account) in config.accounts.iter().enumerate() {
         let same = |other: &super::config::AccountConfig| other.key_id == account.key_id;
         if account.key_id.is_empty() || config.accounts[..index].iter().any(same) {
-            return Err(StartError::Key { index, key_id: account.key_id.clone() });
+            return Err(StartError::Key {
+                index,
+                key_id: account.key_id.clone(),
+            });
         }
     }
     Ok(())
@@ -81,12 +117,22 @@ fn check_accounts(config: &ServerConfig) -> Result<(), StartError> {
 
 fn assemble(config: &ServerConfig) -> Result<Arc<Shared>, StartError> {
     let feed = Arc::new(Loaded::read(&config.feed, config.seed)?);
-    let faults = Board::new(config.faults.clone());
+    let faults = Board::new(config.faults.clone())?;
     let engine = Engine::new(config, Arc::clone(&feed), faults.clone())?;
     let history = History::new(feed.bars.iter().cloned());
-    let patience = Patience { auth: config.auth_timeout, send: config.slow_client };
+    let patience = Patience {
+        auth: config.auth_timeout,
+        send: config.slow_client,
+    };
     let limits = (config.one_data_connection, patience);
-    Ok(Shared::new(&config.accounts, config.budget(), history, engine, faults, limits))
+    Ok(Shared::new(
+        &config.accounts,
+        config.budget(),
+        history,
+        engine,
+        faults,
+        limits,
+    ))
 }
 
 async fn serve_http(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
@@ -117,7 +163,8 @@ impl RunningExchange {
     /// The exchange's own journal of an account; empty for a key that it does not have.
     #[must_use]
     pub fn journal(&self, key_id: &str) -> Vec<JournalLine> {
-        self.with_exchange(key_id, |exchange| exchange.journal().to_vec()).unwrap_or_default()
+        self.with_exchange(key_id, |exchange| exchange.journal().to_vec())
+            .unwrap_or_default()
     }
 
     /// Looks at an account's exchange; `None` for a key that it does not have.
@@ -158,9 +205,65 @@ impl RunningExchange {
         let _ = finished.wait_for(|finished| *finished).await;
     }
 
+    /// Pays money into an account, or out of it where `amount` (US dollars) is negative.
+    ///
+    /// # Errors
+    /// [`BookingError`].
+    pub fn deposit(&self, key_id: &str, amount: Decimal) -> Result<(), BookingError> {
+        self.book(key_id, Call::Deposit { amount })
+    }
+
+    /// Pays a cash dividend (US dollars a share) on what an account holds of a symbol.
+    ///
+    /// # Errors
+    /// [`BookingError`].
+    pub fn dividend(
+        &self,
+        key_id: &str,
+        symbol: &str,
+        per_share: Decimal,
+    ) -> Result<(), BookingError> {
+        self.book(
+            key_id,
+            Call::Dividend {
+                symbol: symbol.to_owned(),
+                per_share,
+            },
+        )
+    }
+
+    /// Splits what an account holds of a symbol: `ratio` new shares for one old share. The feed's
+    /// prices are the feed's affair.
+    ///
+    /// # Errors
+    /// [`BookingError`].
+    pub fn split(&self, key_id: &str, symbol: &str, ratio: Decimal) -> Result<(), BookingError> {
+        self.book(
+            key_id,
+            Call::Split {
+                symbol: symbol.to_owned(),
+                ratio,
+            },
+        )
+    }
+
+    fn book(&self, key_id: &str, call: Call) -> Result<(), BookingError> {
+        let unknown = || BookingError::Key {
+            key_id: key_id.to_owned(),
+        };
+        let account = self.shared.account(key_id).ok_or_else(unknown)?;
+        let booked = self.shared.engine().book(account, call);
+        booked.map_err(|refusal| BookingError::Refused {
+            reason: refusal.message().to_owned(),
+        })
+    }
+
     /// Sets another fault plan from the next request and message on.
-    pub fn set_faults(&self, faults: Faults) {
-        self.shared.faults.set(faults);
+    ///
+    /// # Errors
+    /// When the plan cannot hold; the one before stays then.
+    pub fn set_faults(&self, faults: FaultSettings) -> Result<(), FaultError> {
+        self.shared.faults.set(faults)
     }
 
     /// Ends every data stream connection, as a network fault would.
@@ -199,7 +302,9 @@ impl Drop for RunningExchange {
         self.http.abort();
         self.market.abort();
         // Upgraded connections are tasks of their own.
-        self.shared.engine().hub.cut_all(Cut::Fault);
+        let mut engine = self.shared.engine();
+        engine.hub.cut_all(Cut::Fault);
+        engine.let_go();
     }
 }
 
@@ -218,8 +323,8 @@ impl Pace {
         }
     }
 
-    fn until_next(&self) -> Option<i64> {
-        self.shared.engine().until_next()
+    fn due(&self) -> Option<Instant> {
+        self.shared.engine().due()
     }
 
     async fn advance(&self) {
@@ -237,11 +342,8 @@ impl Pace {
                 self.shared.engine().start_clock();
                 first = false;
             }
-            if let Speed::Times(times) = self.speed
-                && let Some(market) = self.until_next()
-            {
-                let real = u64::try_from(market).unwrap_or(0) / u64::from(times.max(1));
-                tokio::time::sleep(Duration::from_nanos(real)).await;
+            if let Some(due) = self.due() {
+                tokio::time::sleep_until(due.into()).await;
             }
             let stepped = self.shared.engine().step();
             match stepped {

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use rust_decimal::Decimal;
+use stockade_exchange::faults::FaultSettings;
 
 use super::body::number;
 use super::config::{AccountConfig, DEFAULT_CASH, DEFAULT_LISTEN, ServerConfig, Speed, StartError};
-use super::faults::Faults;
+use super::faults;
 use super::feed::Feed;
 use super::run::ExchangeServer;
 use crate::files::Source;
@@ -45,22 +46,36 @@ impl ServeOptions {
         let source = |text: &String| {
             Source::parse(text).map_err(|error| StartError::Feed(error.to_string()))
         };
-        let files = self.bars.iter().map(source).collect::<Result<Vec<_>, _>>()?;
+        let files = self
+            .bars
+            .iter()
+            .map(source)
+            .collect::<Result<Vec<_>, _>>()?;
         let cash = self.cash.as_deref().map_or(Ok(DEFAULT_CASH), read_cash)?;
         let accounts = match self.keys.as_slice() {
             [] => vec![AccountConfig::default_with(cash)],
-            keys => keys.iter().map(|key| read_key(key, cash)).collect::<Result<_, _>>()?,
+            keys => keys
+                .iter()
+                .map(|key| read_key(key, cash))
+                .collect::<Result<_, _>>()?,
         };
         let listen = self.listen.as_deref().unwrap_or(DEFAULT_LISTEN);
-        let listen: SocketAddr =
-            listen.parse().map_err(|_| wrong("--listen", listen, "an address such as 127.0.0.1:8810"))?;
-        let speed = self.speed.as_deref().map_or(Ok(Speed::Times(1)), read_speed)?;
+        let listen: SocketAddr = listen
+            .parse()
+            .map_err(|_| wrong("--listen", listen, "an address such as 127.0.0.1:8810"))?;
+        let speed = self
+            .speed
+            .as_deref()
+            .map_or(Ok(Speed::Times(1)), read_speed)?;
         Ok(ServerConfig {
             listen,
             accounts,
             speed,
             seed: self.seed.unwrap_or(1),
-            faults: self.faults.as_deref().map_or(Ok(Faults::default()), Faults::read)?,
+            faults: self
+                .faults
+                .as_deref()
+                .map_or(Ok(FaultSettings::default()), faults::read)?,
             state_file: self.state_file.clone(),
             start_on_subscribe: speed == Speed::Max,
             ..ServerConfig::new(Feed::Files(files))
@@ -69,7 +84,11 @@ impl ServeOptions {
 }
 
 fn wrong(option: &'static str, found: &str, allowed: &'static str) -> StartError {
-    StartError::Option { option, found: found.to_owned(), allowed }
+    StartError::Option {
+        option,
+        found: found.to_owned(),
+        allowed,
+    }
 }
 
 fn read_speed(text: &str) -> Result<Speed, StartError> {
@@ -78,7 +97,11 @@ fn read_speed(text: &str) -> Result<Speed, StartError> {
     }
     match text.parse() {
         Ok(times @ 1..=1_000_000) => Ok(Speed::Times(times)),
-        _ => Err(wrong("--speed", text, "a whole number from 1 to 1000000, or max")),
+        _ => Err(wrong(
+            "--speed",
+            text,
+            "a whole number from 1 to 1000000, or max",
+        )),
     }
 }
 
@@ -129,7 +152,10 @@ mod tests {
     use super::*;
 
     fn options() -> ServeOptions {
-        ServeOptions { bars: vec!["SPY_x.csv".into()], ..ServeOptions::default() }
+        ServeOptions {
+            bars: vec!["SPY_x.csv".into()],
+            ..ServeOptions::default()
+        }
     }
 
     #[test]

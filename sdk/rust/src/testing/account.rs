@@ -105,7 +105,10 @@ impl Account {
 
     /// Prepares a call with these bars.
     pub(crate) fn begin_bars(&self, bars: &[Bar]) {
-        self.begin(bars.first().map_or(0, |b| b.at), bars.iter().any(|b| b.warm_up));
+        self.begin(
+            bars.first().map_or(0, |b| b.at),
+            bars.iter().any(|b| b.warm_up),
+        );
         self.bars.borrow_mut().extend_from_slice(bars);
     }
 
@@ -119,7 +122,10 @@ impl Account {
         let bars = self.bars.borrow();
         let end = usize::try_from(event).map_or(bars.len(), |e| self.call.get() + e + 1);
         let seen = &bars[..end.min(bars.len())];
-        seen.iter().rev().find(|b| b.instrument == instrument).map(|b| b.close)
+        seen.iter()
+            .rev()
+            .find(|b| b.instrument == instrument)
+            .map(|b| b.close)
     }
 
     /// Fills what the bars of one time stamp fill and tells what happened.
@@ -143,15 +149,18 @@ impl Account {
     fn book(&self, instrument: Instrument, side: Side, qty: Decimal, price: Decimal) {
         let value = times(qty, price);
         let mut positions = self.positions.borrow_mut();
-        let index = positions.iter().position(|p| p.instrument == instrument).unwrap_or_else(|| {
-            positions.push(Position {
-                instrument,
-                qty: Decimal::ZERO,
-                available: Decimal::ZERO,
-                cost: Decimal::ZERO,
+        let index = positions
+            .iter()
+            .position(|p| p.instrument == instrument)
+            .unwrap_or_else(|| {
+                positions.push(Position {
+                    instrument,
+                    qty: Decimal::ZERO,
+                    available: Decimal::ZERO,
+                    cost: Decimal::ZERO,
+                });
+                positions.len() - 1
             });
-            positions.len() - 1
-        });
         let position = &mut positions[index];
         match side {
             Side::Buy => {
@@ -162,8 +171,9 @@ impl Account {
             Side::Sell => {
                 // The average cost leaves with the shares; lots are the host's affair.
                 let left = position.qty - qty;
-                let average =
-                    position.cost.checked_div(position.qty, SCALE, Rounding::HalfEven);
+                let average = position
+                    .cost
+                    .checked_div(position.qty, SCALE, Rounding::HalfEven);
                 position.cost = average.map_or(Decimal::ZERO, |a| times(a, left));
                 position.qty = left;
                 self.cash.set(self.cash.get() + value);
@@ -197,10 +207,16 @@ impl Account {
                 .ok_or_else(|| refusal("invalid_quantity", format!("{dollars} dollars")))?,
         };
         if !qty.is_positive() || qty.scale > Decimal::MAX_SCALE {
-            return Err(refusal("invalid_quantity", format!("{qty} is not above zero")));
+            return Err(refusal(
+                "invalid_quantity",
+                format!("{qty} is not above zero"),
+            ));
         }
         if !price.is_positive() || price.scale > Decimal::MAX_SCALE {
-            return Err(refusal("invalid_price", format!("{price} is not above zero")));
+            return Err(refusal(
+                "invalid_price",
+                format!("{price} is not above zero"),
+            ));
         }
         let held = match intent.side {
             Side::Buy => self.capital_for(qty, price)?,
@@ -225,9 +241,14 @@ impl Account {
 
     fn capital_for(&self, qty: Decimal, price: Decimal) -> Result<Decimal, Refusal> {
         let free = self.buying_power();
-        let needed = qty.mul_to(price, SCALE, Rounding::Up).filter(|needed| *needed <= free);
+        let needed = qty
+            .mul_to(price, SCALE, Rounding::Up)
+            .filter(|needed| *needed <= free);
         needed.ok_or_else(|| {
-            refusal("capital", format!("{qty} at {price} is more than the {free} that are free"))
+            refusal(
+                "capital",
+                format!("{qty} at {price} is more than the {free} that are free"),
+            )
         })
     }
 
@@ -250,9 +271,13 @@ impl Account {
     fn close(&self, order: OrderId) -> Result<Order, Refusal> {
         let mut orders = self.orders.borrow_mut();
         let open = orders.iter_mut().find(|o| o.id == order);
-        let open = open.ok_or_else(|| refusal("not_found", format!("there is no order {order}")))?;
+        let open =
+            open.ok_or_else(|| refusal("not_found", format!("there is no order {order}")))?;
         if !open.is_open() {
-            return Err(refusal("not_open", format!("order {order} is {:?}", open.status)));
+            return Err(refusal(
+                "not_open",
+                format!("order {order} is {:?}", open.status),
+            ));
         }
         open.status = OrderStatus::Canceled;
         open.held = Decimal::ZERO;
@@ -273,14 +298,22 @@ impl Host for Account {
     }
 
     fn buying_power(&self) -> Decimal {
-        self.orders.borrow().iter().fold(self.cash.get(), |free, order| free - order.held)
+        self.orders
+            .borrow()
+            .iter()
+            .fold(self.cash.get(), |free, order| free - order.held)
     }
 
     fn position(&self, instrument: Instrument) -> Position {
         let positions = self.positions.borrow();
         let found = positions.iter().find(|p| p.instrument == instrument);
         let (qty, cost) = found.map_or((Decimal::ZERO, Decimal::ZERO), |p| (p.qty, p.cost));
-        Position { instrument, qty, available: qty - self.selling(instrument), cost }
+        Position {
+            instrument,
+            qty,
+            available: qty - self.selling(instrument),
+            cost,
+        }
     }
 
     fn open_orders(&self) -> Vec<OpenOrder> {
@@ -313,16 +346,19 @@ impl Host for Account {
         limit: Option<Decimal>,
     ) -> Result<OrderId, Refusal> {
         let old = self.refused(self.close(order))?;
-        self.submit(event, &Intent {
-            instrument: old.instrument,
-            side: old.side,
-            size: Size::Qty(qty.unwrap_or(old.qty)),
-            order_type: limit.map_or(old.order_type, OrderType::Limit),
-            time_in_force: crate::TimeInForce::Gtc,
-            extended_hours: false,
-            reason: old.reason,
-            tag: old.tag,
-        })
+        self.submit(
+            event,
+            &Intent {
+                instrument: old.instrument,
+                side: old.side,
+                size: Size::Qty(qty.unwrap_or(old.qty)),
+                order_type: limit.map_or(old.order_type, OrderType::Limit),
+                time_in_force: crate::TimeInForce::Gtc,
+                extended_hours: false,
+                reason: old.reason,
+                tag: old.tag,
+            },
+        )
     }
 
     fn cancel(&self, _event: u32, order: OrderId) -> Result<(), Refusal> {
@@ -333,11 +369,16 @@ impl Host for Account {
         self.log.borrow_mut().push((level, message.into()));
     }
 
-    fn history(&self, instrument: Instrument, count: u32) -> Vec<Bar> {
+    fn history(&self, event: u32, instrument: Instrument, count: u32) -> Vec<Bar> {
         let bars = self.bars.borrow();
-        let before = &bars[..self.call.get().min(bars.len())];
+        let end = usize::try_from(event).map_or(bars.len(), |e| self.call.get() + e);
+        let before = &bars[..end.min(bars.len())];
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        let newest = before.iter().rev().filter(|b| b.instrument == instrument).take(count);
+        let newest = before
+            .iter()
+            .rev()
+            .filter(|b| b.instrument == instrument)
+            .take(count);
         let mut found: Vec<Bar> = newest.copied().collect();
         found.reverse();
         found
@@ -345,11 +386,15 @@ impl Host for Account {
 }
 
 fn times(qty: Decimal, price: Decimal) -> Decimal {
-    qty.mul_to(price, SCALE, Rounding::HalfEven).expect("the value of a test order fits")
+    qty.mul_to(price, SCALE, Rounding::HalfEven)
+        .expect("the value of a test order fits")
 }
 
 fn refusal(code: &str, message: String) -> Refusal {
-    Refusal { code: code.into(), message }
+    Refusal {
+        code: code.into(),
+        message,
+    }
 }
 
 fn event_of(order: &Order, at: Timestamp) -> OrderEvent {

@@ -4,9 +4,9 @@
 //! with the broker's offset. A broker whose clock is elsewhere replays the past at its own pace:
 //! market time then comes from its events alone.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use stockade_core::{Now, Timestamp};
+
+use crate::drivers::base::machine;
 
 /// A broker's clock within this of the machine's is the present, in nanoseconds.
 const PRESENT_NS: i64 = 600 * 1_000_000_000;
@@ -45,12 +45,6 @@ impl Clock {
         let market = self.offset.map_or(self.seen, |offset| machine.plus(offset).max(self.seen));
         Now { market, machine }
     }
-}
-
-/// The machine's time.
-pub(crate) fn machine() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

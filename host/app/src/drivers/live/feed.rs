@@ -105,7 +105,7 @@ impl Feeds {
             return Ok(());
         }
         let symbols = self.alpaca.symbols().clone();
-        let seed = super::clock::machine().0.unsigned_abs();
+        let seed = crate::drivers::base::machine().0.unsigned_abs();
         let (stream, messages) =
             DataStream::start(&self.account, feed, subscription, symbols, StreamLimits::default(), seed)?;
         *slot = Some(stream);

@@ -12,12 +12,13 @@ use anyhow::{Context, Result, anyhow, bail};
 use stockade_core::desk::{Action, Command, Desk, Effects, Event, Input, Reply, Scope, Settings, step};
 use stockade_core::market::MarketEvent;
 use stockade_core::{Symbol, Timestamp};
-use stockade_store::{CommitError, Group, Store, WriterHandle};
+use stockade_store::{CommitError, Group, Store, WriterHandle, WriterOptions};
 use stockade_venue::alpaca::{AccountMessage, MarketMessage};
 use tokio::sync::{mpsc, oneshot};
 
 use super::bots::Bots;
-use super::clock::{Clock, machine};
+use super::clock::Clock;
+use crate::drivers::base::machine;
 use super::edge::Edge;
 use super::feed::Feeds;
 use super::outbox::{Held, Outbox};
@@ -58,6 +59,8 @@ pub(crate) struct Host {
     session_open: bool,
     sampled_at: Timestamp,
     refused: Option<String>,
+    /// Rises each time the desk is rebuilt.
+    life: u64,
 }
 
 impl Host {
@@ -72,13 +75,14 @@ impl Host {
             session_open: false,
             sampled_at: Timestamp(0),
             refused: None,
+            life: 0,
         }
     }
 
     /// Runs until it is told to stop, or must.
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Incoming>) -> Result<Ended> {
         let started = Event::Started { epoch: self.parts.epoch, take_over: self.parts.take_over };
-        self.put(started, None)?;
+        self.put(started, None).await?;
         while let Some(incoming) = inputs.recv().await {
             if let Some(ended) = self.take(incoming).await? {
                 return self.close(ended).await;
@@ -98,20 +102,22 @@ impl Host {
                 if let Event::Snapshot { answer: stockade_core::broker::Answer::Done { value } } = &event {
                     self.parts.clock.see(value.began);
                 }
-                self.put(event, None)?;
+                self.put(event, None).await?;
                 self.answer_comparisons();
                 self.feed_wanted();
             }
-            Incoming::Account(message) => self.on_account(message)?,
-            Incoming::Market(message) => self.on_market(message)?,
-            Incoming::Committed(group, Ok(())) => self.outbox.committed(group),
-            Incoming::Committed(_, Err(error)) => self.rebuild(error).await?,
+            Incoming::Account(message) => self.on_account(message).await?,
+            Incoming::Market(message) => self.on_market(message).await?,
+            // What an earlier desk handed over says nothing about this one.
+            Incoming::Committed(life, ..) if life != self.life => {}
+            Incoming::Committed(_, group, Ok(())) => self.outbox.committed(group),
+            Incoming::Committed(_, _, Err(error)) => self.rebuild(error).await?,
             Incoming::Bot(reply) => {
                 let events = self.parts.bots.on_reply(reply, &self.parts.desk);
-                self.put_all(events)?;
+                self.put_all(events).await?;
             }
-            Incoming::Request(request, answer) => self.on_request(request, answer)?,
-            Incoming::Tick => self.tick()?,
+            Incoming::Request(request, answer) => self.on_request(request, answer).await?,
+            Incoming::Tick => self.tick().await?,
             Incoming::LeaseLost(why) => bail!("the lease of account {} is lost: {why}", self.parts.label),
             Incoming::Stop(ended) => return Ok(Some(ended)),
         }
@@ -119,17 +125,21 @@ impl Host {
     }
 
     /// One input: step, rows to the writer, actions and reply into the outbox.
-    fn put(&mut self, event: Event, reply: Option<oneshot::Sender<Reply>>) -> Result<()> {
+    async fn put(&mut self, event: Event, reply: Option<oneshot::Sender<Reply>>) -> Result<()> {
         let now = self.parts.clock.now();
         step(&mut self.parts.desk, Input { now, event }, &mut self.out);
         if !self.out.rows.is_empty() {
             let rows = std::mem::take(&mut self.out.rows);
             let number = self.outbox.hand_over();
-            let ticket = self.parts.writer.submit(Group { rows }).context("the writer has ended")?;
+            let ticket = self.parts.writer.submit(Group { rows }).await;
             let inputs = self.parts.inputs.clone();
+            let life = self.life;
             tokio::spawn(async move {
-                let outcome = ticket.outcome().await;
-                let _ = inputs.send(Incoming::Committed(number, outcome)).await;
+                let outcome = match ticket {
+                    Ok(ticket) => ticket.outcome().await,
+                    Err(ended) => Err(ended),
+                };
+                let _ = inputs.send(Incoming::Committed(life, number, outcome)).await;
             });
         }
         for action in self.out.actions.drain(..) {
@@ -142,9 +152,9 @@ impl Host {
         Ok(())
     }
 
-    fn put_all(&mut self, events: Vec<Event>) -> Result<()> {
+    async fn put_all(&mut self, events: Vec<Event>) -> Result<()> {
         for event in events {
-            self.put(event, None)?;
+            self.put(event, None).await?;
         }
         Ok(())
     }
@@ -184,27 +194,27 @@ impl Host {
         }
     }
 
-    fn on_account(&mut self, message: AccountMessage) -> Result<()> {
+    async fn on_account(&mut self, message: AccountMessage) -> Result<()> {
         match message {
             AccountMessage::Up => {
                 self.account_stream = true;
-                self.put(Event::AccountStream { up: true }, None)
+                self.put(Event::AccountStream { up: true }, None).await
             }
             AccountMessage::Down { why } => {
                 self.account_stream = false;
                 tracing::warn!(account = %self.parts.label, %why, "the account stream is down");
-                self.put(Event::AccountStream { up: false }, None)
+                self.put(Event::AccountStream { up: false }, None).await
             }
             AccountMessage::Update(update) => {
                 if let Some(fill) = &update.fill {
                     self.parts.clock.see(fill.at);
                 }
-                self.put(Event::TradeUpdate { update: *update }, None)
+                self.put(Event::TradeUpdate { update: *update }, None).await
             }
         }
     }
 
-    fn on_market(&mut self, message: MarketMessage) -> Result<()> {
+    async fn on_market(&mut self, message: MarketMessage) -> Result<()> {
         match message {
             MarketMessage::Up => self.data_stream = true,
             MarketMessage::Down { why } => {
@@ -226,38 +236,38 @@ impl Host {
             }
             MarketMessage::Bars(bars) => {
                 for event in market::bars(&self.parts.desk, &bars) {
-                    self.market_event(event)?;
+                    self.market_event(event).await?;
                 }
             }
             MarketMessage::Quote(quote) => {
                 if let Some(event) = market::quote(&self.parts.desk, &quote) {
-                    self.market_event(event)?;
+                    self.market_event(event).await?;
                 }
             }
             MarketMessage::Trade(trade) => {
                 if let Some(event) = market::trade(&self.parts.desk, &trade) {
-                    self.market_event(event)?;
+                    self.market_event(event).await?;
                 }
             }
         }
         Ok(())
     }
 
-    fn market_event(&mut self, event: MarketEvent) -> Result<()> {
+    async fn market_event(&mut self, event: MarketEvent) -> Result<()> {
         self.parts.clock.see(market::reached(&event, BAR_NS));
-        self.put(Event::Market { market: event.clone() }, None)?;
+        self.put(Event::Market { market: event.clone() }, None).await?;
         self.parts.bots.market(event);
-        self.watch_session()?;
+        self.watch_session().await?;
         let now = self.parts.clock.now().market;
         if now.since(self.sampled_at) >= self.parts.equity_interval_ns {
             self.sampled_at = now;
-            self.put(Event::Sample { session_close: None }, None)?;
+            self.put(Event::Sample { session_close: None }, None).await?;
         }
         Ok(())
     }
 
     /// Tells bots of the session's begin and end, and keeps the close of each day.
-    fn watch_session(&mut self) -> Result<()> {
+    async fn watch_session(&mut self) -> Result<()> {
         let open = self.parts.desk.is_session_open();
         if open == self.session_open {
             return Ok(());
@@ -266,18 +276,18 @@ impl Host {
         let now = self.parts.clock.now().market;
         let day = self.parts.desk.session_day(now);
         if !open {
-            self.put(Event::Sample { session_close: day }, None)?;
+            self.put(Event::Sample { session_close: day }, None).await?;
         }
         self.parts.bots.session(open, day.unwrap_or(0), now);
         Ok(())
     }
 
-    fn tick(&mut self) -> Result<()> {
-        self.put(Event::Timer, None)?;
+    async fn tick(&mut self) -> Result<()> {
+        self.put(Event::Timer, None).await?;
         let saves = self.parts.bots.timer(self.parts.clock.now());
-        self.put_all(saves)?;
+        self.put_all(saves).await?;
         self.answer_comparisons();
-        self.watch_session()
+        self.watch_session().await
     }
 
     /// Subscribes to what bots want and sleeves hold.
@@ -295,9 +305,9 @@ impl Host {
         self.parts.feeds.want(desk, symbols);
     }
 
-    fn on_request(&mut self, request: link::Task, answer: oneshot::Sender<link::Answer>) -> Result<()> {
+    async fn on_request(&mut self, request: link::Task, answer: oneshot::Sender<link::Answer>) -> Result<()> {
         match request {
-            link::Task::Command(command) => self.on_command(*command, answer),
+            link::Task::Command(command) => self.on_command(*command, answer).await,
             link::Task::Host(link::HostRequest::Health) => {
                 let health = self.health();
                 let _ = answer.send(link::Answer::Host(link::HostReply::Health { accounts: vec![health] }));
@@ -306,7 +316,7 @@ impl Host {
             link::Task::Host(link::HostRequest::Reconcile) => {
                 let count = self.parts.desk.reconciliation().count;
                 self.comparing.push((count, machine(), answer));
-                self.put(Event::Command { command: Command::Reconcile }, None)
+                self.put(Event::Command { command: Command::Reconcile }, None).await
             }
             link::Task::Host(link::HostRequest::Reload { bot, dry_run }) => {
                 let found = self.parts.desk.bots().find(|row| row.name == bot).map(|row| row.sleeve);
@@ -322,7 +332,7 @@ impl Host {
         }
     }
 
-    fn on_command(&mut self, command: Command, answer: oneshot::Sender<link::Answer>) -> Result<()> {
+    async fn on_command(&mut self, command: Command, answer: oneshot::Sender<link::Answer>) -> Result<()> {
         let (sender, receiver) = oneshot::channel();
         tokio::spawn(async move {
             let reply = receiver.await.map_or_else(
@@ -336,7 +346,7 @@ impl Host {
         // A symbol that a person names may be new to the account.
         let new = self.unknown_symbols(&command);
         if new.is_empty() {
-            self.put(Event::Command { command }, Some(sender))?;
+            self.put(Event::Command { command }, Some(sender)).await?;
             self.feed_wanted();
             return Ok(());
         }
@@ -407,31 +417,35 @@ impl Host {
     /// Throws the desk away and rebuilds it from the tables.
     async fn rebuild(&mut self, error: CommitError) -> Result<()> {
         tracing::error!(account = %self.parts.label, %error, "a commit failed: the books are read again");
-        if error.is_final() {
+        if let CommitError::Fenced { .. } = error {
             return Err(anyhow!(error));
         }
+        self.life += 1;
         self.outbox.discard();
         self.parts.bots.stop_all();
-        self.parts.writer.reset().await.map_err(|error| anyhow!(error))?;
+        let options = WriterOptions::default();
+        self.parts.writer = WriterHandle::spawn(&self.parts.store, &self.parts.label, self.parts.epoch, options).await?;
         let rows = self.parts.store.account_load(&self.parts.label).await?;
         let rows = rows.with_context(|| format!("account {} has no rows", self.parts.label))?;
         self.parts.desk = Desk::restore(rows, self.parts.desk_settings)?;
-        self.put(Event::Started { epoch: self.parts.epoch, take_over: true }, None)?;
+        self.put(Event::Started { epoch: self.parts.epoch, take_over: true }, None).await?;
         if let CommitError::Constraint { constraint, .. } = &error {
             // What broke a rule of the books must not go on: a person looks first.
             let why = format!("the database refused a row ({constraint})");
             let command = Command::Halt { scope: Scope::Account, reducing: false, why };
-            self.put(Event::Command { command }, None)?;
+            self.put(Event::Command { command }, None).await?;
         }
-        self.put(Event::AccountStream { up: self.account_stream }, None)
+        self.put(Event::AccountStream { up: self.account_stream }, None).await
     }
 
     /// Saves the bots' states, samples the curve, and waits for the last commit.
     async fn close(mut self, ended: Ended) -> Result<Ended> {
         let saves = self.parts.bots.close().await;
-        self.put_all(saves)?;
-        self.put(Event::Sample { session_close: None }, None)?;
-        self.parts.writer.finish().await.map_err(|error| anyhow!(error))?;
+        self.put_all(saves).await?;
+        self.put(Event::Sample { session_close: None }, None).await?;
+        let last = Group { rows: Vec::new() };
+        self.parts.writer.commit(last).await?;
+        self.parts.writer.close().await;
         self.parts.store.lease_release(&self.parts.label, self.parts.epoch).await?;
         Ok(ended)
     }

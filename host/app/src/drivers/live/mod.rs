@@ -11,6 +11,7 @@ mod feed;
 mod host;
 mod market;
 mod outbox;
+mod shard;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,6 @@ use stockade_core::desk::{Desk, Event};
 use stockade_core::risk::Controls;
 use stockade_core::row::Rows;
 use stockade_core::{Now, Slug};
-use stockade_runtime::shard::ShardReply;
 use stockade_store::{CommitError, Store, WriterHandle, WriterOptions};
 use stockade_venue::alpaca::{
     AccountConfig, AccountMessage, Alpaca, MarketMessage, Notice, RestLimits, StreamLimits, account_stream,
@@ -32,7 +32,8 @@ use crate::cli::run::RunArgs;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::link;
-use clock::{Clock, machine};
+use super::base::LEASE_TTL;
+use clock::Clock;
 use edge::Edge;
 use feed::Feeds;
 use host::{Host, Parts};
@@ -40,14 +41,12 @@ use host::{Host, Parts};
 /// Inputs that wait for the host; the streams wait beyond it, and the broker's side drops a reader
 /// that is too slow, which shows as a gap and is filled.
 const INPUTS_MAX: usize = 16_384;
-/// The lease ends this long after its last renewal, by the database's clock.
-const LEASE_TTL: Duration = Duration::from_secs(15);
 /// Between two renewals.
 const LEASE_RENEWAL: Duration = Duration::from_secs(4);
+/// A host that could not renew ends this long before the lease does.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// Between two timer inputs.
 const TICK: Duration = Duration::from_millis(50);
-/// How long a new host waits for the lease of one that was killed.
-const LEASE_WAIT: Duration = Duration::from_secs(20);
 /// Looks at a clock that stands still, a second apart, before a replay counts as ended.
 const STILL_LOOKS: u32 = 3;
 
@@ -68,8 +67,8 @@ pub(crate) enum Incoming {
     Account(AccountMessage),
     /// A data stream.
     Market(MarketMessage),
-    /// How a group's commit ended.
-    Committed(u64, Result<(), CommitError>),
+    /// How a group's commit ended: of which life of the desk, which group.
+    Committed(u64, u64, Result<(), CommitError>),
     /// A bot's instance, or the plugins folder.
     Bot(bots::BotMessage),
     /// A person.
@@ -126,9 +125,6 @@ async fn run_accounts(settings: &Settings, args: &RunArgs, accounts: Vec<Account
             // One account that fails is named and left out; the others go on.
             Err(error) => tracing::error!(account = %label, "{error:#}"),
         }
-        if hosts.is_empty() && routes.is_empty() {
-            continue;
-        }
     }
     if hosts.is_empty() {
         bail!("no account could be started (see above)");
@@ -145,7 +141,7 @@ async fn run_accounts(settings: &Settings, args: &RunArgs, accounts: Vec<Account
         }
     }
     let _ = std::fs::remove_file(settings.socket());
-    base.close(outcome.is_ok()).await?;
+    base.close().await?;
     outcome
 }
 
@@ -198,13 +194,13 @@ async fn prepare(settings: &Settings, args: &RunArgs, store: &Arc<Store>, accoun
     let alpaca = Arc::new(Alpaca::new(&account, RestLimits::default(), notices(sender.clone()))?);
     let clock = broker_clock(&alpaca).await?;
     let now = clock.now();
-    let epoch = lease(store, label.as_str(), args.take_over).await?;
-    let rows = rows_of(store, &label, epoch, now).await?;
+    let epoch = super::base::lease(store, label.as_str(), args.take_over).await?;
+    let rows = rows_of(store, &label, now).await?;
     let desk_settings = desk_settings(settings, &clock);
     let desk = Desk::restore(rows, desk_settings)?;
     let writer = WriterHandle::spawn(store, label.as_str(), epoch, WriterOptions::default()).await?;
     renew(store.clone(), label.to_string(), epoch, sender.clone());
-    let seed = machine().0.unsigned_abs();
+    let seed = super::base::machine().0.unsigned_abs();
     forward_account(account_stream(&account, StreamLimits::default(), seed)?, sender.clone());
     tick(sender.clone());
     if args.until_end {
@@ -274,52 +270,37 @@ async fn broker_clock(alpaca: &Alpaca) -> Result<Clock> {
     }
 }
 
-/// Takes the lease. One that a killed host left behind runs out while we wait.
-async fn lease(store: &Store, label: &str, take_over: bool) -> Result<u64> {
-    let holder = super::base::holder();
-    let until = tokio::time::Instant::now() + LEASE_WAIT;
-    loop {
-        match store.lease_acquire(label, &holder, LEASE_TTL).await {
-            Ok(grant) => return Ok(grant.epoch),
-            Err(stockade_store::LeaseError::Held(refusal)) => {
-                let waited = tokio::time::Instant::now() > until;
-                if super::base::is_alive(&refusal.holder) && !take_over || waited {
-                    bail!(
-                        "account {label} is traded by another host: {} holds its lease until {}",
-                        refusal.holder,
-                        refusal.expires_at
-                    );
-                }
-                if take_over || !super::base::is_alive(&refusal.holder) {
-                    return Ok(store.lease_steal(label, &holder, LEASE_TTL).await?.epoch);
-                }
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
 /// The account's rows; a new account is made on first use.
-async fn rows_of(store: &Store, label: &Slug, epoch: u64, now: Now) -> Result<Rows> {
+async fn rows_of(store: &Store, label: &Slug, now: Now) -> Result<Rows> {
     if let Some(rows) = store.account_load(label.as_str()).await? {
         return Ok(rows);
     }
     let rows = Rows::new_account(label.clone(), super::base::era(), true, Controls::live(), now);
-    store.account_create(&rows.account, &rows.to_rows(), epoch).await?;
+    store.account_create(&rows.account, &rows.to_rows()).await?;
     Ok(rows)
 }
 
 fn renew(store: Arc<Store>, label: String, epoch: u64, inputs: mpsc::Sender<Incoming>) {
     tokio::spawn(async move {
+        let mut renewed = tokio::time::Instant::now();
         loop {
             tokio::time::sleep(LEASE_RENEWAL).await;
             if inputs.is_closed() {
                 return;
             }
-            if let Err(error) = store.lease_renew(&label, epoch, LEASE_TTL).await {
-                let _ = inputs.send(Incoming::LeaseLost(error.to_string())).await;
-                return;
+            match store.lease_renew(&label, epoch, LEASE_TTL).await {
+                Ok(true) => renewed = tokio::time::Instant::now(),
+                Ok(false) => {
+                    let why = "another host has taken it".to_owned();
+                    let _ = inputs.send(Incoming::LeaseLost(why)).await;
+                    return;
+                }
+                // The old expiry counts: until then nobody else can have it.
+                Err(error) if renewed.elapsed() > LEASE_TTL.saturating_sub(LEASE_MARGIN) => {
+                    let _ = inputs.send(Incoming::LeaseLost(error.to_string())).await;
+                    return;
+                }
+                Err(error) => tracing::warn!(account = %label, %error, "the lease was not renewed"),
             }
         }
     });

@@ -173,6 +173,8 @@ impl<S: Sink> Lockstep<S> {
         let (at, range) = (market.at(group), market.range(group));
         self.now = Now { market: at.max(self.now.market), machine: at.max(self.now.machine) };
         self.exchange.on_bars(&market.model[range.clone()]);
+        // Sessions end, and day orders with them, after the bars that end then.
+        self.exchange.advance(model::Nanos(at.0).plus(market.interval_ns));
         if self.exchange.has_events() {
             self.settle()?;
         }

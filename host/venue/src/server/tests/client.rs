@@ -13,7 +13,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::server::time::{MINUTE, parse};
 use crate::server::{
-    DEFAULT_KEY_ID, DEFAULT_SECRET, ExchangeServer, Feed, FeedBar, RunningExchange, ServerConfig, Speed,
+    DEFAULT_KEY_ID, DEFAULT_SECRET, ExchangeServer, Feed, FeedBar, RunningExchange, ServerConfig,
+    Speed,
 };
 
 /// Nothing in these tests takes long; a wait that does is a failure.
@@ -51,7 +52,11 @@ pub(super) fn calm() -> stockade_exchange::Config {
 pub(super) fn manual() -> ServerConfig {
     let mut bars = rising("SPY", 100, 30);
     bars.extend(rising("BTC/USD", 5_000, 30));
-    ServerConfig { speed: Speed::Manual, rules: Some(calm()), ..ServerConfig::new(Feed::Bars(bars)) }
+    ServerConfig {
+        speed: Speed::Manual,
+        rules: Some(calm()),
+        ..ServerConfig::new(Feed::Bars(bars))
+    }
 }
 
 /// A server and a client with its keys.
@@ -111,8 +116,17 @@ impl Rest {
     pub(super) fn new(exchange: &RunningExchange, key: &str, secret: &str) -> Self {
         // The tests speak plain HTTP; the client wants a TLS provider all the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { base: exchange.url(), key: key.to_owned(), secret: secret.to_owned(), client }
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(PATIENCE)
+            .build()
+            .unwrap();
+        Self {
+            base: exchange.url(),
+            key: key.to_owned(),
+            secret: secret.to_owned(),
+            client,
+        }
     }
 
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -125,7 +139,11 @@ impl Rest {
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
         let answer = request.send().await?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Ok(Answer { status, headers, text: answer.text().await? })
+        Ok(Answer {
+            status,
+            headers,
+            text: answer.text().await?,
+        })
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
@@ -137,11 +155,15 @@ impl Rest {
     }
 
     pub(super) async fn post(&self, path: &str, body: impl ToString) -> Answer {
-        self.send(self.request(Method::POST, path).body(body.to_string())).await.unwrap()
+        self.send(self.request(Method::POST, path).body(body.to_string()))
+            .await
+            .unwrap()
     }
 
     pub(super) async fn patch(&self, path: &str, body: impl ToString) -> Answer {
-        self.send(self.request(Method::PATCH, path).body(body.to_string())).await.unwrap()
+        self.send(self.request(Method::PATCH, path).body(body.to_string()))
+            .await
+            .unwrap()
     }
 
     /// Sends an order and gives what was answered with a 200.
@@ -172,8 +194,14 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) async fn open(exchange: &RunningExchange, path: &str, headers: &[(&str, &str)]) -> Self {
-        let mut request = format!("{}{path}", exchange.ws_url()).into_client_request().unwrap();
+    pub(super) async fn open(
+        exchange: &RunningExchange,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Self {
+        let mut request = format!("{}{path}", exchange.ws_url())
+            .into_client_request()
+            .unwrap();
         let mut msgpack = false;
         for (name, value) in headers {
             msgpack |= *value == "application/msgpack";
@@ -196,11 +224,20 @@ impl Socket {
     /// The next message that is not a ping; `None` when the connection has ended.
     pub(super) async fn frame(&mut self) -> Option<Message> {
         loop {
-            let next = tokio::time::timeout(PATIENCE, self.inner.next()).await.expect("a message in time");
+            let next = tokio::time::timeout(PATIENCE, self.inner.next())
+                .await
+                .expect("a message in time");
             match next {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => return Some(message),
-                Some(Err(Error::ConnectionClosed | Error::AlreadyClosed | Error::Protocol(_) | Error::Io(_)))
+                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
+                    return Some(message);
+                }
+                Some(Err(
+                    Error::ConnectionClosed
+                    | Error::AlreadyClosed
+                    | Error::Protocol(_)
+                    | Error::Io(_),
+                ))
                 | Some(Ok(_))
                 | None => return None,
                 Some(Err(error)) => panic!("{error}"),
@@ -238,7 +275,10 @@ impl Socket {
 fn plain(value: &rmpv::Value) -> Value {
     match value {
         rmpv::Value::Map(members) => Value::Object(
-            members.iter().map(|(k, v)| (k.as_str().unwrap().to_owned(), plain(v))).collect(),
+            members
+                .iter()
+                .map(|(k, v)| (k.as_str().unwrap().to_owned(), plain(v)))
+                .collect(),
         ),
         rmpv::Value::Array(items) => items.iter().map(plain).collect(),
         rmpv::Value::Ext(-1, bytes) => {
@@ -257,9 +297,13 @@ fn plain(value: &rmpv::Value) -> Value {
 pub(super) async fn bars_of_all(exchange: &RunningExchange, path: &str) -> Socket {
     let mut socket = Socket::open(exchange, path, &[]).await;
     assert_eq!(socket.next().await[0]["msg"], "connected");
-    socket.send(json!({"action": "auth", "key": DEFAULT_KEY_ID, "secret": DEFAULT_SECRET})).await;
+    socket
+        .send(json!({"action": "auth", "key": DEFAULT_KEY_ID, "secret": DEFAULT_SECRET}))
+        .await;
     assert_eq!(socket.next().await[0]["msg"], "authenticated");
-    socket.send(json!({"action": "subscribe", "bars": ["*"]})).await;
+    socket
+        .send(json!({"action": "subscribe", "bars": ["*"]}))
+        .await;
     assert_eq!(socket.next().await[0]["bars"], json!(["*"]));
     socket
 }
@@ -268,9 +312,16 @@ pub(super) async fn bars_of_all(exchange: &RunningExchange, path: &str) -> Socke
 pub(super) async fn updates(exchange: &RunningExchange) -> Socket {
     let mut socket = Socket::open(exchange, "/stream", &[]).await;
     let keys = json!({"key_id": DEFAULT_KEY_ID, "secret_key": DEFAULT_SECRET});
-    socket.send(json!({"action": "authenticate", "data": keys})).await;
+    socket
+        .send(json!({"action": "authenticate", "data": keys}))
+        .await;
     assert_eq!(socket.next().await["data"]["status"], "authorized");
-    socket.send(json!({"action": "listen", "data": {"streams": ["trade_updates"]}})).await;
-    assert_eq!(socket.next().await["data"]["streams"], json!(["trade_updates"]));
+    socket
+        .send(json!({"action": "listen", "data": {"streams": ["trade_updates"]}}))
+        .await;
+    assert_eq!(
+        socket.next().await["data"]["streams"],
+        json!(["trade_updates"])
+    );
     socket
 }

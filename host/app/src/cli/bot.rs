@@ -1,0 +1,335 @@
+//! `stockade bot`: running deployments of plugins.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use stockade_core::desk::Command;
+use stockade_core::{Money, Slug, Symbol};
+use stockade_store::query::{Bot, BotEvent, Filter, bot_events, bot_list, bot_show};
+
+use super::argument::{self, assignment};
+use super::context::{Context, failed, not_found};
+use super::plugin;
+use super::reply;
+use super::screen::{self, Screen, text_or_dash, time};
+use crate::failure::Failure;
+use crate::link::{HostReply, HostRequest};
+
+/// Events that `bot show` gives with a bot.
+const EVENTS_SHOWN: u32 = 20;
+
+/// Running deployments of plugins
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum BotCommand {
+    /// Deploy a plugin as a bot with capital of its own
+    #[command(
+        after_help = "Example:\n  stockade bot deploy dip --plugin mean-reversion --capital 10000 --symbols AAPL,MSFT --param window=20"
+    )]
+    Deploy(Box<DeployArgs>),
+    /// All bots
+    #[command(after_help = "Example:\n  stockade bot list --json")]
+    List {
+        /// Retired ones too
+        #[arg(long)]
+        all: bool,
+        /// One JSON document instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// One bot, with what happened to it
+    #[command(after_help = "Example:\n  stockade bot show dip")]
+    Show(Named),
+    /// Change parameters; the bot starts anew with them
+    #[command(after_help = "Example:\n  stockade bot set dip --param window=30")]
+    Set {
+        /// Which
+        #[arg(value_parser = argument::slug)]
+        name: Slug,
+        /// A parameter
+        #[arg(long = "param", value_name = "K=V", required = true, value_parser = assignment)]
+        params: Vec<(String, String)>,
+        /// The reply as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Start a stopped bot
+    #[command(after_help = "Example:\n  stockade bot start dip")]
+    Start(Named),
+    /// Stop a bot; its orders and positions stay
+    #[command(after_help = "Example:\n  stockade bot stop dip")]
+    Stop(Named),
+    /// Read the plugin's file again and put it to work in place
+    #[command(after_help = "Example:\n  stockade bot reload dip --dry-run")]
+    Reload {
+        /// Which
+        #[arg(value_parser = argument::slug)]
+        name: Slug,
+        /// Try the new version beside the running one, and throw it away
+        #[arg(long)]
+        dry_run: bool,
+        /// The reply as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a quarantined bot run again
+    #[command(after_help = "Example:\n  stockade bot release dip")]
+    Release(Named),
+    /// What happened to a bot, and what it logged
+    #[command(after_help = "Example:\n  stockade bot logs dip --limit 50")]
+    Logs {
+        /// Which
+        #[arg(value_parser = argument::slug)]
+        name: Slug,
+        /// At most so many of each, the latest
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        /// One JSON document instead of lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Retire a bot; its sleeve and history stay
+    #[command(after_help = "Example:\n  stockade bot remove dip")]
+    Remove(Named),
+}
+
+/// A bot's name.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Named {
+    /// Which
+    #[arg(value_parser = argument::slug)]
+    name: Slug,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A deployment.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DeployArgs {
+    /// Its name, and its sleeve's
+    #[arg(value_parser = argument::slug)]
+    name: Slug,
+    /// The plugin's name: its file in the plugins folder without .wasm
+    #[arg(long, value_name = "P")]
+    plugin: String,
+    /// Its capital
+    #[arg(long, value_name = "AMOUNT", value_parser = argument::amount, required_unless_present = "sleeve")]
+    capital: Option<Money>,
+    /// What it gets and may trade (default: what the plugin asks for)
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = argument::symbol)]
+    symbols: Vec<Symbol>,
+    /// A parameter
+    #[arg(long = "param", value_name = "K=V", value_parser = assignment)]
+    params: Vec<(String, String)>,
+    /// An existing flat sleeve to take
+    #[arg(long, value_name = "S", value_parser = argument::slug)]
+    sleeve: Option<Slug>,
+    /// Its seed (default: made of its name)
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// The reply as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A bot and what happened to it.
+#[derive(Debug, Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    bot: Bot,
+    events: Vec<BotEvent>,
+}
+
+/// Runs it.
+pub(crate) async fn run(context: &Context, command: BotCommand) -> Result<(), Failure> {
+    match command {
+        BotCommand::Deploy(args) => deploy(context, *args).await,
+        BotCommand::List { all, json } => {
+            let pool = context.pool().await?;
+            let filter = Filter { account: context.account(), ..Filter::default() };
+            let bots = bot_list(&pool, &filter, all).await.map_err(failed)?;
+            if json { screen::json(&bots) } else { table(&bots).print() }
+        }
+        BotCommand::Show(named) => show(context, &named).await,
+        BotCommand::Set { name, params, json } => {
+            let bot = find(context, &name).await?;
+            plugin::of_folder(&context.settings, &bot.plugin).await?.check_params(&params)?;
+            reply::of(context, Command::BotSet { name, params }, json).await
+        }
+        BotCommand::Start(Named { name, json }) => {
+            reply::of(context, Command::BotStart { name }, json).await
+        }
+        BotCommand::Stop(Named { name, json }) => {
+            reply::of(context, Command::BotStop { name }, json).await
+        }
+        BotCommand::Release(Named { name, json }) => {
+            reply::of(context, Command::BotRelease { name }, json).await
+        }
+        BotCommand::Remove(Named { name, json }) => {
+            reply::of(context, Command::BotRemove { name }, json).await
+        }
+        BotCommand::Reload { name, dry_run, json } => reload(context, name, dry_run, json).await,
+        BotCommand::Logs { name, limit, json } => logs(context, &name, limit, json).await,
+    }
+}
+
+async fn deploy(context: &Context, args: DeployArgs) -> Result<(), Failure> {
+    let plugin = plugin::of_folder(&context.settings, &args.plugin).await?;
+    plugin.check_params(&args.params)?;
+    let symbols = plugin.symbols(args.symbols)?;
+    let command = Command::BotDeploy {
+        seed: args.seed.unwrap_or_else(|| seed_of(&args.name)),
+        name: args.name,
+        sleeve: args.sleeve,
+        capital: args.capital.unwrap_or(Money::ZERO),
+        plugin: args.plugin,
+        digest: plugin.digest,
+        version: plugin.version,
+        params: args.params,
+        symbols,
+    };
+    reply::of(context, command, args.json).await
+}
+
+/// The same name has the same seed, so that a run can be repeated.
+fn seed_of(name: &Slug) -> u64 {
+    let digest = Sha256::digest(name.as_str().as_bytes());
+    digest.iter().take(8).fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
+}
+
+async fn find(context: &Context, name: &Slug) -> Result<Bot, Failure> {
+    let pool = context.pool().await?;
+    let found = bot_show(&pool, context.account().as_deref(), name.as_str()).await;
+    found.map_err(failed)?.ok_or_else(|| not_found("bot", name))
+}
+
+async fn events(context: &Context, bot: &Bot, limit: u32) -> Result<Vec<BotEvent>, Failure> {
+    let pool = context.pool().await?;
+    let filter = Filter {
+        account: Some(bot.account.clone()),
+        sleeve: Some(bot.name.clone()),
+        limit: Some(limit),
+        ..Filter::default()
+    };
+    bot_events(&pool, &filter).await.map_err(failed)
+}
+
+async fn show(context: &Context, named: &Named) -> Result<(), Failure> {
+    let bot = find(context, &named.name).await?;
+    let events = events(context, &bot, EVENTS_SHOWN).await?;
+    if named.json {
+        return screen::json(&Shown { bot, events });
+    }
+    let state = match &bot.state_reason {
+        Some(reason) => format!("{} ({reason})", bot.state),
+        None => bot.state.clone(),
+    };
+    screen::pairs(&[
+        ("bot", bot.name.clone()),
+        ("account", bot.account.clone()),
+        ("sleeve", bot.sleeve.clone()),
+        ("plugin", format!("{} {}", bot.plugin, bot.version)),
+        ("digest", bot.digest.clone()),
+        ("parameters", params(&bot.params)),
+        ("symbols", symbols(&bot.symbols)),
+        ("state", state),
+        ("generation", bot.generation.to_string()),
+        ("strikes", bot.strikes.to_string()),
+        ("suspended until", bot.suspended_until.map_or_else(|| "-".to_owned(), time)),
+        ("deployed", time(bot.created_at)),
+        ("open orders", bot.open_orders.to_string()),
+        ("refusals", bot.refusals.to_string()),
+    ])?;
+    screen::line("")?;
+    history(&events).print()
+}
+
+async fn reload(context: &Context, bot: Slug, dry_run: bool, json: bool) -> Result<(), Failure> {
+    let reply = context.ask_host(HostRequest::Reload { bot, dry_run }, "reloading a bot").await?;
+    let HostReply::Reloaded(report) = reply else {
+        let text = "the host answered something else (another version?)";
+        return Err(Failure::Failed(anyhow::anyhow!(text)));
+    };
+    if json {
+        return screen::json(&report);
+    }
+    let short = |digest: &str| digest.chars().take(12).collect::<String>();
+    let done = if report.dry_run { "could be reloaded" } else { "reloaded" };
+    screen::line(&format!(
+        "bot \"{}\" {done}: {} to {}, pause {} ms",
+        report.bot,
+        short(&report.from),
+        short(&report.to),
+        report.pause_ms
+    ))
+}
+
+async fn logs(context: &Context, name: &Slug, limit: u32, json: bool) -> Result<(), Failure> {
+    let bot = find(context, name).await?;
+    let events = events(context, &bot, limit).await?;
+    let file = context.settings.bot_log(&bot.name);
+    let text = match std::fs::read(&file) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let skip = lines.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
+    if json {
+        return screen::json(&serde_json::json!({ "events": events, "lines": &lines[skip..] }));
+    }
+    history(&events).print()?;
+    lines[skip..].iter().try_for_each(|text| screen::line(text))
+}
+
+fn table(bots: &[Bot]) -> Screen {
+    let headings = [
+        "BOT", "PLUGIN", "VERSION", "STATE", ">GENERATION", ">STRIKES", ">OPEN", ">REFUSED", "SYMBOLS",
+        "PARAMETERS",
+    ];
+    let mut screen = Screen::new(&headings, "no bots yet: stockade bot deploy");
+    for bot in bots {
+        screen.row([
+            bot.name.clone(),
+            bot.plugin.clone(),
+            bot.version.clone(),
+            bot.state.clone(),
+            bot.generation.to_string(),
+            bot.strikes.to_string(),
+            bot.open_orders.to_string(),
+            bot.refusals.to_string(),
+            symbols(&bot.symbols),
+            params(&bot.params),
+        ]);
+    }
+    screen
+}
+
+fn history(events: &[BotEvent]) -> Screen {
+    let mut screen = Screen::new(&["TIME", ">GENERATION", "WHAT", "MESSAGE"], "nothing happened yet");
+    for event in events {
+        screen.row([
+            time(event.at),
+            event.generation.to_string(),
+            event.kind.clone(),
+            event.message.clone(),
+        ]);
+    }
+    screen
+}
+
+fn params(params: &Value) -> String {
+    let Value::Object(params) = params else { return String::new() };
+    let pairs: Vec<String> = params
+        .iter()
+        .map(|(name, value)| format!("{name}={}", text_or_dash(value.as_str())))
+        .collect();
+    pairs.join(" ")
+}
+
+fn symbols(symbols: &Value) -> String {
+    let Value::Array(symbols) = symbols else { return String::new() };
+    let symbols: Vec<&str> = symbols.iter().filter_map(Value::as_str).collect();
+    symbols.join(",")
+}

@@ -1,0 +1,112 @@
+//! `stockade break`: differences that reconciliation found.
+
+use clap::Subcommand;
+use stockade_core::desk::Command;
+use stockade_core::id::BreakId;
+use stockade_store::query::{Break, break_list, break_show};
+
+use super::context::{Context, failed};
+use super::list::ListArgs;
+use super::reply;
+use super::screen::{self, Screen, quantity, text_or_dash, time};
+use crate::failure::Failure;
+
+/// Differences that reconciliation found
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum BreakCommand {
+    /// Open breaks
+    #[command(after_help = "Example:\n  stockade break list --all --json")]
+    List {
+        #[command(flatten)]
+        list: ListArgs,
+        /// Resolved ones too
+        #[arg(long)]
+        all: bool,
+    },
+    /// One break with its evidence
+    #[command(after_help = "Example:\n  stockade break show 3")]
+    Show {
+        /// Its number
+        id: u32,
+        /// One JSON document instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a break, with what was done and why
+    #[command(after_help = "Example:\n  stockade break resolve 3 --as accept --why \"manual trade\"")]
+    Resolve {
+        /// Its number
+        id: u32,
+        /// What was done
+        #[arg(long = "as", value_name = "ACTION")]
+        action: String,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        why: String,
+        /// The reply as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs it.
+pub(crate) async fn run(context: &Context, command: BreakCommand) -> Result<(), Failure> {
+    match command {
+        BreakCommand::List { list, all } => {
+            let pool = context.pool().await?;
+            let breaks = break_list(&pool, &list.filter(context), all).await.map_err(failed)?;
+            list.note_cut(breaks.len());
+            if list.json { screen::json(&breaks) } else { table(&breaks).print() }
+        }
+        BreakCommand::Show { id, json } => {
+            let pool = context.pool().await?;
+            let found = break_show(&pool, context.account().as_deref(), i64::from(id)).await;
+            let name = id.to_string();
+            let found = found.map_err(failed)?.ok_or(Failure::NotFound { what: "break", name })?;
+            if json { screen::json(&found) } else { show(&found) }
+        }
+        BreakCommand::Resolve { id, action, why, json } => {
+            let break_id = BreakId(u64::from(id));
+            reply::of(context, Command::BreakResolve { break_id, action, why }, json).await
+        }
+    }
+}
+
+fn table(breaks: &[Break]) -> Screen {
+    let headings =
+        [">ID", "FOUND", "CLASS", "SEVERITY", "SYMBOL", "STATE", ">AGE S", ">OURS", ">BROKER", "ACTION"];
+    let mut screen = Screen::new(&headings, "no breaks");
+    for found in breaks {
+        screen.row([
+            found.id.to_string(),
+            time(found.opened_at),
+            found.class.clone(),
+            found.severity.clone(),
+            text_or_dash(found.symbol.as_deref()),
+            found.state.clone(),
+            found.age_seconds.to_string(),
+            quantity(found.ours),
+            quantity(found.broker),
+            found.action.clone(),
+        ]);
+    }
+    screen
+}
+
+fn show(found: &Break) -> Result<(), Failure> {
+    screen::pairs(&[
+        ("break", found.id.to_string()),
+        ("account", found.account.clone()),
+        ("class", found.class.clone()),
+        ("severity", found.severity.clone()),
+        ("symbol", text_or_dash(found.symbol.as_deref())),
+        ("state", found.state.clone()),
+        ("found", time(found.opened_at)),
+        ("resolved", found.resolved_at.map_or_else(|| "-".to_owned(), time)),
+        ("age", format!("{} s", found.age_seconds)),
+        ("ours", quantity(found.ours)),
+        ("broker", quantity(found.broker)),
+        ("evidence", found.evidence.clone()),
+        ("action", found.action.clone()),
+    ])
+}

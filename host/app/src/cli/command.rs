@@ -1,0 +1,206 @@
+//! All commands, and the way from each to what carries it out.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use tracing_subscriber::EnvFilter;
+
+use super::context::Context;
+use super::{
+    account, backtest, bench, bot, break_, capital, db, demo, exchange, execution, export, figures,
+    import, journal, lot, order, pack, plugin, position, reconcile, risk, roundtrip, run, sim, sleeve,
+};
+use crate::config::{Environment, Flags, KEYS, Settings};
+use crate::drivers;
+use crate::failure::Failure;
+
+/// A host for trading bots that share brokerage accounts
+///
+/// Each bot owns a sleeve: its own slice of the account, with cash, positions and profit of its
+/// own. Every order is checked against it, and the books are compared with the broker.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stockade",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by a rule, 4 not found, 5 the host is not running.\n\nExample:\n  stockade demo"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Everywhere")]
+struct Global {
+    /// The data folder (default: the platform's)
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// A Postgres of your own (default: a private one in the data folder)
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// The account that is meant
+    #[arg(long, global = true, value_name = "LABEL")]
+    account: Option<String>,
+    /// The configuration file (default: stockade.toml here or in the data folder)
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::DemoArgs),
+    Run(run::RunArgs),
+    Exchange(exchange::ExchangeArgs),
+    Pack(pack::PackArgs),
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
+    #[command(subcommand)]
+    Bot(bot::BotCommand),
+    #[command(subcommand)]
+    Capital(capital::CapitalCommand),
+    #[command(subcommand)]
+    Sleeve(sleeve::SleeveCommand),
+    #[command(subcommand)]
+    Order(order::OrderCommand),
+    #[command(subcommand)]
+    Position(position::PositionCommand),
+    #[command(subcommand)]
+    Lot(lot::LotCommand),
+    #[command(subcommand)]
+    Roundtrip(roundtrip::RoundTripCommand),
+    #[command(subcommand)]
+    Execution(execution::ExecutionCommand),
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
+    #[command(subcommand)]
+    Import(import::ImportCommand),
+    Export(export::ExportArgs),
+    Figures(figures::FiguresArgs),
+    Reconcile(reconcile::ReconcileArgs),
+    #[command(subcommand)]
+    Break(break_::BreakCommand),
+    #[command(subcommand)]
+    Risk(risk::RiskCommand),
+    #[command(subcommand)]
+    Account(account::AccountCommand),
+    Backtest(backtest::BacktestArgs),
+    Sim(sim::SimArgs),
+    #[command(subcommand)]
+    Db(db::DbCommand),
+    Bench(bench::BenchArgs),
+    /// Completions for a shell
+    #[command(after_help = "Example:\n  stockade completions bash > /etc/bash_completion.d/stockade")]
+    Completions {
+        /// Which
+        shell: Shell,
+    },
+    /// Every key of stockade.toml with its variable and meaning
+    #[command(after_help = "Example:\n  stockade settings")]
+    Settings,
+}
+
+/// Carries out what the command line asks for.
+///
+/// # Errors
+/// The failure with its exit code.
+pub(crate) fn execute(cli: Cli, environment: Environment) -> Result<(), Failure> {
+    if let Command::Completions { shell } = cli.command {
+        return completions(shell);
+    }
+    if matches!(cli.command, Command::Settings) {
+        return settings();
+    }
+    let Global { data, database_url, account, config } = cli.global;
+    let settings = Settings::load(Flags { data, database_url, account, config }, environment)?;
+    log(&settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(dispatch(settings, cli.command));
+    // A task that still waits for a person or a socket must not hold the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    outcome
+}
+
+async fn dispatch(settings: Settings, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(args) => return drivers::demo::run(&settings, &args).await,
+        Command::Run(args) => return drivers::live::run(&settings, &args).await,
+        Command::Exchange(args) => return drivers::exchange::run(&settings, &args).await,
+        Command::Backtest(args) => return drivers::backtest::run(&settings, &args).await,
+        Command::Sim(args) => return drivers::sim::run(&settings, &args).await,
+        Command::Bench(args) => return drivers::bench::run(&settings, &args).await,
+        Command::Pack(args) => return pack::run(args),
+        Command::Plugin(command) => return plugin::run(&settings, command).await,
+        _ => {}
+    }
+    let context = Context::new(settings);
+    let outcome = on_the_books(&context, command).await;
+    let closed = context.close().await;
+    outcome.and(closed)
+}
+
+/// The commands that read or change the books.
+async fn on_the_books(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Bot(command) => bot::run(context, command).await,
+        Command::Capital(command) => capital::run(context, command).await,
+        Command::Sleeve(command) => sleeve::run(context, command).await,
+        Command::Order(command) => order::run(context, command).await,
+        Command::Position(command) => position::run(context, command).await,
+        Command::Lot(command) => lot::run(context, command).await,
+        Command::Roundtrip(command) => roundtrip::run(context, command).await,
+        Command::Execution(command) => execution::run(context, command).await,
+        Command::Journal(command) => journal::run(context, command).await,
+        Command::Import(command) => import::run(context, command).await,
+        Command::Export(args) => export::run(context, args).await,
+        Command::Figures(args) => figures::run(context, args).await,
+        Command::Reconcile(args) => reconcile::run(context, args).await,
+        Command::Break(command) => break_::run(context, command).await,
+        Command::Risk(command) => risk::run(context, command).await,
+        Command::Account(command) => account::run(context, command).await,
+        Command::Db(command) => db::run(context, command).await,
+        Command::Demo(_)
+        | Command::Run(_)
+        | Command::Exchange(_)
+        | Command::Backtest(_)
+        | Command::Sim(_)
+        | Command::Bench(_)
+        | Command::Pack(_)
+        | Command::Plugin(_)
+        | Command::Completions { .. }
+        | Command::Settings => unreachable!("carried out before"),
+    }
+}
+
+fn completions(shell: Shell) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "stockade", &mut text);
+    super::screen::line(String::from_utf8_lossy(&text).trim_end())
+}
+
+fn settings() -> Result<(), Failure> {
+    let mut screen = super::screen::Screen::new(&["KEY", "VARIABLE", "MEANING (DEFAULT)"], "");
+    for key in KEYS {
+        screen.row([key.name.to_owned(), key.variable(), key.help.to_owned()]);
+    }
+    screen.print()
+}
+
+/// Logs go to stderr, plain where it is no terminal.
+fn log(settings: &Settings) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&settings.log).map_err(|error| {
+        Failure::Usage(format!("log is \"{}\", which is no filter: {error}", settings.log))
+    })?;
+    // A second host in the same process (the tour, the benchmarks) keeps the first one's log.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
+    Ok(())
+}

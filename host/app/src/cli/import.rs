@@ -1,0 +1,174 @@
+//! `stockade import fills`: history from a file.
+//!
+//! Guarantees: the whole file is read and checked before the first row is booked; the same file
+//! twice books nothing twice. A file without execution ids gets ids made of account, sleeve,
+//! content and, where rows are equal, their count.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use stockade_core::desk::{Command, ImportKind, ImportedFill, Reply};
+use stockade_core::order::Side;
+use stockade_core::{Money, Price, Qty, Slug, Timestamp};
+use stockade_venue::files::{FillReader, FillRow, FillSide};
+
+use super::argument;
+use super::context::Context;
+use super::screen;
+use crate::failure::Failure;
+
+/// Fills of one command: one commit each, and well below the longest line of the link.
+const CHUNK: usize = 1_000;
+
+/// Bring in history from a file
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// Book the fills of a CSV file to a sleeve
+    #[command(
+        after_help = "The file's header: time,symbol,side,qty,price,fee[,execution_id]; side is buy, sell or split.\n\nExample:\n  stockade import fills history.csv --sleeve mine --opening"
+    )]
+    Fills {
+        /// The file, plain or gzipped
+        file: PathBuf,
+        /// Whose fills
+        #[arg(long, value_name = "S", value_parser = argument::slug)]
+        sleeve: Slug,
+        /// History from before stockade: left out of the comparison with the broker
+        #[arg(long)]
+        opening: bool,
+        /// The reply as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What an import came to.
+#[derive(Debug, Default, Serialize)]
+struct Imported {
+    rows: usize,
+    booked: u64,
+    known: u64,
+}
+
+/// Runs it.
+pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(), Failure> {
+    let ImportCommand::Fills { file, sleeve, opening, json } = command;
+    let account = context.account_for_change().await?;
+    let fills = read(&file, &account, &sleeve)?;
+    let mut imported = Imported { rows: fills.len(), ..Imported::default() };
+    let bar = progress(fills.len());
+    let commands: Vec<Command> = fills
+        .chunks(CHUNK)
+        .map(|chunk| Command::ImportFills { sleeve: sleeve.clone(), opening, fills: chunk.to_vec() })
+        .collect();
+    // Some at a time: each call without a host takes the lease once.
+    for (index, group) in commands.chunks(100).enumerate() {
+        for reply in context.change(group.to_vec()).await? {
+            let Reply::Done { booked, known, .. } = reply else { continue };
+            imported.booked += booked.unwrap_or(0);
+            imported.known += known.unwrap_or(0);
+        }
+        bar.set_position(u64::try_from((index + 1) * 100 * CHUNK).unwrap_or(u64::MAX).min(bar.length().unwrap_or(0)));
+    }
+    bar.finish_and_clear();
+    if json {
+        return screen::json(&imported);
+    }
+    screen::line(&format!(
+        "{} rows: {} booked to sleeve \"{sleeve}\", {} known already",
+        imported.rows, imported.booked, imported.known
+    ))
+}
+
+/// A bar on stderr; nothing where stderr is no terminal.
+fn progress(rows: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("booking {bar:40} {human_pos}/{human_len} {eta}");
+    let bar = ProgressBar::new(u64::try_from(rows).unwrap_or(u64::MAX));
+    style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
+}
+
+/// Reads and checks the whole file.
+fn read(file: &Path, account: &str, sleeve: &Slug) -> Result<Vec<ImportedFill>, Failure> {
+    let wrong = |error: stockade_venue::files::FileError| {
+        let failure = Failure::from(anyhow::Error::new(error));
+        Failure::Usage(failure.to_string())
+    };
+    FillReader::open(file)
+        .map_err(wrong)?
+        .map(|row| row.map_err(wrong).map(|row| imported(row, account, sleeve)))
+        .collect()
+}
+
+fn imported(row: FillRow, account: &str, sleeve: &Slug) -> ImportedFill {
+    let execution_id = execution_id(&row, account, sleeve);
+    let trade = |side| ImportKind::Trade {
+        side,
+        qty: Qty::new(row.qty),
+        price: Price::new(row.price),
+        fee: Money::new(row.fee),
+    };
+    let kind = match row.side {
+        FillSide::Buy => trade(Side::Buy),
+        FillSide::Sell => trade(Side::Sell),
+        FillSide::Split => ImportKind::Split { ratio: row.qty },
+    };
+    ImportedFill { execution_id, at: Timestamp(row.at), symbol: row.symbol, kind }
+}
+
+/// The broker's id, or one made of what makes the row this row.
+fn execution_id(row: &FillRow, account: &str, sleeve: &Slug) -> String {
+    if let Some(id) = &row.execution_id {
+        return id.clone();
+    }
+    let digest = Sha256::digest(format!("{account}|{sleeve}|{}", row.key()).as_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("import:{hex}")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+mod tests {
+    use super::*;
+
+    fn ids(text: &str, sleeve: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fills.csv");
+        std::fs::write(&path, text).unwrap();
+        let fills = read(&path, "books", &Slug::new(sleeve).unwrap()).unwrap();
+        fills.into_iter().map(|fill| fill.execution_id).collect()
+    }
+
+    #[test]
+    fn ids_are_the_same_for_the_same_file_and_differ_for_equal_rows() {
+        let text = "time,symbol,side,qty,price,fee\n\
+                    2026-01-02T15:00:00Z,AAPL,buy,10,150,1\n\
+                    2026-01-02T15:00:00Z,AAPL,buy,10,150,1\n\
+                    2026-01-03T15:00:00Z,AAPL,split,4,,\n";
+        let spelled = text.replace("150", "150.00");
+        let first = ids(text, "mine");
+        assert_eq!(first, ids(&spelled, "mine"));
+        assert_ne!(first[0], first[1]);
+        assert!(first.iter().all(|id| id.starts_with("import:") && id.len() == 71), "{first:?}");
+        assert_ne!(first, ids(text, "other"));
+    }
+
+    #[test]
+    fn ids_of_the_file_are_kept() {
+        let text = "time,symbol,side,qty,price,fee,execution_id\n2026-01-02T15:00:00Z,AAPL,buy,10,150,1,abc\n";
+        assert_eq!(ids(text, "mine"), ["abc"]);
+    }
+
+    #[test]
+    fn a_wrong_row_is_a_wrong_usage_that_names_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fills.csv");
+        let digits = "9".repeat(40);
+        std::fs::write(&path, format!("time,symbol,side,qty,price,fee\n2026-01-02T15:00:00Z,AAPL,buy,{digits},1,0\n")).unwrap();
+        let failure = read(&path, "books", &Slug::new("mine").unwrap()).unwrap_err();
+        assert_eq!(failure.exit_code(), 2);
+        assert!(failure.to_string().contains("line 2, column qty"), "{failure}");
+    }
+}

@@ -1,0 +1,196 @@
+//! What a backtest came to.
+
+use rust_decimal::Decimal;
+use serde::Serialize;
+use stockade_core::row::{ExecutionRow, RoundTripRow, SleeveKind};
+use stockade_core::{Money, Timestamp};
+use stockade_exchange::Nanos;
+use stockade_stats::{Figures, Options, Request, Series, figures, value};
+use stockade_store::query::{At, Number};
+
+use super::run::{Kept, Setup};
+use crate::cli::screen::{self, Screen};
+use crate::drivers::lockstep::{Lockstep, Market};
+use crate::failure::Failure;
+
+/// `backtest --json`.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Summary {
+    /// Bars replayed.
+    pub(crate) bars: u64,
+    /// Orders accepted.
+    pub(crate) orders: u64,
+    /// Executions.
+    pub(crate) fills: u64,
+    /// Intents refused.
+    pub(crate) refusals: u64,
+    /// Time of the first bar.
+    pub(crate) start: At,
+    /// Time of the last bar.
+    pub(crate) end: At,
+    /// Capital of all bots.
+    pub(crate) initial_capital: Number,
+    /// Their equity at the last close.
+    pub(crate) final_equity: Number,
+    /// Their cash.
+    pub(crate) cash: Number,
+    /// Realised profit.
+    pub(crate) realised: Number,
+    /// Unrealised profit.
+    pub(crate) unrealised: Number,
+    /// Fees paid.
+    pub(crate) fees: Number,
+    /// Performance figures of the daily closes.
+    pub(crate) figures: Figures,
+    /// The whole command.
+    pub(crate) elapsed_ms: u64,
+    /// The event loop alone.
+    pub(crate) bars_per_second: u64,
+}
+
+/// A backtest's result with what the files need.
+pub(crate) struct BacktestResult {
+    /// The summary.
+    pub(crate) summary: Summary,
+    /// Equity of all bots after each time stamp; the capital comes first.
+    pub(super) curve: Vec<(Timestamp, Money)>,
+    /// Executions.
+    pub(super) executions: Vec<ExecutionRow>,
+    /// Round trips.
+    pub(super) round_trips: Vec<RoundTripRow>,
+    /// Closes of each symbol that was traded.
+    pub(super) closes: Vec<(String, Vec<(i64, Decimal)>)>,
+    /// Names of the sleeves, by number.
+    pub(super) names: Vec<(u64, String)>,
+}
+
+impl BacktestResult {
+    pub(super) fn new(
+        _setup: &Setup,
+        lockstep: Lockstep<Kept>,
+        market: &Market,
+        curve: Vec<(Timestamp, Money)>,
+    ) -> Self {
+        let desk = &lockstep.desk;
+        let bots: Vec<_> = desk.sleeves().filter(|s| s.kind == SleeveKind::Bot).collect();
+        let total = |of: &dyn Fn(&&&stockade_core::row::SleeveRow) -> Money| -> Money { bots.iter().map(|s| of(&s)).sum() };
+        let cash = total(&|s| s.cash);
+        let realised = total(&|s| s.realised);
+        let capital = total(&|s| s.initial_capital + s.added - s.withdrawn);
+        let equity: Money = bots.iter().map(|s| desk.equity(s.id)).sum();
+        let kept = lockstep.sink;
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let last = market.len() - 1;
+        let summary = Summary {
+            bars: count(market.bars.len()),
+            orders: kept.orders,
+            fills: count(kept.executions.len()),
+            refusals: kept.refusals,
+            start: At(market.at(0).0),
+            end: At(market.at(last).0),
+            initial_capital: Number(capital.get()),
+            final_equity: Number(equity.get()),
+            cash: Number(cash.get()),
+            realised: Number(realised.get()),
+            unrealised: Number((equity - capital - realised).get()),
+            fees: Number(total(&|s| s.fees).get()),
+            figures: figures_of(&curve, &kept.round_trips, market),
+            elapsed_ms: 0,
+            bars_per_second: 0,
+        };
+        let names = bots.iter().map(|s| (s.id.0, s.name.to_string())).collect();
+        let closes = closes(market, &kept.executions);
+        Self { summary, curve, executions: kept.executions, round_trips: kept.round_trips, closes, names }
+    }
+}
+
+fn closes(market: &Market, executions: &[ExecutionRow]) -> Vec<(String, Vec<(i64, Decimal)>)> {
+    let traded = |symbol: &&stockade_core::Symbol| executions.iter().any(|e| e.symbol == **symbol);
+    let of = |symbol: &stockade_core::Symbol| {
+        let place = market.symbols.iter().position(|s| s == symbol).unwrap_or(0);
+        let bars = market.bars.iter().filter(|bar| bar.instrument.index() == place);
+        (symbol.to_string(), bars.map(|bar| (bar.at.0, bar.close.get())).collect())
+    };
+    market.symbols.iter().filter(traded).map(of).collect()
+}
+
+/// Figures of the last sample of each day: New York's days for shares, UTC's where a pair is
+/// traded.
+fn figures_of(curve: &[(Timestamp, Money)], trips: &[RoundTripRow], market: &Market) -> Figures {
+    let crypto = market.model.iter().any(|bar| bar.at.new_york_date() != bar.at.utc_date() && is_weekend(bar.at));
+    let day = |at: Timestamp| if crypto { Nanos(at.0).utc_date() } else { Nanos(at.0).new_york_date() };
+    let mut daily: Vec<f64> = Vec::new();
+    let Some((_, capital)) = curve.first() else { return Figures::default() };
+    daily.extend(value(capital.get()));
+    for pair in curve[1..].windows(2) {
+        if day(pair[0].0) != day(pair[1].0) {
+            daily.extend(value(pair[0].1.get()));
+        }
+    }
+    if let Some((_, last)) = curve.last() {
+        daily.extend(value(last.get()));
+    }
+    let trips: Vec<f64> = trips.iter().filter_map(|trip| value(trip.net.get())).collect();
+    let periods = if crypto { Options::PERIODS_CRYPTO } else { Options::PERIODS_EQUITY };
+    let options = Options::new(periods, Default::default(), None).expect("the library's own periods");
+    figures(&Request { series: Series::Equity(&daily), benchmark: None, round_trips: &trips, options })
+}
+
+fn is_weekend(at: Nanos) -> bool {
+    at.utc_date().weekday() >= 5
+}
+
+impl Summary {
+    /// For people.
+    pub(super) fn print(&self) -> Result<(), Failure> {
+        let mut table = Screen::new(&["", ">"], "nothing");
+        let money = |number: &Number| screen::money(number.0);
+        let rows = [
+            ("bars", self.bars.to_string()),
+            ("from", self.start.to_string()),
+            ("to", self.end.to_string()),
+            ("orders", self.orders.to_string()),
+            ("fills", self.fills.to_string()),
+            ("refused intents", self.refusals.to_string()),
+            ("capital", money(&self.initial_capital)),
+            ("equity", money(&self.final_equity)),
+            ("realised", money(&self.realised)),
+            ("unrealised", money(&self.unrealised)),
+            ("fees", money(&self.fees)),
+            ("total return", percent(self.figures.total_return)),
+            ("sharpe", ratio(self.figures.sharpe)),
+            ("maximum drawdown", percent(self.figures.max_drawdown)),
+            ("win rate", percent(self.figures.win_rate)),
+            ("bars a second", self.bars_per_second.to_string()),
+        ];
+        for (name, text) in rows {
+            table.row([name.to_owned(), text]);
+        }
+        table.print()
+    }
+}
+
+fn percent(figure: Option<f64>) -> String {
+    figure.map_or_else(|| "not enough data".to_owned(), |f| format!("{:.1} %", f * 100.0))
+}
+
+fn ratio(figure: Option<f64>) -> String {
+    figure.map_or_else(|| "not enough data".to_owned(), |f| format!("{f:.2}"))
+}
+
+/// A sweep: one line per run.
+pub(super) fn print_sweep(setups: &[Setup], summaries: &[Summary]) -> Result<(), Failure> {
+    let mut table = Screen::new(&["parameters", ">equity", ">return", ">sharpe", ">drawdown", ">fills"], "no run");
+    for (setup, summary) in setups.iter().zip(summaries) {
+        let params = setup.entries.iter().flat_map(|e| &e.params).map(|(k, v)| format!("{k}={v}"));
+        table.row([
+            params.collect::<Vec<_>>().join(" "),
+            screen::money(summary.final_equity.0),
+            percent(summary.figures.total_return),
+            ratio(summary.figures.sharpe),
+            percent(summary.figures.max_drawdown),
+            summary.fills.to_string(),
+        ]);
+    }
+    table.print()
+}

@@ -1,0 +1,278 @@
+//! One backtest: the loop, and what is kept of it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow};
+use rust_decimal::Decimal;
+use stockade_core::desk::{BotReport, Command, Desk, Event, Reply, Settings};
+use stockade_core::instrument::Instrument;
+use stockade_core::risk::Controls;
+use stockade_core::row::{ExecutionRow, RoundTripRow, Row, Rows, SleeveKind};
+use stockade_core::{InstrumentId, Money, Now, Slug, Symbol, Timestamp};
+use stockade_exchange as model;
+use stockade_runtime::{Bot, BotConfig, Engine, EngineConfig, Limits, Plugin};
+use stockade_venue::files::Bars;
+
+use super::result::{BacktestResult, Summary};
+use crate::cli::backtest::{BacktestArgs, Profile};
+use crate::drivers::lockstep::{LocalBot, Lockstep, Market, Note, Sink};
+use crate::failure::Failure;
+
+/// One bot of a run.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// The bot's and its sleeve's name.
+    pub(crate) name: Slug,
+    /// The component's bytes.
+    pub(crate) component: Arc<[u8]>,
+    /// The plugin's name: the file's stem.
+    pub(crate) stem: String,
+    /// Its capital.
+    pub(crate) capital: Money,
+    /// Its parameters.
+    pub(crate) params: Vec<(String, String)>,
+}
+
+/// One run.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    /// The bots.
+    pub(crate) entries: Vec<Entry>,
+    /// The account's capital.
+    pub(crate) capital: Money,
+    /// Symbols that bots may get; empty means all of the files.
+    pub(crate) symbols: Vec<Symbol>,
+    /// Which rules hold.
+    pub(crate) profile: Profile,
+    /// Fee of each execution.
+    pub(crate) fee: Money,
+    /// How much worse than its price an order fills.
+    pub(crate) slippage_bps: Decimal,
+    /// Largest part of a bar's volume, as a share of 1.
+    pub(crate) max_participation: Option<Decimal>,
+    /// The bots' seed.
+    pub(crate) seed: u64,
+}
+
+impl Setup {
+    /// Reads the components that the arguments name.
+    pub(super) fn of(args: &BacktestArgs, params: Vec<(String, String)>) -> Result<Self, Failure> {
+        let mut entries = Vec::new();
+        if let Some(file) = &args.plugin {
+            let stem = stem(file)?;
+            let name = Slug::new(&stem).map_err(|error| Failure::Usage(error.to_string()))?;
+            entries.push(Entry { name, component: read(file)?, stem, capital: args.capital, params });
+        }
+        for bot in &args.bots {
+            let (component, stem) = (read(&bot.file)?, stem(&bot.file)?);
+            let (name, params) = (bot.name.clone(), bot.params.clone());
+            entries.push(Entry { name, component, stem, capital: bot.capital, params });
+        }
+        Ok(Self {
+            entries,
+            capital: args.capital,
+            symbols: args.symbols.clone(),
+            profile: args.profile,
+            fee: args.fee,
+            slippage_bps: args.slippage_bps,
+            max_participation: args.max_participation.map(|percent| percent / Decimal::ONE_HUNDRED),
+            seed: args.seed,
+        })
+    }
+}
+
+fn read(file: &Path) -> Result<Arc<[u8]>, Failure> {
+    let bytes = std::fs::read(file);
+    bytes.map(Into::into).map_err(|error| Failure::Usage(format!("{} can't be read: {error}", file.display())))
+}
+
+fn stem(file: &Path) -> Result<String, Failure> {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    stem.ok_or_else(|| Failure::Usage(format!("{} names no file", file.display())))
+}
+
+/// What of the rows the results need.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    pub(super) executions: Vec<ExecutionRow>,
+    pub(super) round_trips: Vec<RoundTripRow>,
+    pub(super) refusals: u64,
+    pub(super) orders: u64,
+}
+
+impl Sink for Kept {
+    fn commit(&mut self, rows: &mut Vec<Row>) -> Result<()> {
+        for row in rows.drain(..) {
+            match row {
+                Row::Execution(row) => self.executions.push(row),
+                Row::RoundTrip(row) => self.round_trips.push(row),
+                Row::Refusal(_) => self.refusals += 1,
+                Row::Order(row) => self.orders = self.orders.max(row.id.0),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs one setup over bars that have been read.
+pub(crate) fn run_once(setup: &Setup, bars: &Bars) -> Result<BacktestResult, Failure> {
+    if bars.rows.is_empty() {
+        return Err(Failure::Usage("the files hold no bars".to_owned()));
+    }
+    let began = Instant::now();
+    let mut prepared = Prepared::new(setup, bars).map_err(Failure::Failed)?;
+    prepared.deploy(setup)?;
+    let looped = Instant::now();
+    let curve = prepared.replay().map_err(Failure::Failed)?;
+    let loop_seconds = looped.elapsed();
+    let Prepared { lockstep, market, .. } = prepared;
+    let mut result = BacktestResult::new(setup, lockstep, &market, curve);
+    result.summary.elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let nanos = loop_seconds.as_nanos().max(1);
+    let rate = u128::from(result.summary.bars) * 1_000_000_000 / nanos;
+    result.summary.bars_per_second = u64::try_from(rate).unwrap_or(u64::MAX);
+    Ok(result)
+}
+
+/// Desk, exchange and market, before the first bar.
+struct Prepared {
+    lockstep: Lockstep<Kept>,
+    market: Market,
+    engine: Engine,
+    start: Timestamp,
+}
+
+impl Prepared {
+    fn new(setup: &Setup, bars: &Bars) -> Result<Self> {
+        let (settings, controls, mut config) = match setup.profile {
+            Profile::Reference => {
+                (Settings::reference(), Controls::default(), model::Config::reference(setup.capital.get()))
+            }
+            Profile::Live => {
+                let settings = Settings { budgeted: false, ..Settings::default() };
+                (settings, Controls::live(), model::Config::paper(setup.capital.get()))
+            }
+        };
+        config.slippage_bps = setup.slippage_bps;
+        config.fee_per_execution = setup.fee.get();
+        config.max_participation = setup.max_participation;
+        let start = Timestamp(bars.rows.iter().map(|row| row.at).min().unwrap_or(0));
+        let mut exchange = model::Exchange::new(config, setup.seed, model::Nanos(start.0 - 1))?;
+        let market = Market::new(bars, |symbol| exchange.intern(symbol.as_str()))?;
+        let now = Now { market: Timestamp(start.0 - 1), machine: Timestamp(0) };
+        let label = Slug::new("backtest").expect("a literal slug");
+        let rows = Rows::new_account(label, "backtest".to_owned(), true, controls, now);
+        let desk = Desk::restore(rows, settings)?;
+        let mut lockstep = Lockstep::new(desk, exchange, Kept::default(), now.market);
+        let instruments: Vec<Instrument> =
+            market.symbols.iter().map(|symbol| crate::drivers::model::instrument_of(&lockstep.exchange, symbol)).collect();
+        lockstep.put(Event::Instruments { instruments })?;
+        lockstep.start(1)?;
+        let engine = Engine::new(&EngineConfig { epoch_ticker: false, cache: None, ..EngineConfig::default() })?;
+        Ok(Self { lockstep, market, engine, start })
+    }
+
+    /// Gives each bot its sleeve and makes its instance.
+    fn deploy(&mut self, setup: &Setup) -> Result<(), Failure> {
+        for entry in &setup.entries {
+            let plugin = Plugin::load(&self.engine, &entry.component, &entry.stem)
+                .map_err(|error| Failure::Usage(format!("{}: {error}", entry.stem)))?;
+            let symbols = self.symbols_of(setup, &plugin)?;
+            let command = Command::BotDeploy {
+                name: entry.name.clone(),
+                sleeve: None,
+                capital: entry.capital,
+                plugin: entry.stem.clone(),
+                digest: plugin.digest().to_string(),
+                version: plugin.description().version.clone(),
+                params: entry.params.clone(),
+                symbols: symbols.clone(),
+                seed: setup.seed,
+            };
+            match self.lockstep.command(command).map_err(Failure::Failed)? {
+                Reply::Done { .. } => {}
+                Reply::Refused { refusal } => return Err(Failure::refused(&refusal)),
+            }
+            self.instance(setup, entry, &plugin, &symbols)?;
+        }
+        Ok(())
+    }
+
+    fn symbols_of(&self, setup: &Setup, plugin: &Plugin) -> Result<Vec<Symbol>, Failure> {
+        let all = &self.market.symbols;
+        let wanted = plugin.description().symbols.clone();
+        let any = wanted.iter().any(|symbol| symbol == "any");
+        let chosen: Vec<Symbol> = if !setup.symbols.is_empty() {
+            setup.symbols.clone()
+        } else if any {
+            all.clone()
+        } else {
+            all.iter().filter(|symbol| wanted.iter().any(|w| w == symbol.as_str())).cloned().collect()
+        };
+        let missing = chosen.iter().find(|symbol| !all.contains(symbol));
+        if let Some(symbol) = missing {
+            return Err(Failure::Usage(format!("the files hold no bars of {symbol}")));
+        }
+        if chosen.is_empty() {
+            let wanted = wanted.join(", ");
+            return Err(Failure::Usage(format!("the files hold none of the symbols that the bot wants ({wanted})")));
+        }
+        Ok(chosen)
+    }
+
+    fn instance(&mut self, setup: &Setup, entry: &Entry, plugin: &Plugin, symbols: &[Symbol]) -> Result<(), Failure> {
+        let wanted = self.lockstep.notes.drain(..).find_map(|note| match note {
+            Note::StartBot(sleeve, generation) => Some((sleeve, generation)),
+            _ => None,
+        });
+        let (sleeve, generation) =
+            wanted.with_context(|| format!("bot {} was not started", entry.name)).map_err(Failure::Failed)?;
+        let place = |symbol: &Symbol| self.market.symbols.iter().position(|s| s == symbol);
+        let mut ids: Vec<InstrumentId> =
+            symbols.iter().filter_map(place).filter_map(|i| u32::try_from(i).ok()).map(InstrumentId).collect();
+        ids.sort_unstable();
+        let desk = &self.lockstep.desk;
+        let instruments =
+            ids.iter().map(|id| (*id, desk.instruments()[id.index()].clone())).collect();
+        let config = BotConfig {
+            params: entry.params.clone(),
+            seed: setup.seed,
+            instruments,
+            limits: Limits::default(),
+        };
+        let bot = Bot::start(plugin, config)
+            .map_err(|error| Failure::Usage(format!("bot {}: {error}", entry.name)))?;
+        let digest: Arc<str> = plugin.digest().to_string().into();
+        self.lockstep.bots.push(LocalBot::new(sleeve, generation, digest, bot, ids, &self.market));
+        self.lockstep
+            .put(Event::Bot { sleeve, report: BotReport::Ready { generation } })
+            .map_err(Failure::Failed)
+    }
+
+    /// Every time stamp, then the end. Gives the equity of all bots' sleeves after each.
+    fn replay(&mut self) -> Result<Vec<(Timestamp, Money)>> {
+        let sleeves: Vec<_> = self
+            .lockstep
+            .desk
+            .sleeves()
+            .filter(|sleeve| matches!(sleeve.kind, SleeveKind::Bot))
+            .map(|sleeve| sleeve.id)
+            .collect();
+        let mut curve = Vec::with_capacity(self.market.len() + 1);
+        let capital: Money = sleeves.iter().map(|id| self.lockstep.desk.equity(*id)).sum();
+        curve.push((Timestamp(self.start.0 - 1), capital));
+        for group in 0..self.market.len() {
+            self.lockstep.tick(group, &self.market)?;
+            let equity = sleeves.iter().map(|id| self.lockstep.desk.equity(*id)).sum();
+            curve.push((self.market.at(group), equity));
+        }
+        self.lockstep.finish()?;
+        if let Some(Note::Refuse(why)) = self.lockstep.notes.iter().find(|n| matches!(n, Note::Refuse(_))) {
+            return Err(anyhow!("{why}"));
+        }
+        Ok(curve)
+    }
+}

@@ -1,0 +1,752 @@
+//! The bots of an account, as the host sees them: which instance is which, what waits for each, and
+//! what to do when one ends, is replaced or fails.
+//!
+//! Decides nothing about money. An instance gets one call at a time; its events wait in order and
+//! none is lost. The desk decides who runs: strikes, back-off and quarantine are its states.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use stockade_core::broker::Answer;
+use stockade_core::desk::{BotReport, Desk, Event, IntentBatch, OrderUpdate};
+use stockade_core::market::MarketEvent;
+use stockade_core::row::BotRow;
+use stockade_core::sleeve::Prices;
+use stockade_core::{InstrumentId, Now, SleeveId, Slug, Symbol, Timestamp};
+use stockade_runtime::folder::{Folder, FolderEvent};
+use stockade_runtime::{BotConfig, Engine, EngineConfig, EventKind, LogLine, Plugin, SessionEvent, SessionKind};
+use stockade_store::Store;
+use stockade_venue::alpaca::{Alpaca, HistoryRequest};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Incoming;
+use super::shard::{BotEvent, Done, PriceTable, ShardReply, Shards, Sight, Start, Work, same_kind};
+use crate::config::Settings;
+use crate::link;
+
+/// Events that wait for one bot. Money events are few; bars beyond this mean that it can't keep up.
+const QUEUE_MAX: usize = 100_000;
+/// Time stamps of one call.
+const BATCH_MAX: usize = 256;
+/// Calls that a new version must survive before the old one is let go.
+const ROLL_BACK_CALLS: u32 = 16;
+/// Bars of history read for one bot at its start.
+const HISTORY_BARS_MAX: usize = 200_000;
+/// Threads that run bots: one is left for the host and the database.
+const SHARDS_MAX: usize = 8;
+
+/// What reaches the host about its bots.
+pub(crate) enum BotMessage {
+    Shard(ShardReply),
+    /// What an instance needs for its start was read.
+    Prepared(SleeveId, u64, Box<Result<Prepared, String>>),
+    /// Something happened in the plugins folder.
+    Folder(FolderEvent),
+}
+
+/// What was read for a start.
+pub(crate) struct Prepared {
+    state: Option<(u32, Vec<u8>)>,
+    /// Bars since the state, or the warm-up.
+    bars: Vec<stockade_venue::alpaca::SymbolBar>,
+}
+
+#[derive(PartialEq, Eq)]
+enum Phase {
+    /// An instance is being made.
+    Starting,
+    Idle,
+    /// A call, save or reload is under way.
+    Busy,
+}
+
+/// The version before, kept until the new one has proved itself.
+struct RollBack {
+    plugin: Arc<Plugin>,
+    state: Vec<u8>,
+    /// Events that the new version has handled.
+    since: Vec<BotEvent>,
+    calls_left: u32,
+}
+
+struct Slot {
+    generation: u64,
+    plugin: Arc<Plugin>,
+    row: BotRow,
+    wanted: Vec<InstrumentId>,
+    phase: Phase,
+    queue: VecDeque<BotEvent>,
+    /// Bars up to here were seen in catching up.
+    seen: Timestamp,
+    next_timer: Option<Timestamp>,
+    saved_at: Timestamp,
+    last_event: Timestamp,
+    roll_back: Option<RollBack>,
+    reload: Option<(Arc<Plugin>, Option<oneshot::Sender<link::Answer>>)>,
+    /// The person who waits for the reload that is under way.
+    answer: Option<oneshot::Sender<link::Answer>>,
+    /// The bot that the reload under way is to become.
+    becoming: Option<Arc<Plugin>>,
+}
+
+/// All bots of an account.
+pub(crate) struct Bots {
+    settings: Settings,
+    store: Arc<Store>,
+    alpaca: Arc<Alpaca>,
+    label: Slug,
+    inputs: mpsc::Sender<Incoming>,
+    shards: Shards,
+    plugins: BTreeMap<String, Arc<Plugin>>,
+    slots: BTreeMap<SleeveId, Slot>,
+    _folder: Folder,
+    prices: Option<PriceTable>,
+}
+
+impl Bots {
+    pub(crate) fn new(
+        settings: &Settings,
+        folder: Option<&Path>,
+        store: Arc<Store>,
+        alpaca: Arc<Alpaca>,
+        label: Slug,
+        inputs: mpsc::Sender<Incoming>,
+    ) -> Result<Self> {
+        let folder: PathBuf = folder.map_or_else(|| settings.plugins.clone(), Path::to_path_buf);
+        std::fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
+        let cache = Some(settings.data.join("cache"));
+        let engine = Engine::new(&EngineConfig { epoch_ticker: true, cache, ..EngineConfig::default() })?;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let shards = Shards::new((cores - 1).clamp(1, SHARDS_MAX), &inputs)?;
+        let events = inputs.clone();
+        let watched = Folder::watch(&folder, engine, move |event| {
+            // The host has ended: nobody loads anything any more.
+            let _ = events.blocking_send(Incoming::Bot(BotMessage::Folder(event)));
+        })?;
+        Ok(Self {
+            settings: settings.clone(),
+            store,
+            alpaca,
+            label,
+            inputs,
+            shards,
+            plugins: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            _folder: watched,
+            prices: None,
+        })
+    }
+
+    /// Makes an instance: reads its state and the bars since, then hands it to a shard.
+    pub(crate) fn start(&mut self, desk: &Desk, sleeve: SleeveId, generation: u64, now: Now) {
+        let Some(row) = desk.bot(sleeve).cloned() else { return };
+        let Some(plugin) = self.plugins.get(&row.plugin).cloned() else {
+            let known: Vec<&str> = self.plugins.keys().map(String::as_str).collect();
+            let cause = format!("plugin {} is not in the plugins folder (there: {})", row.plugin, known.join(", "));
+            self.fail(sleeve, generation, cause);
+            return;
+        };
+        let wanted: Vec<InstrumentId> = row.symbols.iter().filter_map(|symbol| desk.find(symbol)).collect();
+        let kept = self.slots.remove(&sleeve).map(|slot| slot.queue).unwrap_or_default();
+        let timer = plugin.description().timer_period;
+        let slot = Slot {
+            generation,
+            plugin: plugin.clone(),
+            row: row.clone(),
+            wanted,
+            phase: Phase::Starting,
+            queue: kept,
+            seen: Timestamp(i64::MIN),
+            next_timer: (timer > 0).then(|| now.market.plus(timer)),
+            saved_at: now.machine,
+            last_event: now.market,
+            roll_back: None,
+            reload: None,
+            answer: None,
+            becoming: None,
+        };
+        self.slots.insert(sleeve, slot);
+        let (store, alpaca, label, inputs) =
+            (self.store.clone(), self.alpaca.clone(), self.label.clone(), self.inputs.clone());
+        tokio::spawn(async move {
+            let prepared = prepare(&store, &alpaca, &label, &row, &plugin, now.market).await;
+            let prepared = Box::new(prepared.map_err(|error| format!("{error:#}")));
+            let _ = inputs.send(Incoming::Bot(BotMessage::Prepared(sleeve, generation, prepared))).await;
+        });
+    }
+
+    fn fail(&self, sleeve: SleeveId, generation: u64, cause: String) {
+        let inputs = self.inputs.clone();
+        let event = Event::Bot { sleeve, report: BotReport::Failed { generation, cause } };
+        tokio::spawn(async move {
+            let _ = inputs.send(Incoming::Event(event)).await;
+        });
+    }
+
+    pub(crate) fn stop(&mut self, sleeve: SleeveId) {
+        self.slots.remove(&sleeve);
+        self.shards.send(sleeve, Work::Stop(sleeve));
+    }
+
+    pub(crate) fn stop_all(&mut self) {
+        let sleeves: Vec<SleeveId> = self.slots.keys().copied().collect();
+        for sleeve in sleeves {
+            self.stop(sleeve);
+        }
+    }
+
+    /// Tells a bot what became of an order.
+    pub(crate) fn notify(&mut self, sleeve: SleeveId, update: OrderUpdate) {
+        if let Some(slot) = self.slots.get_mut(&sleeve) {
+            slot.push(BotEvent::Order(update));
+        }
+    }
+
+    /// Hands market data to the bots that want it.
+    pub(crate) fn market(&mut self, event: MarketEvent) {
+        self.prices = None;
+        for slot in self.slots.values_mut() {
+            match &event {
+                MarketEvent::Bars { bars } => {
+                    let mine = |bar: &&stockade_core::market::Bar| slot.wanted.contains(&bar.instrument) && bar.at > slot.seen;
+                    let bars: Vec<_> = bars.iter().filter(mine).copied().collect();
+                    if !bars.is_empty() {
+                        slot.push(BotEvent::Bars(bars));
+                    }
+                }
+                MarketEvent::Quote(quote) if slot.wants(EventKind::Quotes, quote.instrument) => {
+                    slot.push(BotEvent::Quote(*quote));
+                }
+                MarketEvent::Trade(trade) if slot.wants(EventKind::Trades, trade.instrument) => {
+                    slot.push(BotEvent::Trade(*trade));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Tells the bots that a session begins or has ended.
+    pub(crate) fn session(&mut self, open: bool, day: u32, at: Timestamp) {
+        let kind = if open { SessionKind::Open } else { SessionKind::Close };
+        for slot in self.slots.values_mut() {
+            if slot.plugin.description().events.contains(&EventKind::Session) {
+                slot.push(BotEvent::Session(SessionEvent { at, kind, day }));
+            }
+        }
+    }
+
+    /// Timer events, and saves that are due.
+    pub(crate) fn timer(&mut self, now: Now) -> Vec<Event> {
+        let interval = super::seconds(self.settings.snapshot_interval_seconds);
+        for (sleeve, slot) in &mut self.slots {
+            while let Some(at) = slot.next_timer
+                && now.market >= at
+            {
+                let period = slot.plugin.description().timer_period.max(1);
+                // Periods that were slept through give one event, not thousands.
+                let missed = now.market.since(at) / period;
+                slot.next_timer = Some(at.plus((missed + 1) * period));
+                slot.push(BotEvent::Timer(at));
+            }
+            if slot.phase == Phase::Idle && now.machine.since(slot.saved_at) >= interval {
+                slot.saved_at = now.machine;
+                slot.phase = Phase::Busy;
+                self.shards.send(*sleeve, Work::Save(*sleeve, slot.generation));
+            }
+        }
+        Vec::new()
+    }
+
+    /// Gives every idle bot its next events.
+    pub(crate) fn pump(&mut self, desk: &Desk, now: Now) {
+        let sleeves: Vec<SleeveId> =
+            self.slots.iter().filter(|(_, slot)| slot.is_due()).map(|(sleeve, _)| *sleeve).collect();
+        for sleeve in sleeves {
+            let Some(sight) = self.sight(desk, sleeve, now.market) else { continue };
+            let Some(slot) = self.slots.get_mut(&sleeve) else { continue };
+            slot.phase = Phase::Busy;
+            if let Some((plugin, answer)) = slot.reload.take() {
+                slot.answer = answer;
+                slot.becoming = Some(plugin.clone());
+                let config = config(&self.settings, desk, &slot.row);
+                let start = Start { plugin, config, state: None, since: Vec::new(), sight };
+                self.shards.send(sleeve, Work::Reload(sleeve, slot.generation + 1, Box::new(start)));
+                continue;
+            }
+            let events = slot.batch(desk.open_order_count(sleeve) == 0);
+            self.shards.send(sleeve, Work::Call(sleeve, slot.generation, events, Box::new(sight)));
+        }
+    }
+
+    fn sight(&mut self, desk: &Desk, sleeve: SleeveId, now: Timestamp) -> Option<Sight> {
+        let prices = self.prices.get_or_insert_with(|| price_table(desk));
+        if prices.instruments.len() != desk.instruments().len() {
+            *prices = price_table(desk);
+        }
+        Some(Sight { view: desk.view(sleeve)?, prices: prices.clone(), now })
+    }
+
+    /// What a shard or the folder tells; gives what the desk must know.
+    pub(crate) fn on_reply(&mut self, message: BotMessage, desk: &Desk) -> Vec<Event> {
+        match message {
+            BotMessage::Folder(event) => self.on_folder(event),
+            BotMessage::Prepared(sleeve, generation, prepared) => self.on_prepared(sleeve, generation, *prepared, desk),
+            BotMessage::Shard(reply) => self.on_shard(reply, desk),
+        }
+    }
+
+    fn on_folder(&mut self, event: FolderEvent) -> Vec<Event> {
+        match event {
+            FolderEvent::Loaded(plugin) => {
+                let name = plugin.name().to_owned();
+                tracing::info!(plugin = %name, digest = %plugin.digest(), "loaded");
+                self.plugins.insert(name.clone(), plugin.clone());
+                for slot in self.slots.values_mut() {
+                    if slot.row.plugin == name && slot.plugin.digest() != plugin.digest() {
+                        slot.reload = Some((plugin.clone(), None));
+                    }
+                }
+                Vec::new()
+            }
+            FolderEvent::Removed(name) => {
+                tracing::info!(plugin = %name, "the file is gone; bots that run it go on");
+                self.plugins.remove(&name);
+                Vec::new()
+            }
+            FolderEvent::Failed { name, error, digest } => {
+                tracing::error!(plugin = %name, %error, "not loaded");
+                let mut events = Vec::new();
+                for (sleeve, slot) in &self.slots {
+                    if slot.row.plugin == name {
+                        let report = slot.kept(digest.clone(), error.clone());
+                        events.push(Event::Bot { sleeve: *sleeve, report });
+                    }
+                }
+                events
+            }
+        }
+    }
+
+    fn on_prepared(
+        &mut self,
+        sleeve: SleeveId,
+        generation: u64,
+        prepared: Result<Prepared, String>,
+        desk: &Desk,
+    ) -> Vec<Event> {
+        let Some(sight) = self.sight(desk, sleeve, desk.now().market) else { return Vec::new() };
+        let Some(slot) = self.slots.get_mut(&sleeve) else { return Vec::new() };
+        if slot.generation != generation {
+            return Vec::new();
+        }
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(cause) => {
+                self.slots.remove(&sleeve);
+                return vec![Event::Bot { sleeve, report: BotReport::Failed { generation, cause } }];
+            }
+        };
+        let mut since: Vec<BotEvent> = super::market::bars(desk, &prepared.bars)
+            .into_iter()
+            .filter_map(|event| match event {
+                MarketEvent::Bars { bars } => {
+                    slot.seen = slot.seen.max(bars[0].at);
+                    Some(BotEvent::Bars(bars))
+                }
+                _ => None,
+            })
+            .collect();
+        // What waited and was seen in catching up is not given twice.
+        let seen = slot.seen;
+        slot.queue.retain(|event| !matches!(event, BotEvent::Bars(bars) if bars[0].at <= seen));
+        since.extend(standing_orders(desk, sleeve));
+        let start = Start {
+            plugin: slot.plugin.clone(),
+            config: config(&self.settings, desk, &slot.row),
+            state: prepared.state,
+            since,
+            sight,
+        };
+        self.shards.send(sleeve, Work::Start(sleeve, generation, Box::new(start)));
+        Vec::new()
+    }
+
+    fn on_shard(&mut self, reply: ShardReply, desk: &Desk) -> Vec<Event> {
+        match reply {
+            ShardReply::Started(sleeve, generation, outcome) => {
+                let Some(slot) = self.current(sleeve, generation) else { return Vec::new() };
+                match outcome {
+                    Ok(()) => slot.started(sleeve),
+                    Err(cause) => {
+                        self.slots.remove(&sleeve);
+                        vec![Event::Bot { sleeve, report: BotReport::Failed { generation, cause } }]
+                    }
+                }
+            }
+            ShardReply::Called { sleeve, generation, events, outcome, log } => {
+                self.keep_log(sleeve, &log);
+                let Some(slot) = self.current(sleeve, generation) else { return Vec::new() };
+                slot.phase = Phase::Idle;
+                match outcome {
+                    Ok(done) => slot.called(sleeve, events, done),
+                    Err(cause) => self.struck(sleeve, events, cause, desk),
+                }
+            }
+            ShardReply::Saved(sleeve, generation, outcome) => {
+                let Some(slot) = self.current(sleeve, generation) else { return Vec::new() };
+                slot.phase = Phase::Idle;
+                let report = match outcome {
+                    Ok(bytes) => {
+                        let (digest, at) = (slot.plugin.digest().to_owned(), slot.last_event);
+                        BotReport::Saved { generation, digest, bytes: bytes.into(), at }
+                    }
+                    Err(cause) => BotReport::Strike { generation, cause },
+                };
+                vec![Event::Bot { sleeve, report }]
+            }
+            ShardReply::Reloaded { sleeve, generation, outcome } => self.reloaded(sleeve, generation, outcome),
+        }
+    }
+
+    fn current(&mut self, sleeve: SleeveId, generation: u64) -> Option<&mut Slot> {
+        self.slots.get_mut(&sleeve).filter(|slot| slot.generation == generation)
+    }
+
+    /// A strike: a new version inside its roll-back window gives way to the old one, which catches
+    /// up with what the new one has handled and then gets the events of the failed call itself. What
+    /// the new one asked for stands; what the old one would ask for meanwhile is void.
+    fn struck(&mut self, sleeve: SleeveId, events: Vec<BotEvent>, cause: String, desk: &Desk) -> Vec<Event> {
+        let Some(sight) = self.sight(desk, sleeve, desk.now().market) else { return Vec::new() };
+        let Some(slot) = self.slots.get_mut(&sleeve) else { return Vec::new() };
+        let Some(back) = slot.roll_back.take() else {
+            let generation = slot.generation;
+            return vec![Event::Bot { sleeve, report: BotReport::Strike { generation, cause } }];
+        };
+        let refused = slot.plugin.digest().to_owned();
+        slot.requeue(events);
+        slot.generation += 1;
+        slot.plugin = back.plugin.clone();
+        slot.phase = Phase::Starting;
+        let generation = slot.generation;
+        let start = Start {
+            config: config(&self.settings, desk, &slot.row),
+            state: Some((back.plugin.description().state_schema, back.state)),
+            since: back.since,
+            plugin: back.plugin,
+            sight,
+        };
+        let report = BotReport::RolledBack {
+            generation,
+            digest: start.plugin.digest().to_owned(),
+            version: start.plugin.description().version.clone(),
+            refused_digest: refused,
+            cause: format!("struck within its first events: {cause}"),
+        };
+        self.shards.send(sleeve, Work::Start(sleeve, generation, Box::new(start)));
+        vec![Event::Bot { sleeve, report }]
+    }
+
+    fn reloaded(&mut self, sleeve: SleeveId, generation: u64, outcome: Result<(Vec<u8>, i64), String>) -> Vec<Event> {
+        let Some(slot) = self.slots.get_mut(&sleeve) else { return Vec::new() };
+        slot.phase = Phase::Idle;
+        let Some(new) = slot.becoming.take() else { return Vec::new() };
+        let answer = slot.answer.take();
+        match outcome {
+            Ok((state, pause_ns)) => {
+                let old = std::mem::replace(&mut slot.plugin, new);
+                let from = old.digest().to_owned();
+                slot.generation = generation;
+                slot.roll_back =
+                    Some(RollBack { plugin: old, state, since: Vec::new(), calls_left: ROLL_BACK_CALLS });
+                let (digest, version) = (slot.plugin.digest().to_owned(), slot.plugin.description().version.clone());
+                if let Some(answer) = answer {
+                    let report = link::ReloadReport {
+                        bot: slot.row.name.to_string(),
+                        from,
+                        to: digest.clone(),
+                        pause_ms: stockade_store::query::Number(rust_decimal::Decimal::new(pause_ns / 1_000, 3)),
+                        dry_run: false,
+                    };
+                    let _ = answer.send(link::Answer::Host(link::HostReply::Reloaded(report)));
+                }
+                vec![Event::Bot { sleeve, report: BotReport::Reloaded { generation, digest, version, pause_ns } }]
+            }
+            Err(cause) => {
+                if let Some(answer) = answer {
+                    let message = format!("the new version was not taken, the old one runs on: {cause}");
+                    let _ = answer.send(link::Answer::Failed { message });
+                }
+                let report = slot.kept(new.digest().to_owned(), cause);
+                vec![Event::Bot { sleeve, report }]
+            }
+        }
+    }
+
+    /// A person asks for the file to be put to work now.
+    pub(crate) fn reload_by_hand(
+        &mut self,
+        sleeve: SleeveId,
+        dry_run: bool,
+        answer: oneshot::Sender<link::Answer>,
+        desk: &Desk,
+    ) {
+        let name = desk.bot(sleeve).map(|row| row.plugin.clone()).unwrap_or_default();
+        let failed = |message: String| link::Answer::Failed { message };
+        let (Some(plugin), Some(slot)) = (self.plugins.get(&name).cloned(), self.slots.get_mut(&sleeve)) else {
+            let _ = answer.send(failed(format!("plugin {name} is not loaded, or the bot does not run")));
+            return;
+        };
+        if dry_run {
+            // The new version is made beside the running one and thrown away.
+            let made = stockade_runtime::Bot::start(&plugin, config(&self.settings, desk, &slot.row));
+            let reply = match made {
+                Ok(_) => link::Answer::Host(link::HostReply::Reloaded(link::ReloadReport {
+                    bot: slot.row.name.to_string(),
+                    from: slot.plugin.digest().to_owned(),
+                    to: plugin.digest().to_owned(),
+                    pause_ms: stockade_store::query::Number(rust_decimal::Decimal::ZERO),
+                    dry_run: true,
+                })),
+                Err(error) => failed(error.to_string()),
+            };
+            let _ = answer.send(reply);
+            return;
+        }
+        slot.reload = Some((plugin, Some(answer)));
+    }
+
+    fn keep_log(&self, sleeve: SleeveId, lines: &[LogLine]) {
+        let Some(slot) = self.slots.get(&sleeve) else { return };
+        if lines.is_empty() {
+            return;
+        }
+        if let Err(error) = append_log(&self.settings.bot_log(slot.row.name.as_str()), slot.last_event, lines) {
+            // A full log disk is no reason to stop trading.
+            tracing::warn!(%error, bot = %slot.row.name, "log lines are lost");
+        }
+    }
+
+    /// The last states of idle bots, for an orderly end. A bot in a call keeps its last one.
+    pub(crate) async fn close(&mut self) -> Vec<Event> {
+        self.stop_all();
+        Vec::new()
+    }
+}
+
+impl Slot {
+    fn push(&mut self, event: BotEvent) {
+        if self.queue.len() < QUEUE_MAX {
+            self.queue.push_back(event);
+        } else if matches!(event, BotEvent::Order(_)) {
+            // Money events are never dropped: the oldest bar makes room.
+            if let Some(place) = self.queue.iter().position(|e| !matches!(e, BotEvent::Order(_))) {
+                self.queue.remove(place);
+            }
+            self.queue.push_back(event);
+        }
+    }
+
+    fn wants(&self, kind: EventKind, instrument: InstrumentId) -> bool {
+        self.wanted.contains(&instrument) && self.plugin.description().events.contains(&kind)
+    }
+
+    fn is_due(&self) -> bool {
+        self.phase == Phase::Idle && (!self.queue.is_empty() || self.reload.is_some())
+    }
+
+    /// The next events of one kind. Many time stamps go together only while the bot has no open
+    /// order, so that a batch means what single calls mean.
+    fn batch(&mut self, free: bool) -> Vec<BotEvent> {
+        let front: &[BotEvent] = self.queue.make_contiguous();
+        let same = same_kind(front);
+        let most = match front.first() {
+            Some(BotEvent::Bars(_)) if !free => 1,
+            _ => BATCH_MAX,
+        };
+        self.queue.drain(..same.min(most)).collect()
+    }
+
+    fn requeue(&mut self, events: Vec<BotEvent>) {
+        for event in events.into_iter().rev() {
+            self.queue.push_front(event);
+        }
+    }
+
+    fn started(&mut self, sleeve: SleeveId) -> Vec<Event> {
+        self.phase = Phase::Idle;
+        let generation = self.generation;
+        let mut events = vec![Event::Bot { sleeve, report: BotReport::Ready { generation } }];
+        if self.row.digest != self.plugin.digest() {
+            // The file was replaced while the bot was down.
+            self.generation += 1;
+            let report = BotReport::Reloaded {
+                generation: self.generation,
+                digest: self.plugin.digest().to_owned(),
+                version: self.plugin.description().version.clone(),
+                pause_ns: 0,
+            };
+            self.row.digest = self.plugin.digest().to_owned();
+            events.push(Event::Bot { sleeve, report });
+        }
+        events
+    }
+
+    fn called(&mut self, sleeve: SleeveId, mut events: Vec<BotEvent>, done: Done) -> Vec<Event> {
+        let rest = events.split_off(done.handled.min(events.len()));
+        self.requeue(rest);
+        if let Some(at) = events.iter().rev().find_map(event_time) {
+            self.last_event = self.last_event.max(at);
+        }
+        if let Some(back) = &mut self.roll_back {
+            back.since.extend(events);
+            back.calls_left -= 1;
+            if back.calls_left == 0 {
+                self.roll_back = None;
+            }
+        }
+        if done.requests.is_empty() {
+            return Vec::new();
+        }
+        let batch = IntentBatch {
+            sleeve,
+            generation: self.generation,
+            requests: done.requests,
+            snapshot: done.state.map(Into::into),
+            digest: self.plugin.digest().into(),
+        };
+        vec![Event::Intents { batch }]
+    }
+
+    /// The running version goes on.
+    fn kept(&self, refused_digest: String, cause: String) -> BotReport {
+        BotReport::RolledBack {
+            generation: self.generation,
+            digest: self.plugin.digest().to_owned(),
+            version: self.plugin.description().version.clone(),
+            refused_digest,
+            cause,
+        }
+    }
+}
+
+const fn event_time(event: &BotEvent) -> Option<Timestamp> {
+    match event {
+        BotEvent::Bars(bars) => match bars.first() {
+            Some(bar) => Some(bar.at),
+            None => None,
+        },
+        BotEvent::Quote(quote) => Some(quote.at),
+        BotEvent::Trade(trade) => Some(trade.at),
+        BotEvent::Order(update) => Some(update.at),
+        BotEvent::Timer(at) => Some(*at),
+        BotEvent::Session(session) => Some(session.at),
+    }
+}
+
+/// The present orders of a sleeve, as the end of catching up.
+fn standing_orders(desk: &Desk, sleeve: SleeveId) -> Vec<BotEvent> {
+    let orders = desk.open_orders().filter(|order| order.sleeve == sleeve);
+    orders
+        .map(|order| {
+            BotEvent::Order(OrderUpdate {
+                intent_id: order.intent_id,
+                symbol: order.symbol.clone(),
+                side: order.side,
+                status: Some(order.status),
+                reason: order.end_reason.clone(),
+                filled_qty: order.filled_qty,
+                last_qty: stockade_core::Qty::ZERO,
+                last_price: None,
+                at: desk.now().market,
+            })
+        })
+        .collect()
+}
+
+fn price_table(desk: &Desk) -> PriceTable {
+    let instruments: Arc<[_]> = desk.instruments().into();
+    let places = desk.instruments().iter().filter_map(|i| Some((i.symbol.clone(), desk.find(&i.symbol)?)));
+    let places = Arc::new(places.collect());
+    let count = u32::try_from(instruments.len()).unwrap_or(u32::MAX);
+    let last = (0..count).map(|id| desk.last(InstrumentId(id))).collect();
+    PriceTable { instruments, places, last }
+}
+
+fn config(settings: &Settings, desk: &Desk, row: &BotRow) -> BotConfig {
+    let instruments = row
+        .symbols
+        .iter()
+        .filter_map(|symbol: &Symbol| {
+            let id = desk.find(symbol)?;
+            Some((id, desk.instrument(id)?.clone()))
+        })
+        .collect();
+    BotConfig { params: row.params.clone(), seed: row.seed, instruments, limits: settings.bot_limits() }
+}
+
+/// Reads a bot's last state and the bars since it; without a state, the bars of its warm-up.
+async fn prepare(
+    store: &Store,
+    alpaca: &Alpaca,
+    label: &Slug,
+    row: &BotRow,
+    plugin: &Plugin,
+    now: Timestamp,
+) -> Result<Prepared> {
+    let snapshot = store.snapshot_load(label.as_str(), row.sleeve).await?;
+    let schema = plugin.description().state_schema;
+    let warm_up = i64::from(plugin.description().warm_up_bars);
+    let minute = 60 * 1_000_000_000;
+    let from = match &snapshot {
+        Some(snapshot) => snapshot.at.plus(1),
+        // Nights and weekends have no bars: a calendar week holds at least three sessions.
+        None if warm_up > 0 => now.plus(-(warm_up * minute * 6 + 7 * 86_400 * 1_000_000_000)),
+        None => return Ok(Prepared { state: None, bars: Vec::new() }),
+    };
+    let request = HistoryRequest {
+        symbols: row.symbols.clone(),
+        timeframe: "1Min".to_owned(),
+        from,
+        to: now,
+        bars_max: HISTORY_BARS_MAX,
+    };
+    let mut bars = match alpaca.history_bars(&request).await {
+        Answer::Done { value } => value,
+        other => anyhow::bail!("the bars since its last state can't be read: {other:?}"),
+    };
+    if snapshot.is_none() {
+        let most = usize::try_from(warm_up).unwrap_or(0);
+        keep_last(&mut bars, most);
+    }
+    Ok(Prepared { state: snapshot.map(|snapshot| (schema, snapshot.bytes)), bars })
+}
+
+/// Keeps the last `most` bars of each symbol.
+fn keep_last(bars: &mut Vec<stockade_venue::alpaca::SymbolBar>, most: usize) {
+    let mut counts: BTreeMap<Symbol, usize> = BTreeMap::new();
+    let mut kept: Vec<_> = std::mem::take(bars)
+        .into_iter()
+        .rev()
+        .filter(|bar| {
+            let count = counts.entry(bar.symbol.clone()).or_default();
+            *count += 1;
+            *count <= most
+        })
+        .collect();
+    kept.reverse();
+    *bars = kept;
+}
+
+fn append_log(path: &Path, at: Timestamp, lines: &[LogLine]) -> std::io::Result<()> {
+    use std::io::Write;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+    for line in lines {
+        writeln!(file, "{} {} {}", stockade_store::query::At(at.0), line.level, line.message)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! Values across the border: the core's types and the contract's.
+//!
+//! Outward, a number that does not fit loses decimal places toward zero, never more. Inward,
+//! nothing is lost: a decimal is taken exactly or refused.
+
+use rust_decimal::Decimal;
+use stockade_core::instrument::AssetClass;
+use stockade_core::market::{Bar, Quote, Trade};
+use stockade_core::order::{OrderStatus, OrderType, Side, TimeInForce};
+use stockade_core::{Price, Timestamp};
+
+use crate::contract::stockade::bot::types as wit;
+use crate::events::{SessionEvent, SessionKind};
+
+/// Decimal places of the contract's decimal.
+const SCALE_MAX: u32 = 18;
+
+/// For the bot.
+pub(crate) fn decimal_out(value: Decimal) -> wit::Decimal {
+    let (mut mantissa, mut scale) = (value.mantissa(), value.scale());
+    loop {
+        if scale <= SCALE_MAX
+            && let (Ok(mantissa), Ok(scale)) = (i64::try_from(mantissa), u8::try_from(scale))
+        {
+            return wit::Decimal { mantissa, scale };
+        }
+        if scale == 0 {
+            let mantissa = if mantissa < 0 { i64::MIN } else { i64::MAX };
+            return wit::Decimal { mantissa, scale: 0 };
+        }
+        mantissa /= 10;
+        scale -= 1;
+    }
+}
+
+/// From the bot, exactly. `Err` says why not.
+pub(crate) fn decimal_in(value: wit::Decimal) -> Result<Decimal, String> {
+    let scale = u32::from(value.scale);
+    if scale > SCALE_MAX {
+        return Err(format!("its scale is {scale}, at most {SCALE_MAX} is allowed"));
+    }
+    Ok(Decimal::new(value.mantissa, scale).normalize())
+}
+
+pub(crate) fn bar_out(bar: &Bar, instrument: u32, warm_up: bool) -> wit::Bar {
+    wit::Bar {
+        at: bar.at.0,
+        instrument,
+        open: decimal_out(bar.open.get()),
+        high: decimal_out(bar.high.get()),
+        low: decimal_out(bar.low.get()),
+        close: decimal_out(bar.close.get()),
+        volume: decimal_out(bar.volume.get()),
+        warm_up,
+    }
+}
+
+pub(crate) fn quote_out(quote: &Quote, instrument: u32, warm_up: bool) -> wit::Quote {
+    wit::Quote {
+        at: quote.at.0,
+        instrument,
+        bid: decimal_out(quote.bid.get()),
+        bid_size: decimal_out(quote.bid_size.get()),
+        ask: decimal_out(quote.ask.get()),
+        ask_size: decimal_out(quote.ask_size.get()),
+        warm_up,
+    }
+}
+
+pub(crate) fn trade_out(trade: &Trade, instrument: u32, warm_up: bool) -> wit::Trade {
+    wit::Trade {
+        at: trade.at.0,
+        instrument,
+        price: decimal_out(trade.price.get()),
+        size: decimal_out(trade.size.get()),
+        warm_up,
+    }
+}
+
+pub(crate) const fn timer_out(at: Timestamp, warm_up: bool) -> wit::TimerEvent {
+    wit::TimerEvent { at: at.0, warm_up }
+}
+
+pub(crate) const fn session_out(event: &SessionEvent, warm_up: bool) -> wit::SessionEvent {
+    let kind = match event.kind {
+        SessionKind::Open => wit::SessionKind::Open,
+        SessionKind::Close => wit::SessionKind::Close,
+    };
+    wit::SessionEvent { at: event.at.0, kind, day: event.day, warm_up }
+}
+
+pub(crate) const fn side_out(side: Side) -> wit::Side {
+    match side {
+        Side::Buy => wit::Side::Buy,
+        Side::Sell => wit::Side::Sell,
+    }
+}
+
+pub(crate) const fn side_in(side: wit::Side) -> Side {
+    match side {
+        wit::Side::Buy => Side::Buy,
+        wit::Side::Sell => Side::Sell,
+    }
+}
+
+pub(crate) const fn class_out(class: AssetClass) -> wit::AssetClass {
+    match class {
+        AssetClass::Equity => wit::AssetClass::Equity,
+        AssetClass::Crypto => wit::AssetClass::Crypto,
+    }
+}
+
+pub(crate) const fn time_in_force_in(value: wit::TimeInForce) -> TimeInForce {
+    match value {
+        wit::TimeInForce::Day => TimeInForce::Day,
+        wit::TimeInForce::Gtc => TimeInForce::Gtc,
+        wit::TimeInForce::Ioc => TimeInForce::Ioc,
+        wit::TimeInForce::Fok => TimeInForce::Fok,
+        wit::TimeInForce::Opg => TimeInForce::Opg,
+        wit::TimeInForce::Cls => TimeInForce::Cls,
+    }
+}
+
+pub(crate) fn order_type_out(value: OrderType) -> wit::OrderType {
+    let price = |p: Price| decimal_out(p.get());
+    match value {
+        OrderType::Market => wit::OrderType::Market,
+        OrderType::Limit { limit_price } => wit::OrderType::Limit(price(limit_price)),
+        OrderType::Stop { stop_price } => wit::OrderType::Stop(price(stop_price)),
+        OrderType::StopLimit { stop_price, limit_price } => {
+            let (stop, limit) = (price(stop_price), price(limit_price));
+            wit::OrderType::StopLimit(wit::StopLimitPrices { stop, limit })
+        }
+    }
+}
+
+/// `None` is an order that the host refused.
+pub(crate) const fn status_out(status: Option<OrderStatus>) -> wit::OrderStatus {
+    match status {
+        None => wit::OrderStatus::Refused,
+        Some(OrderStatus::Accepted) => wit::OrderStatus::Accepted,
+        Some(OrderStatus::Sending) => wit::OrderStatus::Sending,
+        Some(OrderStatus::Unknown) => wit::OrderStatus::Unknown,
+        Some(OrderStatus::Acknowledged) => wit::OrderStatus::Acknowledged,
+        Some(OrderStatus::PartiallyFilled) => wit::OrderStatus::PartiallyFilled,
+        Some(OrderStatus::Filled) => wit::OrderStatus::Filled,
+        Some(OrderStatus::Canceled) => wit::OrderStatus::Canceled,
+        Some(OrderStatus::Expired) => wit::OrderStatus::Expired,
+        Some(OrderStatus::Rejected) => wit::OrderStatus::Rejected,
+        Some(OrderStatus::Replaced) => wit::OrderStatus::Replaced,
+        Some(OrderStatus::Abandoned) => wit::OrderStatus::Abandoned,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_does_not_fit_is_rounded_toward_zero() {
+        let out = |text: &str| {
+            let d = decimal_out(text.parse().unwrap());
+            (d.mantissa, d.scale)
+        };
+        assert_eq!(out("12.5"), (125, 1));
+        assert_eq!(out("-12345678901.12345678999"), (-1_234_567_890_112_345_678, 8));
+        assert_eq!(out("0.0000000000000000000999"), (0, 18));
+        assert_eq!(out("79228162514264337593543950335"), (i64::MAX, 0));
+        assert_eq!(out("-79228162514264337593543950335"), (i64::MIN, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn every_decimal_of_the_contract_is_taken_exactly_or_refused(mantissa: i64, scale: u8) {
+            match decimal_in(wit::Decimal { mantissa, scale }) {
+                Ok(value) => {
+                    prop_assert!(scale <= 18);
+                    let back = decimal_out(value);
+                    let missing = u32::from(scale - back.scale);
+                    let grown = i128::from(back.mantissa) * 10_i128.pow(missing);
+                    prop_assert_eq!(grown, i128::from(mantissa));
+                }
+                Err(why) => {
+                    prop_assert!(scale > 18);
+                    prop_assert!(why.contains(&scale.to_string()));
+                }
+            }
+        }
+    }
+}

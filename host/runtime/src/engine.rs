@@ -1,0 +1,111 @@
+//! The process's one wasmtime engine: its settings, the compile cache and the epoch's ticker.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Cache, CacheConfig, Config, OptLevel};
+
+use crate::contract;
+use crate::host::Host;
+
+/// Milliseconds between two ticks of the epoch: how late a deadline can be noticed.
+pub(crate) const TICK_MS: u64 = 10;
+/// Bytes of native stack that a bot can use. Threads that call bots need more than this.
+pub(crate) const STACK_BYTES: u64 = 512 << 10;
+
+/// How the engine is made.
+#[derive(Debug, Clone, Default)]
+pub struct EngineConfig {
+    /// A folder of the host's own for compiled code; none means compile anew each time. Whoever
+    /// can write there can run code in this process.
+    pub cache: Option<PathBuf>,
+    /// Whether deadlines are watched. Live only: a backtest must not depend on the machine.
+    pub deadlines: bool,
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Settings that this machine can't run, or a cache folder that can't be used.
+    #[error("wasm engine (cache folder {}): {message}", cache.as_ref().map_or_else(|| "none".into(), |p| p.display().to_string()))]
+    Settings {
+        /// The folder that was asked for.
+        cache: Option<PathBuf>,
+        /// What the engine says.
+        message: String,
+    },
+    /// The ticker has no thread.
+    #[error("thread of the deadline ticker: {source}")]
+    Thread {
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// The engine. Cheap to clone; one a process.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) wasm: wasmtime::Engine,
+    /// Every import of the contract and nothing else.
+    pub(crate) sealed: Arc<Linker<Host>>,
+    pub(crate) deadlines: bool,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("deadlines", &self.deadlines).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Makes the engine.
+    pub fn new(config: &EngineConfig) -> Result<Self, EngineError> {
+        let settings = |error: wasmtime::Error| EngineError::Settings {
+            cache: config.cache.clone(),
+            message: format!("{error:#}"),
+        };
+        let wasm = wasmtime::Engine::new(&settings_of(config).map_err(settings)?).map_err(settings)?;
+        let mut sealed = Linker::new(&wasm);
+        contract::Bot::add_to_linker::<Host, HasSelf<Host>>(&mut sealed, |host| host)
+            .map_err(settings)?;
+        if config.deadlines {
+            let weak = wasm.weak();
+            let tick = move || {
+                // Ends with the last Engine.
+                while let Some(engine) = weak.upgrade() {
+                    engine.increment_epoch();
+                    drop(engine);
+                    std::thread::sleep(Duration::from_millis(TICK_MS));
+                }
+            };
+            let thread = std::thread::Builder::new().name("epoch-ticker".to_owned());
+            thread.spawn(tick).map_err(|source| EngineError::Thread { source })?;
+        }
+        Ok(Self { wasm, sealed: Arc::new(sealed), deadlines: config.deadlines })
+    }
+}
+
+fn settings_of(config: &EngineConfig) -> wasmtime::Result<Config> {
+    let mut settings = Config::new();
+    settings
+        .wasm_component_model(true)
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(usize::try_from(STACK_BYTES)?)
+        .cranelift_opt_level(OptLevel::Speed)
+        // The bits of a NaN differ between machines otherwise, and with them a bot's decisions.
+        .cranelift_nan_canonicalization(true)
+        .wasm_relaxed_simd(false)
+        // Nothing that a bot needs, and each a way to claim memory that is counted elsewhere.
+        .wasm_memory64(false)
+        // Compilation must not take the cores of the order path.
+        .parallel_compilation(false);
+    if let Some(folder) = &config.cache {
+        let mut cache = CacheConfig::new();
+        cache.with_directory(folder);
+        settings.cache(Some(Cache::new(cache)?));
+    }
+    Ok(settings)
+}

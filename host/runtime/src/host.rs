@@ -1,0 +1,386 @@
+//! What a Store holds, and the imports of the contract.
+
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+use stockade_core::order::{Intent, OrderType, Size};
+use stockade_core::risk::Refusal;
+use stockade_core::{InstrumentId, Money, Price, Qty, Timestamp};
+use wasmtime::ResourceLimiter;
+use wasmtime::component::Resource;
+
+use crate::call::Cause;
+use crate::contract::stockade::bot::{capital, host, types as wit};
+use crate::convert;
+use crate::history::History;
+use crate::lent::{Lease, Lent, OWN_STATUS, Table};
+use crate::limits::Limits;
+use crate::log::{LogBook, LogLevel, clip, escape};
+use crate::wasi;
+
+/// Bytes of a reason or tag that are kept of an intent; the admission refuses far shorter ones.
+const TEXT_BYTES_MAX: usize = 400;
+/// Bytes of a table's element in the host.
+const TABLE_ELEMENT_BYTES: u64 = 8;
+
+/// The data of a bot's Store.
+pub(crate) struct Host {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) memory: Memory,
+    pub(crate) log: LogBook,
+    pub(crate) table: Arc<Table>,
+    pub(crate) lent: Lent,
+    pub(crate) wasi: wasi::State,
+    pub(crate) history: Option<Arc<History>>,
+    /// The number of the handler call in hand; `None` outside of handlers.
+    pub(crate) lease: Option<u32>,
+    /// What the running call broke.
+    pub(crate) breach: Option<Cause>,
+    host_calls: u64,
+    intents: u64,
+}
+
+impl Host {
+    pub(crate) fn new(
+        limits: Arc<Limits>,
+        table: Arc<Table>,
+        history: Option<Arc<History>>,
+        seed: u64,
+    ) -> Self {
+        Self {
+            memory: Memory { allowed: limits.memory_bytes, limits: limits.clone(), used: 0, breach: None },
+            log: LogBook::default(),
+            lent: Lent::new(table.clone()),
+            wasi: wasi::State::new(seed),
+            table,
+            history,
+            lease: None,
+            breach: None,
+            host_calls: 0,
+            intents: 0,
+            limits,
+        }
+    }
+
+    /// Begins any call into the bot: counters anew.
+    pub(crate) fn begin(&mut self) {
+        (self.host_calls, self.intents) = (0, 0);
+        (self.breach, self.memory.breach) = (None, None);
+    }
+
+    /// Stops the bot because of `cause`.
+    pub(crate) fn stop<T>(&mut self, cause: Cause) -> wasmtime::Result<T> {
+        let error = wasmtime::Error::msg(cause.to_string());
+        self.breach.get_or_insert(cause);
+        Err(error)
+    }
+
+    /// Counts a host call and `items` of its answer.
+    pub(crate) fn charge(&mut self, items: usize) -> wasmtime::Result<()> {
+        let more = u64::try_from(items / 16).unwrap_or(u64::MAX);
+        self.host_calls = self.host_calls.saturating_add(1).saturating_add(more);
+        let allowed = u64::from(self.limits.host_calls);
+        if self.host_calls > allowed {
+            let found = self.host_calls;
+            let what = "host calls of one call:";
+            return self.stop(Cause::Limit { what, found, allowed, setting: "host_calls" });
+        }
+        Ok(())
+    }
+
+    /// Counts a host call and checks the handle that came with it.
+    fn enter(&mut self, capital: &Resource<Lease>) -> wasmtime::Result<()> {
+        self.charge(0)?;
+        if self.lease != Some(capital.rep()) {
+            let what = "it used a capital handle of another call".to_owned();
+            return self.stop(Cause::Contract { what });
+        }
+        Ok(())
+    }
+
+    /// Counts something asked for and checks the event that it names.
+    fn ask(&mut self, capital: &Resource<Lease>, event: u32) -> wasmtime::Result<()> {
+        self.enter(capital)?;
+        self.intents += 1;
+        let allowed = u64::from(self.limits.intents_per_call);
+        if self.intents > allowed {
+            let (what, found) = ("intents of one call:", self.intents);
+            return self.stop(Cause::Limit { what, found, allowed, setting: "intents_per_call" });
+        }
+        if !self.lent.has_event(event) {
+            let events = self.lent.marks.len();
+            let what = format!("it named event {event} of a list of {events}");
+            return self.stop(Cause::Contract { what });
+        }
+        Ok(())
+    }
+
+    fn position_of(&self, place: u32) -> wit::Position {
+        let (qty, available, cost) = self
+            .table
+            .at(place)
+            .map_or((Qty::ZERO, Qty::ZERO, Money::ZERO), |item| self.lent.position(item.id));
+        wit::Position {
+            instrument: place,
+            qty: convert::decimal_out(qty.get()),
+            available: convert::decimal_out(available.get()),
+            cost: convert::decimal_out(cost.get()),
+        }
+    }
+
+    fn orders(&self) -> Vec<wit::OpenOrder> {
+        let view = self.lent.view().orders.iter().filter_map(|order| {
+            Some(wit::OpenOrder {
+                order: order.intent_id.0,
+                instrument: self.table.place(order.instrument)?,
+                side: convert::side_out(order.side),
+                qty: convert::decimal_out(order.qty.get()),
+                filled: convert::decimal_out(order.filled.get()),
+                order_type: convert::order_type_out(order.order_type),
+                status: convert::status_out(Some(order.status)),
+            })
+        });
+        let own = self.lent.own().iter().filter_map(|own| {
+            Some(wit::OpenOrder {
+                order: own.id.0,
+                instrument: self.table.place(own.instrument)?,
+                side: convert::side_out(own.intent.side),
+                qty: convert::decimal_out(own.qty.get()),
+                filled: convert::decimal_out(Decimal::ZERO),
+                order_type: convert::order_type_out(own.intent.order_type),
+                status: convert::status_out(Some(OWN_STATUS)),
+            })
+        });
+        view.chain(own).collect()
+    }
+
+    /// The intent in the core's words, and what is wrong with its numbers. `None` when it names an
+    /// instrument that the bot does not have: there is no symbol to record.
+    fn intent_in(&self, intent: wit::Intent) -> Option<(Intent, Option<Refusal>)> {
+        let symbol = self.table.at(intent.instrument)?.symbol.clone();
+        let mut invalid = None;
+        let size = match intent.size {
+            wit::Size::Qty(d) => Size::Qty(Qty::new(quantity_in(d, &mut invalid))),
+            wit::Size::Notional(d) => Size::Notional(Money::new(quantity_in(d, &mut invalid))),
+        };
+        let mut price = |d: wit::Decimal| Price::new(price_in(d, &mut invalid));
+        let order_type = match intent.order_type {
+            wit::OrderType::Market => OrderType::Market,
+            wit::OrderType::Limit(limit) => OrderType::Limit { limit_price: price(limit) },
+            wit::OrderType::Stop(stop) => OrderType::Stop { stop_price: price(stop) },
+            wit::OrderType::StopLimit(both) => OrderType::StopLimit {
+                stop_price: price(both.stop),
+                limit_price: price(both.limit),
+            },
+        };
+        let text = |text: Option<String>| text.map(|t| escape(clip(&t, TEXT_BYTES_MAX)).into());
+        let intent = Intent {
+            symbol,
+            side: convert::side_in(intent.side),
+            size,
+            order_type,
+            time_in_force: convert::time_in_force_in(intent.time_in_force),
+            extended_hours: intent.extended_hours,
+            reason: text(intent.reason),
+            tag: text(intent.tag),
+        };
+        Some((intent, invalid))
+    }
+}
+
+fn quantity_in(value: wit::Decimal, invalid: &mut Option<Refusal>) -> Decimal {
+    convert::decimal_in(value).unwrap_or_else(|why| {
+        let found = Decimal::from(value.mantissa);
+        invalid.get_or_insert(Refusal::InvalidQuantity { found, why });
+        Decimal::ZERO
+    })
+}
+
+fn price_in(value: wit::Decimal, invalid: &mut Option<Refusal>) -> Decimal {
+    convert::decimal_in(value).unwrap_or_else(|why| {
+        let found = Decimal::from(value.mantissa);
+        invalid.get_or_insert(Refusal::InvalidPrice { found, why });
+        Decimal::ZERO
+    })
+}
+
+fn refusal_out(refusal: &Refusal) -> wit::Refusal {
+    wit::Refusal { code: refusal.code().to_owned(), message: refusal.to_string() }
+}
+
+impl wit::Host for Host {}
+impl capital::Host for Host {}
+
+impl capital::HostCapital for Host {
+    fn cash(&mut self, capital: Resource<Lease>) -> wasmtime::Result<wit::Decimal> {
+        self.enter(&capital)?;
+        Ok(convert::decimal_out(self.lent.view().cash.get()))
+    }
+
+    fn buying_power(&mut self, capital: Resource<Lease>) -> wasmtime::Result<wit::Decimal> {
+        self.enter(&capital)?;
+        Ok(convert::decimal_out(self.lent.buying_power().get()))
+    }
+
+    fn position(&mut self, capital: Resource<Lease>, place: u32) -> wasmtime::Result<wit::Position> {
+        self.enter(&capital)?;
+        Ok(self.position_of(place))
+    }
+
+    fn open_orders(&mut self, capital: Resource<Lease>) -> wasmtime::Result<Vec<wit::OpenOrder>> {
+        self.enter(&capital)?;
+        let orders = self.orders();
+        self.charge(orders.len())?;
+        Ok(orders)
+    }
+
+    fn submit(
+        &mut self,
+        capital: Resource<Lease>,
+        event: u32,
+        intent: wit::Intent,
+    ) -> wasmtime::Result<Result<u64, wit::Refusal>> {
+        self.ask(&capital, event)?;
+        let place = intent.instrument;
+        let Some((intent, invalid)) = self.intent_in(intent) else {
+            let symbol = format!("instrument {place}");
+            return Ok(Err(refusal_out(&Refusal::UnknownInstrument { symbol })));
+        };
+        let answer = self.lent.submit(event, intent, invalid);
+        Ok(answer.map(|id| id.0).map_err(|refusal| refusal_out(&refusal)))
+    }
+
+    fn replace(
+        &mut self,
+        capital: Resource<Lease>,
+        event: u32,
+        order: u64,
+        qty: Option<wit::Decimal>,
+        limit: Option<wit::Decimal>,
+    ) -> wasmtime::Result<Result<u64, wit::Refusal>> {
+        self.ask(&capital, event)?;
+        let mut invalid = None;
+        let qty = qty.map(|d| Qty::new(quantity_in(d, &mut invalid)));
+        let limit = limit.map(|d| Price::new(price_in(d, &mut invalid)));
+        let answer = match invalid {
+            Some(refusal) => Err(refusal),
+            None => self.lent.replace(event, order, qty, limit),
+        };
+        Ok(answer.map(|id| id.0).map_err(|refusal| refusal_out(&refusal)))
+    }
+
+    fn cancel(
+        &mut self,
+        capital: Resource<Lease>,
+        event: u32,
+        order: u64,
+    ) -> wasmtime::Result<Result<(), wit::Refusal>> {
+        self.ask(&capital, event)?;
+        Ok(self.lent.cancel(event, order).map_err(|refusal| refusal_out(&refusal)))
+    }
+
+    fn drop(&mut self, _: Resource<Lease>) -> wasmtime::Result<()> {
+        // Only borrows are ever lent, and dropping a borrow does not come here.
+        self.stop(Cause::Contract { what: "it dropped a capital handle that it does not own".to_owned() })
+    }
+}
+
+impl host::Host for Host {
+    fn log(&mut self, level: wit::LogLevel, message: String) -> wasmtime::Result<()> {
+        self.charge(0)?;
+        let level = match level {
+            wit::LogLevel::Debug => LogLevel::Debug,
+            wit::LogLevel::Info => LogLevel::Info,
+            wit::LogLevel::Warn => LogLevel::Warn,
+            wit::LogLevel::Error => LogLevel::Error,
+        };
+        self.log.add(level, &message, self.limits.log_lines, self.limits.log_bytes);
+        Ok(())
+    }
+
+    fn history(&mut self, event: u32, place: u32, count: u32) -> wasmtime::Result<Vec<wit::Bar>> {
+        self.charge(0)?;
+        let mark = usize::try_from(event).ok().and_then(|i| self.lent.marks.get(i));
+        let item = self.table.at(place);
+        let (Some(_), Some(mark), Some(item), Some(history)) =
+            (self.lease, mark, item, &self.history)
+        else {
+            return Ok(Vec::new());
+        };
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let bars = bars_before(history, &self.lent, item.id, mark.at, count);
+        let warm_up = self.lent.warm_up;
+        let bars: Vec<_> = bars.iter().map(|bar| convert::bar_out(bar, place, warm_up)).collect();
+        self.charge(bars.len())?;
+        Ok(bars)
+    }
+}
+
+/// The last bars before `at`: those of the call itself first, then the kept ones before them.
+/// Whether the driver has kept the call's bars already makes no difference.
+fn bars_before(
+    history: &History,
+    lent: &Lent,
+    id: InstrumentId,
+    at: Timestamp,
+    count: usize,
+) -> Vec<stockade_core::market::Bar> {
+    let in_call = lent.bars.iter().filter(|bar| bar.instrument == id && bar.at < at);
+    let mut late: Vec<_> = in_call.copied().collect();
+    late.drain(..late.len().saturating_sub(count));
+    let before = late.first().map_or(at, |bar| bar.at);
+    let mut bars = history.before(id, before, count - late.len());
+    bars.append(&mut late);
+    bars
+}
+
+/// Counts memories, tables and instances of a Store.
+pub(crate) struct Memory {
+    limits: Arc<Limits>,
+    allowed: u64,
+    used: u64,
+    pub(crate) breach: Option<Cause>,
+}
+
+impl Memory {
+    fn grow(&mut self, current: usize, desired: usize, unit: u64) -> wasmtime::Result<bool> {
+        let more = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
+        let found = self.used.saturating_add(more.saturating_mul(unit));
+        if found > self.allowed {
+            let (what, allowed) = ("bytes of memory:", self.allowed);
+            let cause = Cause::Limit { what, found, allowed, setting: "memory_bytes" };
+            let error = wasmtime::Error::msg(cause.to_string());
+            self.breach.get_or_insert(cause);
+            // An error and not a refusal: the bot must not go on as if nothing had happened.
+            return Err(error);
+        }
+        self.used = found;
+        Ok(true)
+    }
+}
+
+fn count(of: u32) -> usize {
+    usize::try_from(of).unwrap_or(usize::MAX)
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        self.grow(current, desired, 1)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        self.grow(current, desired, TABLE_ELEMENT_BYTES)
+    }
+
+    fn instances(&self) -> usize {
+        count(self.limits.instances)
+    }
+
+    fn tables(&self) -> usize {
+        count(self.limits.tables)
+    }
+
+    fn memories(&self) -> usize {
+        count(self.limits.memories)
+    }
+}

@@ -1,0 +1,405 @@
+//! What is lent to a handler call: the view, prices as of each event, and what was asked so far.
+//!
+//! An answer here is a promise that the desk checks again when the batch arrives. Prices are those
+//! at the time stamp of the event that an intent belongs to, so that a batch of events means
+//! exactly what single calls mean.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use stockade_core::desk::BotRequest;
+use stockade_core::instrument::{AssetClass, Instrument};
+use stockade_core::market::Bar;
+use stockade_core::order::{Intent, OrderStatus, OrderType, Side, Size};
+use stockade_core::risk::{Refusal, TradingState};
+use stockade_core::sleeve::{Admission, Buffered, OrderView, Prices, SleeveView, admit};
+use stockade_core::{InstrumentId, IntentId, Money, Price, Qty, SleeveId, Symbol, Timestamp};
+
+/// The host's side of the `capital` resource. Its number is that of the call it was lent to.
+#[derive(Debug)]
+pub struct Lease;
+
+/// An instrument of a bot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BotInstrument {
+    /// Its place in the desk's table.
+    pub id: InstrumentId,
+    /// Its symbol.
+    pub symbol: Symbol,
+    /// Its class.
+    pub class: AssetClass,
+}
+
+/// The bot's own table of instruments: the numbers that the bot knows are places in it.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    pub(crate) items: Vec<BotInstrument>,
+    places: HashMap<InstrumentId, u32>,
+    symbols: HashMap<Symbol, InstrumentId>,
+}
+
+impl Table {
+    pub(crate) fn new(items: Vec<BotInstrument>) -> Self {
+        let places = items.iter().zip(0_u32..).map(|(item, place)| (item.id, place)).collect();
+        let symbols = items.iter().map(|item| (item.symbol.clone(), item.id)).collect();
+        Self { items, places, symbols }
+    }
+
+    pub(crate) fn place(&self, id: InstrumentId) -> Option<u32> {
+        // Most bots have one instrument or few.
+        match self.items.first() {
+            Some(first) if first.id == id => Some(0),
+            _ => self.places.get(&id).copied(),
+        }
+    }
+
+    pub(crate) fn place_of_symbol(&self, symbol: &Symbol) -> Option<u32> {
+        self.symbols.get(symbol).and_then(|id| self.place(*id))
+    }
+
+    pub(crate) fn at(&self, place: u32) -> Option<&BotInstrument> {
+        usize::try_from(place).ok().and_then(|place| self.items.get(place))
+    }
+}
+
+/// What an event says of time and price.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    pub(crate) at: Timestamp,
+    pub(crate) price: Option<(InstrumentId, Price)>,
+}
+
+/// What is known of an instrument besides the events of the call.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    instrument: Option<Instrument>,
+    last: Option<(Price, Timestamp)>,
+}
+
+/// An order that this call asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Own {
+    pub(crate) id: IntentId,
+    pub(crate) intent: Intent,
+    pub(crate) instrument: InstrumentId,
+    pub(crate) qty: Qty,
+}
+
+/// The state of the call in hand.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    table: Arc<Table>,
+    known: Vec<Known>,
+    view: SleeveView,
+    pub(crate) marks: Vec<Mark>,
+    /// Bars of the call, for `history`.
+    pub(crate) bars: Vec<Bar>,
+    now: Timestamp,
+    pub(crate) warm_up: bool,
+    buffered: Buffered,
+    /// The event index of each request.
+    asked: Vec<u32>,
+    own: Vec<Own>,
+    next_intent: u64,
+}
+
+/// Prices as they were at an event of the call.
+struct AsOf<'a> {
+    lent: &'a Lent,
+    /// Marks up to the end of the event's time stamp.
+    marks: &'a [Mark],
+}
+
+impl Prices for AsOf<'_> {
+    fn find(&self, symbol: &Symbol) -> Option<InstrumentId> {
+        self.lent.table.symbols.get(symbol).copied()
+    }
+
+    fn instrument(&self, id: InstrumentId) -> Option<&Instrument> {
+        self.lent.known(id)?.instrument.as_ref()
+    }
+
+    fn last(&self, id: InstrumentId) -> Option<(Price, Timestamp)> {
+        let of_event = self.marks.iter().rev().find_map(|mark| match mark.price {
+            Some((instrument, price)) if instrument == id => Some((price, mark.at)),
+            _ => None,
+        });
+        of_event.or_else(|| self.lent.known(id)?.last)
+    }
+}
+
+impl Lent {
+    pub(crate) fn new(table: Arc<Table>) -> Self {
+        Self {
+            known: vec![Known::default(); table.items.len()],
+            table,
+            view: nothing(),
+            marks: Vec::new(),
+            bars: Vec::new(),
+            now: Timestamp(0),
+            warm_up: false,
+            buffered: Buffered::default(),
+            asked: Vec::new(),
+            own: Vec::new(),
+            next_intent: 0,
+        }
+    }
+
+    /// Takes what a call carries, besides its events. Copies only what changed since the last one.
+    pub(crate) fn open(&mut self, view: &SleeveView, prices: &dyn Prices, now: Timestamp, warm_up: bool) {
+        if self.view.sleeve != view.sleeve || self.view.version != view.version {
+            self.view.clone_from(view);
+        }
+        for (known, item) in self.known.iter_mut().zip(&self.table.items) {
+            let instrument = prices.instrument(item.id);
+            if known.instrument.as_ref() != instrument {
+                known.instrument = instrument.cloned();
+            }
+            known.last = prices.last(item.id);
+        }
+        (self.now, self.warm_up) = (now, warm_up);
+        self.next_intent = self.view.next_intent.0;
+        self.clear();
+    }
+
+    /// Forgets the events and requests of the call.
+    pub(crate) fn clear(&mut self) {
+        self.marks.clear();
+        self.bars.clear();
+        self.buffered = Buffered::default();
+        self.asked.clear();
+        self.own.clear();
+    }
+
+    /// The requests, if each belongs to the time stamp of the last handled event.
+    pub(crate) fn finish(&mut self, handled: u32) -> Result<Vec<BotRequest>, String> {
+        let last = usize::try_from(handled).ok().and_then(|n| self.marks.get(n.checked_sub(1)?));
+        for event in &self.asked {
+            let mark = usize::try_from(*event).ok().and_then(|i| self.marks.get(i));
+            let same = *event < handled && mark.map(|m| m.at) == last.map(|m| m.at);
+            if !same {
+                return Err(format!(
+                    "it asked for something at event {event} and went on to a later time: \
+                     it says that {handled} events are handled"
+                ));
+            }
+        }
+        Ok(std::mem::take(&mut self.buffered.requests))
+    }
+
+    pub(crate) fn view(&self) -> &SleeveView {
+        &self.view
+    }
+
+    pub(crate) fn own(&self) -> &[Own] {
+        &self.own
+    }
+
+    pub(crate) fn buying_power(&self) -> Money {
+        self.buffered.buying_power(&self.view)
+    }
+
+    /// The position in an instrument: quantity, what can be sold, cost.
+    pub(crate) fn position(&self, id: InstrumentId) -> (Qty, Qty, Money) {
+        let held = self.view.position(id);
+        let selling = |own: &&Own| own.instrument == id && own.intent.side == Side::Sell;
+        let sold: Qty = self.own.iter().filter(selling).map(|own| own.qty).sum();
+        let (qty, available, cost) =
+            held.map_or((Qty::ZERO, Qty::ZERO, Money::ZERO), |p| (p.qty, p.available, p.cost));
+        let free = available - sold;
+        (qty, if free.is_negative() { Qty::ZERO } else { free }, cost)
+    }
+
+    fn known(&self, id: InstrumentId) -> Option<&Known> {
+        let place = self.table.place(id)?;
+        usize::try_from(place).ok().and_then(|place| self.known.get(place))
+    }
+
+    /// Whether there is such an event.
+    pub(crate) fn has_event(&self, event: u32) -> bool {
+        usize::try_from(event).is_ok_and(|event| event < self.marks.len())
+    }
+
+    /// The market's time at which an event of the call is delivered: as far before `now` as its
+    /// time stamp is before the last one.
+    fn time_of(&self, event: u32) -> Timestamp {
+        let mark = usize::try_from(event).ok().and_then(|i| self.marks.get(i));
+        match (mark, self.marks.last()) {
+            (Some(mark), Some(last)) => self.now.plus(mark.at.since(last.at)),
+            _ => self.now,
+        }
+    }
+
+    fn as_of(&self, event: u32) -> AsOf<'_> {
+        let at = usize::try_from(event).ok().and_then(|i| self.marks.get(i)).map(|mark| mark.at);
+        let end = at.map_or(0, |at| self.marks.partition_point(|mark| mark.at <= at));
+        AsOf { lent: self, marks: &self.marks[..end] }
+    }
+
+    fn take_id(&mut self) -> IntentId {
+        let id = IntentId(self.next_intent);
+        self.next_intent = self.next_intent.saturating_add(1);
+        id
+    }
+
+    /// Admits an intent and keeps it, or records why not. `invalid` is what the conversion of its
+    /// numbers found.
+    pub(crate) fn submit(
+        &mut self,
+        event: u32,
+        intent: Intent,
+        invalid: Option<Refusal>,
+    ) -> Result<IntentId, Refusal> {
+        if self.warm_up {
+            return Err(Refusal::WarmUp);
+        }
+        let verdict = match invalid {
+            Some(refusal) => Err(refusal),
+            None => {
+                let now = self.time_of(event);
+                admit(&self.view, &self.as_of(event), now, &self.buffered, &intent)
+            }
+        };
+        let intent_id = self.take_id();
+        self.asked.push(event);
+        match verdict {
+            Ok(admission) => {
+                self.keep(intent_id, &intent, &admission);
+                self.buffered.submit(intent_id, intent, &admission);
+                Ok(intent_id)
+            }
+            Err(refusal) => {
+                let kept = refusal.clone();
+                self.buffered.requests.push(BotRequest::Refused { intent_id, intent, refusal });
+                Err(kept)
+            }
+        }
+    }
+
+    fn keep(&mut self, id: IntentId, intent: &Intent, admission: &Admission) {
+        let (instrument, qty) = (admission.instrument, admission.qty);
+        self.own.push(Own { id, intent: intent.clone(), instrument, qty });
+    }
+
+    /// Asks for a cancel of one of the sleeve's orders.
+    pub(crate) fn cancel(&mut self, event: u32, order: u64) -> Result<(), Refusal> {
+        if self.warm_up {
+            return Err(Refusal::WarmUp);
+        }
+        self.old(order)?;
+        self.asked.push(event);
+        self.buffered.requests.push(BotRequest::Cancel { intent_id: IntentId(order) });
+        Ok(())
+    }
+
+    /// Asks to put another order in the place of one. The new one is admitted as if the old one
+    /// still held its cash; a sale against what the old one gives back.
+    pub(crate) fn replace(
+        &mut self,
+        event: u32,
+        order: u64,
+        qty: Option<Qty>,
+        limit_price: Option<Price>,
+    ) -> Result<IntentId, Refusal> {
+        if self.warm_up {
+            return Err(Refusal::WarmUp);
+        }
+        let old = self.old(order)?;
+        let mut intent = old.intent;
+        if let Some(qty) = qty {
+            intent.size = Size::Qty(qty);
+        }
+        intent.order_type = repriced(order, intent.order_type, limit_price)?;
+        let mut view = None;
+        if intent.side == Side::Sell {
+            let view: &mut SleeveView = view.insert(self.view.clone());
+            let position = view.positions.iter_mut().find(|p| p.instrument == old.instrument);
+            if let Some(position) = position {
+                position.available += old.qty;
+            }
+        }
+        let view = view.as_ref().unwrap_or(&self.view);
+        let now = self.time_of(event);
+        let admission = admit(view, &self.as_of(event), now, &self.buffered, &intent)?;
+        let new_intent_id = self.take_id();
+        self.asked.push(event);
+        self.keep(new_intent_id, &intent, &admission);
+        self.buffered.hold(intent.side, &admission);
+        let intent_id = IntentId(order);
+        self.buffered.requests.push(BotRequest::Replace { intent_id, new_intent_id, qty, limit_price });
+        Ok(new_intent_id)
+    }
+
+    /// The order with this number, as an intent, with what is still open of it. An order of
+    /// another sleeve is as unknown as one that does not exist.
+    fn old(&self, order: u64) -> Result<Own, Refusal> {
+        if let Some(own) = self.own.iter().find(|own| own.id.0 == order) {
+            return Ok(own.clone());
+        }
+        let name = order.to_string();
+        let unknown = || Refusal::NotFound { what: "order".to_owned(), name: name.clone() };
+        let found = self.view.orders.iter().find(|o| o.intent_id.0 == order).ok_or_else(unknown)?;
+        if found.status.is_final() {
+            return Err(Refusal::NotOpen { name, status: found.status.as_str().to_owned() });
+        }
+        let place = self.table.place(found.instrument).ok_or_else(unknown)?;
+        let symbol = self.table.at(place).ok_or_else(unknown)?.symbol.clone();
+        Ok(as_own(found, symbol))
+    }
+}
+
+fn as_own(order: &OrderView, symbol: Symbol) -> Own {
+    let open = order.qty - order.filled;
+    let intent = Intent {
+        symbol,
+        side: order.side,
+        size: Size::Qty(order.qty),
+        order_type: order.order_type,
+        // A view does not carry it; the desk takes the old order's own.
+        time_in_force: stockade_core::order::TimeInForce::Day,
+        extended_hours: false,
+        reason: None,
+        tag: None,
+    };
+    Own { id: order.intent_id, intent, instrument: order.instrument, qty: open }
+}
+
+fn repriced(order: u64, old: OrderType, limit: Option<Price>) -> Result<OrderType, Refusal> {
+    match (old, limit) {
+        (_, None) => Ok(old),
+        (OrderType::Limit { .. }, Some(limit_price)) => Ok(OrderType::Limit { limit_price }),
+        (OrderType::StopLimit { stop_price, .. }, Some(limit_price)) => {
+            Ok(OrderType::StopLimit { stop_price, limit_price })
+        }
+        (OrderType::Market | OrderType::Stop { .. }, Some(_)) => Err(Refusal::NotAllowed {
+            what: "order".to_owned(),
+            name: order.to_string(),
+            why: format!("a {} order has no limit price to change", old.as_str()),
+        }),
+    }
+}
+
+/// The view of a sleeve that has nothing: before the first call.
+fn nothing() -> SleeveView {
+    SleeveView {
+        sleeve: SleeveId(0),
+        name: String::new(),
+        version: 0,
+        cash: Money::ZERO,
+        reserved: Money::ZERO,
+        positions: Vec::new(),
+        orders: Vec::new(),
+        state: TradingState::Halted,
+        state_reason: "no call is in hand".to_owned(),
+        controls: Default::default(),
+        pricing: stockade_core::sleeve::Pricing {
+            collar_pct: rust_decimal::Decimal::ZERO,
+            market_as_limit: true,
+        },
+        next_intent: IntentId(0),
+        accepted: Vec::new(),
+    }
+}
+
+/// Status of an order that this call asked for.
+pub(crate) const OWN_STATUS: OrderStatus = OrderStatus::Accepted;

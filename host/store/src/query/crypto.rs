@@ -1,0 +1,23 @@
+//! Whether a sleeve trades round the clock.
+
+use sqlx::PgPool;
+
+use super::filter::QueryError;
+
+/// Whether a sleeve has ever held a coin: its year then has 365 days.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn trades_crypto(pool: &PgPool, account: &str, sleeve: &str) -> Result<bool, QueryError> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM stockade.lot l
+            JOIN stockade.sleeve s ON s.account = l.account AND s.id = l.sleeve
+            JOIN stockade.instrument i ON i.account = l.account AND i.symbol = l.symbol
+           WHERE l.account = $1 AND s.name = $2 AND i.class = 'crypto')",
+    )
+    .bind(account)
+    .bind(sleeve)
+    .fetch_one(pool)
+    .await
+    .map_err(|source| QueryError::Database { what: "a sleeve's instruments", source })
+}
