@@ -290,7 +290,7 @@ CREATE TABLE stockade.entry (
     legs          smallint NOT NULL CHECK (legs <> 1),  -- none: an execution at no price moves nothing
     PRIMARY KEY (account, id)
 );
-CREATE UNIQUE INDEX entry_execution ON stockade.entry (account, execution_id) WHERE kind = 'execution';
+CREATE UNIQUE INDEX entry_execution ON stockade.entry (account, execution_id) WHERE kind IN ('execution', 'split');
 
 CREATE TABLE stockade.posting (
     account  text NOT NULL,

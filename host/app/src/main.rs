@@ -17,7 +17,9 @@ fn main() -> ExitCode {
     // clap itself ends with 2 on wrong usage, and with 0 after --help and --version.
     let cli = cli::Cli::parse();
     let outcome = cli::execute(cli, config::Environment::of_process());
-    let Err(failure) = outcome else { return ExitCode::SUCCESS };
+    let Err(failure) = outcome else {
+        return ExitCode::SUCCESS;
+    };
     if !matches!(failure, Failure::OutputClosed) {
         cli::screen::note(&format!("error: {failure}"));
     }

@@ -11,6 +11,7 @@
 )]
 
 pub mod broker;
+pub mod bug;
 pub mod decimal;
 pub mod desk;
 pub mod id;

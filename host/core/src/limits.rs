@@ -32,7 +32,7 @@ pub const SLEEVES_MAX: usize = 1_000;
 pub const INSTRUMENTS_MAX: usize = 20_000;
 /// Lookups of an unknown order before it can be abandoned (RELIABILITY R3).
 pub const LOOKUPS_MIN: u32 = 5;
-/// Times that a cancel is asked for again before a person must look.
+/// Times that a cancel is asked for before people are told and it is asked for less often.
 pub const CANCEL_ATTEMPTS_MAX: u32 = 3;
 /// Symbols of one bot.
 pub const SYMBOLS_PER_BOT_MAX: usize = 1_000;

@@ -55,7 +55,9 @@ pub struct Engine {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("deadlines", &self.deadlines).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("deadlines", &self.deadlines)
+            .finish_non_exhaustive()
     }
 }
 
@@ -66,7 +68,8 @@ impl Engine {
             cache: config.cache.clone(),
             message: format!("{error:#}"),
         };
-        let wasm = wasmtime::Engine::new(&settings_of(config).map_err(settings)?).map_err(settings)?;
+        let wasm =
+            wasmtime::Engine::new(&settings_of(config).map_err(settings)?).map_err(settings)?;
         let mut sealed = Linker::new(&wasm);
         contract::Bot::add_to_linker::<Host, HasSelf<Host>>(&mut sealed, |host| host)
             .map_err(settings)?;
@@ -81,9 +84,15 @@ impl Engine {
                 }
             };
             let thread = std::thread::Builder::new().name("epoch-ticker".to_owned());
-            thread.spawn(tick).map_err(|source| EngineError::Thread { source })?;
+            thread
+                .spawn(tick)
+                .map_err(|source| EngineError::Thread { source })?;
         }
-        Ok(Self { wasm, sealed: Arc::new(sealed), deadlines: config.deadlines })
+        Ok(Self {
+            wasm,
+            sealed: Arc::new(sealed),
+            deadlines: config.deadlines,
+        })
     }
 }
 

@@ -17,7 +17,10 @@ impl History {
     /// Keeps at most `cap` bars of an instrument.
     #[must_use]
     pub fn new(cap: usize) -> Self {
-        Self { cap, rings: RwLock::default() }
+        Self {
+            cap,
+            rings: RwLock::default(),
+        }
     }
 
     /// Adds bars, oldest first. A bar that is not later than the last one of its instrument is
@@ -40,8 +43,12 @@ impl History {
     #[must_use]
     pub fn before(&self, instrument: InstrumentId, at: Timestamp, count: usize) -> Vec<Bar> {
         let rings = self.rings.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(ring) = rings.get(&instrument) else { return Vec::new() };
+        let Some(ring) = rings.get(&instrument) else {
+            return Vec::new();
+        };
         let end = ring.partition_point(|bar| bar.at < at);
-        ring.range(end.saturating_sub(count)..end).copied().collect()
+        ring.range(end.saturating_sub(count)..end)
+            .copied()
+            .collect()
     }
 }

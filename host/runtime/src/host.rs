@@ -48,7 +48,12 @@ impl Host {
         seed: u64,
     ) -> Self {
         Self {
-            memory: Memory { allowed: limits.memory_bytes, limits: limits.clone(), used: 0, breach: None },
+            memory: Memory {
+                allowed: limits.memory_bytes,
+                limits: limits.clone(),
+                used: 0,
+                breach: None,
+            },
             log: LogBook::default(),
             lent: Lent::new(table.clone()),
             wasi: wasi::State::new(seed),
@@ -83,7 +88,12 @@ impl Host {
         if self.host_calls > allowed {
             let found = self.host_calls;
             let what = "host calls of one call:";
-            return self.stop(Cause::Limit { what, found, allowed, setting: "host_calls" });
+            return self.stop(Cause::Limit {
+                what,
+                found,
+                allowed,
+                setting: "host_calls",
+            });
         }
         Ok(())
     }
@@ -105,7 +115,12 @@ impl Host {
         let allowed = u64::from(self.limits.intents_per_call);
         if self.intents > allowed {
             let (what, found) = ("intents of one call:", self.intents);
-            return self.stop(Cause::Limit { what, found, allowed, setting: "intents_per_call" });
+            return self.stop(Cause::Limit {
+                what,
+                found,
+                allowed,
+                setting: "intents_per_call",
+            });
         }
         if !self.lent.has_event(event) {
             let events = self.lent.marks.len();
@@ -119,7 +134,9 @@ impl Host {
         let (qty, available, cost) = self
             .table
             .at(place)
-            .map_or((Qty::ZERO, Qty::ZERO, Money::ZERO), |item| self.lent.position(item.id));
+            .map_or((Qty::ZERO, Qty::ZERO, Money::ZERO), |item| {
+                self.lent.position(item.id)
+            });
         wit::Position {
             instrument: place,
             qty: convert::decimal_out(qty.get()),
@@ -166,8 +183,12 @@ impl Host {
         let mut price = |d: wit::Decimal| Price::new(price_in(d, &mut invalid));
         let order_type = match intent.order_type {
             wit::OrderType::Market => OrderType::Market,
-            wit::OrderType::Limit(limit) => OrderType::Limit { limit_price: price(limit) },
-            wit::OrderType::Stop(stop) => OrderType::Stop { stop_price: price(stop) },
+            wit::OrderType::Limit(limit) => OrderType::Limit {
+                limit_price: price(limit),
+            },
+            wit::OrderType::Stop(stop) => OrderType::Stop {
+                stop_price: price(stop),
+            },
             wit::OrderType::StopLimit(both) => OrderType::StopLimit {
                 stop_price: price(both.stop),
                 limit_price: price(both.limit),
@@ -205,7 +226,10 @@ fn price_in(value: wit::Decimal, invalid: &mut Option<Refusal>) -> Decimal {
 }
 
 fn refusal_out(refusal: &Refusal) -> wit::Refusal {
-    wit::Refusal { code: refusal.code().to_owned(), message: refusal.to_string() }
+    wit::Refusal {
+        code: refusal.code().to_owned(),
+        message: refusal.to_string(),
+    }
 }
 
 impl wit::Host for Host {}
@@ -222,7 +246,11 @@ impl capital::HostCapital for Host {
         Ok(convert::decimal_out(self.lent.buying_power().get()))
     }
 
-    fn position(&mut self, capital: Resource<Lease>, place: u32) -> wasmtime::Result<wit::Position> {
+    fn position(
+        &mut self,
+        capital: Resource<Lease>,
+        place: u32,
+    ) -> wasmtime::Result<wit::Position> {
         self.enter(&capital)?;
         Ok(self.position_of(place))
     }
@@ -247,7 +275,9 @@ impl capital::HostCapital for Host {
             return Ok(Err(refusal_out(&Refusal::UnknownInstrument { symbol })));
         };
         let answer = self.lent.submit(event, intent, invalid);
-        Ok(answer.map(|id| id.0).map_err(|refusal| refusal_out(&refusal)))
+        Ok(answer
+            .map(|id| id.0)
+            .map_err(|refusal| refusal_out(&refusal)))
     }
 
     fn replace(
@@ -266,7 +296,9 @@ impl capital::HostCapital for Host {
             Some(refusal) => Err(refusal),
             None => self.lent.replace(event, order, qty, limit),
         };
-        Ok(answer.map(|id| id.0).map_err(|refusal| refusal_out(&refusal)))
+        Ok(answer
+            .map(|id| id.0)
+            .map_err(|refusal| refusal_out(&refusal)))
     }
 
     fn cancel(
@@ -276,12 +308,17 @@ impl capital::HostCapital for Host {
         order: u64,
     ) -> wasmtime::Result<Result<(), wit::Refusal>> {
         self.ask(&capital, event)?;
-        Ok(self.lent.cancel(event, order).map_err(|refusal| refusal_out(&refusal)))
+        Ok(self
+            .lent
+            .cancel(event, order)
+            .map_err(|refusal| refusal_out(&refusal)))
     }
 
     fn drop(&mut self, _: Resource<Lease>) -> wasmtime::Result<()> {
         // Only borrows are ever lent, and dropping a borrow does not come here.
-        self.stop(Cause::Contract { what: "it dropped a capital handle that it does not own".to_owned() })
+        self.stop(Cause::Contract {
+            what: "it dropped a capital handle that it does not own".to_owned(),
+        })
     }
 }
 
@@ -294,13 +331,20 @@ impl host::Host for Host {
             wit::LogLevel::Warn => LogLevel::Warn,
             wit::LogLevel::Error => LogLevel::Error,
         };
-        self.log.add(level, &message, self.limits.log_lines, self.limits.log_bytes);
+        self.log.add(
+            level,
+            &message,
+            self.limits.log_lines,
+            self.limits.log_bytes,
+        );
         Ok(())
     }
 
     fn history(&mut self, event: u32, place: u32, count: u32) -> wasmtime::Result<Vec<wit::Bar>> {
         self.charge(0)?;
-        let mark = usize::try_from(event).ok().and_then(|i| self.lent.marks.get(i));
+        let mark = usize::try_from(event)
+            .ok()
+            .and_then(|i| self.lent.marks.get(i));
         let item = self.table.at(place);
         let (Some(_), Some(mark), Some(item), Some(history)) =
             (self.lease, mark, item, &self.history)
@@ -310,7 +354,10 @@ impl host::Host for Host {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let bars = bars_before(history, &self.lent, item.id, mark.at, count);
         let warm_up = self.lent.warm_up;
-        let bars: Vec<_> = bars.iter().map(|bar| convert::bar_out(bar, place, warm_up)).collect();
+        let bars: Vec<_> = bars
+            .iter()
+            .map(|bar| convert::bar_out(bar, place, warm_up))
+            .collect();
         self.charge(bars.len())?;
         Ok(bars)
     }
@@ -325,7 +372,10 @@ fn bars_before(
     at: Timestamp,
     count: usize,
 ) -> Vec<stockade_core::market::Bar> {
-    let in_call = lent.bars.iter().filter(|bar| bar.instrument == id && bar.at < at);
+    let in_call = lent
+        .bars
+        .iter()
+        .filter(|bar| bar.instrument == id && bar.at < at);
     let mut late: Vec<_> = in_call.copied().collect();
     late.drain(..late.len().saturating_sub(count));
     let before = late.first().map_or(at, |bar| bar.at);
@@ -348,7 +398,12 @@ impl Memory {
         let found = self.used.saturating_add(more.saturating_mul(unit));
         if found > self.allowed {
             let (what, allowed) = ("bytes of memory:", self.allowed);
-            let cause = Cause::Limit { what, found, allowed, setting: "memory_bytes" };
+            let cause = Cause::Limit {
+                what,
+                found,
+                allowed,
+                setting: "memory_bytes",
+            };
             let error = wasmtime::Error::msg(cause.to_string());
             self.breach.get_or_insert(cause);
             // An error and not a refusal: the bot must not go on as if nothing had happened.
@@ -364,11 +419,21 @@ fn count(of: u32) -> usize {
 }
 
 impl ResourceLimiter for Memory {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         self.grow(current, desired, 1)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         self.grow(current, desired, TABLE_ELEMENT_BYTES)
     }
 

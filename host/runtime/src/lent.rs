@@ -17,6 +17,7 @@ use stockade_core::{InstrumentId, IntentId, Money, Price, Qty, SleeveId, Symbol,
 
 /// The host's side of the `capital` resource. Its number is that of the call it was lent to.
 #[derive(Debug)]
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Lease;
 
 /// An instrument of a bot.
@@ -40,9 +41,20 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(items: Vec<BotInstrument>) -> Self {
-        let places = items.iter().zip(0_u32..).map(|(item, place)| (item.id, place)).collect();
-        let symbols = items.iter().map(|item| (item.symbol.clone(), item.id)).collect();
-        Self { items, places, symbols }
+        let places = items
+            .iter()
+            .zip(0_u32..)
+            .map(|(item, place)| (item.id, place))
+            .collect();
+        let symbols = items
+            .iter()
+            .map(|item| (item.symbol.clone(), item.id))
+            .collect();
+        Self {
+            items,
+            places,
+            symbols,
+        }
     }
 
     pub(crate) fn place(&self, id: InstrumentId) -> Option<u32> {
@@ -58,7 +70,9 @@ impl Table {
     }
 
     pub(crate) fn at(&self, place: u32) -> Option<&BotInstrument> {
-        usize::try_from(place).ok().and_then(|place| self.items.get(place))
+        usize::try_from(place)
+            .ok()
+            .and_then(|place| self.items.get(place))
     }
 }
 
@@ -146,7 +160,13 @@ impl Lent {
     }
 
     /// Takes what a call carries, besides its events. Copies only what changed since the last one.
-    pub(crate) fn open(&mut self, view: &SleeveView, prices: &dyn Prices, now: Timestamp, warm_up: bool) {
+    pub(crate) fn open(
+        &mut self,
+        view: &SleeveView,
+        prices: &dyn Prices,
+        now: Timestamp,
+        warm_up: bool,
+    ) {
         if self.view.sleeve != view.sleeve || self.view.version != view.version {
             self.view.clone_from(view);
         }
@@ -173,7 +193,9 @@ impl Lent {
 
     /// The requests, if each belongs to the time stamp of the last handled event.
     pub(crate) fn finish(&mut self, handled: u32) -> Result<Vec<BotRequest>, String> {
-        let last = usize::try_from(handled).ok().and_then(|n| self.marks.get(n.checked_sub(1)?));
+        let last = usize::try_from(handled)
+            .ok()
+            .and_then(|n| self.marks.get(n.checked_sub(1)?));
         for event in &self.asked {
             let mark = usize::try_from(*event).ok().and_then(|i| self.marks.get(i));
             let same = *event < handled && mark.map(|m| m.at) == last.map(|m| m.at);
@@ -204,15 +226,18 @@ impl Lent {
         let held = self.view.position(id);
         let selling = |own: &&Own| own.instrument == id && own.intent.side == Side::Sell;
         let sold: Qty = self.own.iter().filter(selling).map(|own| own.qty).sum();
-        let (qty, available, cost) =
-            held.map_or((Qty::ZERO, Qty::ZERO, Money::ZERO), |p| (p.qty, p.available, p.cost));
+        let (qty, available, cost) = held.map_or((Qty::ZERO, Qty::ZERO, Money::ZERO), |p| {
+            (p.qty, p.available, p.cost)
+        });
         let free = available - sold;
         (qty, if free.is_negative() { Qty::ZERO } else { free }, cost)
     }
 
     fn known(&self, id: InstrumentId) -> Option<&Known> {
         let place = self.table.place(id)?;
-        usize::try_from(place).ok().and_then(|place| self.known.get(place))
+        usize::try_from(place)
+            .ok()
+            .and_then(|place| self.known.get(place))
     }
 
     /// Whether there is such an event.
@@ -231,9 +256,15 @@ impl Lent {
     }
 
     fn as_of(&self, event: u32) -> AsOf<'_> {
-        let at = usize::try_from(event).ok().and_then(|i| self.marks.get(i)).map(|mark| mark.at);
+        let at = usize::try_from(event)
+            .ok()
+            .and_then(|i| self.marks.get(i))
+            .map(|mark| mark.at);
         let end = at.map_or(0, |at| self.marks.partition_point(|mark| mark.at <= at));
-        AsOf { lent: self, marks: &self.marks[..end] }
+        AsOf {
+            lent: self,
+            marks: &self.marks[..end],
+        }
     }
 
     fn take_id(&mut self) -> IntentId {
@@ -270,7 +301,11 @@ impl Lent {
             }
             Err(refusal) => {
                 let kept = refusal.clone();
-                self.buffered.requests.push(BotRequest::Refused { intent_id, intent, refusal });
+                self.buffered.requests.push(BotRequest::Refused {
+                    intent_id,
+                    intent,
+                    refusal,
+                });
                 Err(kept)
             }
         }
@@ -278,7 +313,12 @@ impl Lent {
 
     fn keep(&mut self, id: IntentId, intent: &Intent, admission: &Admission) {
         let (instrument, qty) = (admission.instrument, admission.qty);
-        self.own.push(Own { id, intent: intent.clone(), instrument, qty });
+        self.own.push(Own {
+            id,
+            intent: intent.clone(),
+            instrument,
+            qty,
+        });
     }
 
     /// Asks for a cancel of one of the sleeve's orders.
@@ -288,7 +328,9 @@ impl Lent {
         }
         self.old(order)?;
         self.asked.push(event);
-        self.buffered.requests.push(BotRequest::Cancel { intent_id: IntentId(order) });
+        self.buffered.requests.push(BotRequest::Cancel {
+            intent_id: IntentId(order),
+        });
         Ok(())
     }
 
@@ -313,7 +355,10 @@ impl Lent {
         let mut view = None;
         if intent.side == Side::Sell {
             let view: &mut SleeveView = view.insert(self.view.clone());
-            let position = view.positions.iter_mut().find(|p| p.instrument == old.instrument);
+            let position = view
+                .positions
+                .iter_mut()
+                .find(|p| p.instrument == old.instrument);
             if let Some(position) = position {
                 position.available += old.qty;
             }
@@ -326,7 +371,12 @@ impl Lent {
         self.keep(new_intent_id, &intent, &admission);
         self.buffered.hold(intent.side, &admission);
         let intent_id = IntentId(order);
-        self.buffered.requests.push(BotRequest::Replace { intent_id, new_intent_id, qty, limit_price });
+        self.buffered.requests.push(BotRequest::Replace {
+            intent_id,
+            new_intent_id,
+            qty,
+            limit_price,
+        });
         Ok(new_intent_id)
     }
 
@@ -337,10 +387,21 @@ impl Lent {
             return Ok(own.clone());
         }
         let name = order.to_string();
-        let unknown = || Refusal::NotFound { what: "order".to_owned(), name: name.clone() };
-        let found = self.view.orders.iter().find(|o| o.intent_id.0 == order).ok_or_else(unknown)?;
+        let unknown = || Refusal::NotFound {
+            what: "order".to_owned(),
+            name: name.clone(),
+        };
+        let found = self
+            .view
+            .orders
+            .iter()
+            .find(|o| o.intent_id.0 == order)
+            .ok_or_else(unknown)?;
         if found.status.is_final() {
-            return Err(Refusal::NotOpen { name, status: found.status.as_str().to_owned() });
+            return Err(Refusal::NotOpen {
+                name,
+                status: found.status.as_str().to_owned(),
+            });
         }
         let place = self.table.place(found.instrument).ok_or_else(unknown)?;
         let symbol = self.table.at(place).ok_or_else(unknown)?.symbol.clone();
@@ -361,16 +422,22 @@ fn as_own(order: &OrderView, symbol: Symbol) -> Own {
         reason: None,
         tag: None,
     };
-    Own { id: order.intent_id, intent, instrument: order.instrument, qty: open }
+    Own {
+        id: order.intent_id,
+        intent,
+        instrument: order.instrument,
+        qty: open,
+    }
 }
 
 fn repriced(order: u64, old: OrderType, limit: Option<Price>) -> Result<OrderType, Refusal> {
     match (old, limit) {
         (_, None) => Ok(old),
         (OrderType::Limit { .. }, Some(limit_price)) => Ok(OrderType::Limit { limit_price }),
-        (OrderType::StopLimit { stop_price, .. }, Some(limit_price)) => {
-            Ok(OrderType::StopLimit { stop_price, limit_price })
-        }
+        (OrderType::StopLimit { stop_price, .. }, Some(limit_price)) => Ok(OrderType::StopLimit {
+            stop_price,
+            limit_price,
+        }),
         (OrderType::Market | OrderType::Stop { .. }, Some(_)) => Err(Refusal::NotAllowed {
             what: "order".to_owned(),
             name: order.to_string(),

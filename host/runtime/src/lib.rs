@@ -39,7 +39,7 @@ pub use call::{Call, Cause, Outcome, Strike};
 pub use describe::{Description, EventKind, Param, ParamType};
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use events::{EVENTS_PER_CALL_MAX, Events, OwnedEvents, SessionEvent, SessionKind};
-pub use folder::{Folder, FolderError, FolderEvent};
+pub use folder::{Folder, FolderError, FolderEvent, load_file};
 pub use history::History;
 pub use limits::{Limits, Tier};
 pub use load_error::{LoadError, Problem};

@@ -72,7 +72,13 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self { now: Timestamp(0), random: seed, out: Vec::new(), err: Vec::new(), handles: 0 }
+        Self {
+            now: Timestamp(0),
+            random: seed,
+            out: Vec::new(),
+            err: Vec::new(),
+            handles: 0,
+        }
     }
 
     /// SplitMix64: plain, seeded, and the same everywhere.
@@ -100,7 +106,6 @@ struct Datetime {
 #[component(variant)]
 enum StreamError {
     #[component(name = "last-operation-failed")]
-    #[expect(dead_code, reason = "nothing here fails in this way; the type has to have it")]
     LastOperationFailed(Resource<IoError>),
     #[component(name = "closed")]
     Closed,
@@ -108,9 +113,9 @@ enum StreamError {
 
 /// Whether an import is WASI's and lawful; the version counts as far as 0.2.
 pub(crate) fn is_allowed(import: &str) -> bool {
-    import.split_once('@').is_some_and(|(name, version)| {
-        INTERFACES.contains(&name) && version.starts_with("0.2.")
-    })
+    import
+        .split_once('@')
+        .is_some_and(|(name, version)| INTERFACES.contains(&name) && version.starts_with("0.2."))
 }
 
 /// Defines what `component` imports of WASI.
@@ -120,7 +125,9 @@ pub(crate) fn define(
     engine: &wasmtime::Engine,
 ) -> wasmtime::Result<()> {
     for (import, item) in component.component_type().imports(engine) {
-        let ComponentItem::ComponentInstance(interface) = item.ty else { continue };
+        let ComponentItem::ComponentInstance(interface) = item.ty else {
+            continue;
+        };
         if !is_allowed(import) {
             continue;
         }
@@ -129,10 +136,8 @@ pub(crate) fn define(
         for (member, item) in interface.exports(engine) {
             match item.ty {
                 ComponentItem::Resource(_) => resource(&mut instance, member)?,
-                ComponentItem::ComponentFunc(_) => {
-                    if !function(&mut instance, name, member)? {
-                        trap(&mut instance, name, member)?;
-                    }
+                ComponentItem::ComponentFunc(_) if !function(&mut instance, name, member)? => {
+                    trap(&mut instance, name, member)?;
                 }
                 _ => {}
             }
@@ -156,7 +161,11 @@ fn resource(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime::Re
     })
 }
 
-fn trap(instance: &mut LinkerInstance<'_, Host>, interface: &str, name: &str) -> wasmtime::Result<()> {
+fn trap(
+    instance: &mut LinkerInstance<'_, Host>,
+    interface: &str,
+    name: &str,
+) -> wasmtime::Result<()> {
     let what = format!("{interface}#{name} is not there for bots");
     instance.func_new(name, move |mut cx: Cx<'_>, _, _, _| {
         cx.data_mut().stop(Cause::Trap { what: what.clone() })
@@ -170,7 +179,12 @@ fn handle<T: 'static>(host: &mut Host, number: u32) -> wasmtime::Result<(Resourc
     let (found, allowed) = (host.wasi.handles, u64::from(host.limits.handles));
     if found > allowed {
         let what = "handles of host resources:";
-        return host.stop(Cause::Limit { what, found, allowed, setting: "handles" });
+        return host.stop(Cause::Limit {
+            what,
+            found,
+            allowed,
+            setting: "handles",
+        });
     }
     Ok((Resource::new_own(number),))
 }
@@ -203,7 +217,9 @@ fn function(
 fn surroundings(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime::Result<bool> {
     match name {
         "get-environment" => {
-            instance.func_wrap(name, |_: Cx<'_>, (): ()| Ok((Vec::<(String, String)>::new(),)))?;
+            instance.func_wrap(name, |_: Cx<'_>, (): ()| {
+                Ok((Vec::<(String, String)>::new(),))
+            })?;
         }
         "get-arguments" => {
             instance.func_wrap(name, |_: Cx<'_>, (): ()| Ok((Vec::<String>::new(),)))?;
@@ -217,7 +233,10 @@ fn surroundings(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime
         }
         "exit" => {
             instance.func_wrap(name, |mut cx: Cx<'_>, (status,): (Result<(), ()>,)| {
-                let what = format!("it called exit ({})", if status.is_ok() { "ok" } else { "error" });
+                let what = format!(
+                    "it called exit ({})",
+                    if status.is_ok() { "ok" } else { "error" }
+                );
                 cx.data_mut().stop::<()>(Cause::Trap { what })
             })?;
         }
@@ -237,12 +256,18 @@ fn clock(
                 cx.data_mut().charge(0)?;
                 let nanos = cx.data().wasi.nanos();
                 let nanoseconds = u32::try_from(nanos % 1_000_000_000)?;
-                Ok((Datetime { seconds: nanos / 1_000_000_000, nanoseconds },))
+                Ok((Datetime {
+                    seconds: nanos / 1_000_000_000,
+                    nanoseconds,
+                },))
             })?;
         }
         ("clocks/wall-clock", "resolution") => {
             instance.func_wrap(name, |_: Cx<'_>, (): ()| {
-                Ok((Datetime { seconds: 0, nanoseconds: 1 },))
+                Ok((Datetime {
+                    seconds: 0,
+                    nanoseconds: 1,
+                },))
             })?;
         }
         (_, "now") => {
@@ -278,12 +303,19 @@ fn random(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime::Resu
                 let (found, allowed) = (len, u64::from(host.limits.host_bytes));
                 if found > allowed {
                     let what = "random bytes of one host call:";
-                    return host.stop(Cause::Limit { what, found, allowed, setting: "host_bytes" });
+                    return host.stop(Cause::Limit {
+                        what,
+                        found,
+                        allowed,
+                        setting: "host_bytes",
+                    });
                 }
                 let len = usize::try_from(len)?;
                 host.charge(len / 8)?;
-                let bytes: Vec<u8> =
-                    (0..len.div_ceil(8)).flat_map(|_| host.wasi.random().to_le_bytes()).take(len).collect();
+                let bytes: Vec<u8> = (0..len.div_ceil(8))
+                    .flat_map(|_| host.wasi.random().to_le_bytes())
+                    .take(len)
+                    .collect();
                 Ok((bytes,))
             })?;
         }
@@ -305,7 +337,9 @@ fn random(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime::Resu
 }
 
 fn poll(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime::Result<bool> {
-    let waits = || Cause::Trap { what: "it waited: nothing that it waits for can happen".to_owned() };
+    let waits = || Cause::Trap {
+        what: "it waited: nothing that it waits for can happen".to_owned(),
+    };
     match name {
         "[method]pollable.ready" => {
             instance.func_wrap(name, |mut cx: Cx<'_>, (this,): (Resource<Pollable>,)| {
@@ -314,18 +348,35 @@ fn poll(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime::Result
             })?;
         }
         "[method]pollable.block" => {
-            instance.func_wrap(name, move |mut cx: Cx<'_>, (this,): (Resource<Pollable>,)| {
-                cx.data_mut().charge(0)?;
-                if this.rep() == READY { Ok(()) } else { cx.data_mut().stop(waits()) }
-            })?;
+            instance.func_wrap(
+                name,
+                move |mut cx: Cx<'_>, (this,): (Resource<Pollable>,)| {
+                    cx.data_mut().charge(0)?;
+                    if this.rep() == READY {
+                        Ok(())
+                    } else {
+                        cx.data_mut().stop(waits())
+                    }
+                },
+            )?;
         }
         "poll" => {
-            instance.func_wrap(name, move |mut cx: Cx<'_>, (list,): (Vec<Resource<Pollable>>,)| {
-                cx.data_mut().charge(list.len())?;
-                let ready = list.iter().zip(0_u32..).filter(|(item, _)| item.rep() == READY);
-                let ready: Vec<u32> = ready.map(|(_, index)| index).collect();
-                if ready.is_empty() { cx.data_mut().stop(waits()) } else { Ok((ready,)) }
-            })?;
+            instance.func_wrap(
+                name,
+                move |mut cx: Cx<'_>, (list,): (Vec<Resource<Pollable>>,)| {
+                    cx.data_mut().charge(list.len())?;
+                    let ready = list
+                        .iter()
+                        .zip(0_u32..)
+                        .filter(|(item, _)| item.rep() == READY);
+                    let ready: Vec<u32> = ready.map(|(_, index)| index).collect();
+                    if ready.is_empty() {
+                        cx.data_mut().stop(waits())
+                    } else {
+                        Ok((ready,))
+                    }
+                },
+            )?;
         }
         _ => return Ok(false),
     }
@@ -335,7 +386,9 @@ fn poll(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime::Result
 fn standard_streams(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime::Result<bool> {
     match name {
         "get-stdin" => {
-            instance.func_wrap(name, |mut cx: Cx<'_>, (): ()| handle::<InputStream>(cx.data_mut(), 0))?;
+            instance.func_wrap(name, |mut cx: Cx<'_>, (): ()| {
+                handle::<InputStream>(cx.data_mut(), 0)
+            })?;
         }
         "get-stdout" => {
             instance.func_wrap(name, |mut cx: Cx<'_>, (): ()| {
@@ -412,6 +465,11 @@ fn write(host: &mut Host, stream: u32, bytes: &[u8]) {
     }
     for line in lines {
         let text = String::from_utf8_lossy(&line);
-        host.log.add(level, text.trim_end_matches('\n'), host.limits.log_lines, host.limits.log_bytes);
+        host.log.add(
+            level,
+            text.trim_end_matches('\n'),
+            host.limits.log_lines,
+            host.limits.log_bytes,
+        );
     }
 }

@@ -97,7 +97,12 @@ impl Store {
     ///
     /// # Errors
     /// The present holder, by name; a failing database.
-    pub async fn lease_acquire(&self, account: &str, holder: &str, ttl: Duration) -> Result<LeaseGrant, LeaseError> {
+    pub async fn lease_acquire(
+        &self,
+        account: &str,
+        holder: &str,
+        ttl: Duration,
+    ) -> Result<LeaseGrant, LeaseError> {
         // The holder can let go between the two statements: then the first is worth another try.
         loop {
             let epoch: Option<i64> = sqlx::query_scalar(ACQUIRE)
@@ -149,7 +154,12 @@ impl Store {
     ///
     /// # Errors
     /// A failing database: whether it was extended is not known, the old expiry counts.
-    pub async fn lease_renew(&self, account: &str, epoch: u64, ttl: Duration) -> Result<bool, StoreError> {
+    pub async fn lease_renew(
+        &self,
+        account: &str,
+        epoch: u64,
+        ttl: Duration,
+    ) -> Result<bool, StoreError> {
         let done = sqlx::query(RENEW)
             .bind(account)
             .bind(crate::rows::big(epoch)?)
@@ -180,7 +190,11 @@ impl Store {
     /// A failing database.
     pub async fn lease_holder(&self, account: &str) -> Result<Option<LeaseRefusal>, StoreError> {
         let reading = StoreError::database("reading the lease");
-        let row = sqlx::query(PRESENT).bind(account).fetch_optional(self.control()).await.map_err(reading)?;
+        let row = sqlx::query(PRESENT)
+            .bind(account)
+            .fetch_optional(self.control())
+            .await
+            .map_err(reading)?;
         let Some(row) = row else { return Ok(None) };
         let read = || -> Result<LeaseRefusal, sqlx::Error> {
             Ok(LeaseRefusal {
@@ -192,6 +206,8 @@ impl Store {
                 now: Timestamp(row.try_get("now_ns")?),
             })
         };
-        read().map(Some).map_err(StoreError::database("reading the lease"))
+        read()
+            .map(Some)
+            .map_err(StoreError::database("reading the lease"))
     }
 }

@@ -53,11 +53,19 @@ impl Store {
             .disable_statement_logging();
         let reads = PgPoolOptions::new()
             .max_connections(limits::READ_CONNECTIONS)
-            .connect_lazy_with(options.clone().options([("default_transaction_read_only", "on")]));
+            .connect_lazy_with(
+                options
+                    .clone()
+                    .options([("default_transaction_read_only", "on")]),
+            );
         let control = PgPoolOptions::new()
             .max_connections(limits::CONTROL_CONNECTIONS)
             .connect_lazy_with(options.clone());
-        let store = Self { options, reads, control };
+        let store = Self {
+            options,
+            reads,
+            control,
+        };
         store.check_server().await?;
         Ok(store)
     }
@@ -74,6 +82,17 @@ impl Store {
             return Err(StoreError::ServerVersion { found, allowed });
         }
         Ok(())
+    }
+
+    /// The server's version as it says it, such as `17.2`.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub async fn server_version(&self) -> Result<String, StoreError> {
+        sqlx::query_scalar("SELECT current_setting('server_version')")
+            .fetch_one(&self.reads)
+            .await
+            .map_err(StoreError::database("asking for the server's version"))
     }
 
     /// Brings the schema up to date.
@@ -100,11 +119,17 @@ impl Store {
 
     /// A connection for one purpose, without the time limits of statements.
     async fn plain(&self) -> Result<PgConnection, MigrateError> {
-        let options = self.options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
-        options.connect().await.map_err(|source| MigrateError::Database {
-            doing: "connecting".to_owned(),
-            source,
-        })
+        let options = self
+            .options
+            .clone()
+            .options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+        options
+            .connect()
+            .await
+            .map_err(|source| MigrateError::Database {
+                doing: "connecting".to_owned(),
+                source,
+            })
     }
 
     /// The pool for reads: its transactions can't write.
@@ -117,11 +142,21 @@ impl Store {
         &self.control
     }
 
-    /// A connection for writing, under a name that tells whose it is, and with plans that use keys
-    /// whatever the statistics say (they are empty when a plan is made on a new database). See
-    /// [`limit_rights`].
-    pub(crate) async fn connect_writer(&self, application: &str) -> Result<PgConnection, sqlx::Error> {
-        let options = self.options.clone().application_name(application).options([("enable_seqscan", "off")]);
+    /// A connection for writing, under a name that tells whose it is. Its plans use keys whatever
+    /// the statistics say (they are empty when a plan is made on a new database), and are made once
+    /// per statement: planning takes longer than a small commit. See [`limit_rights`].
+    pub(crate) async fn connect_writer(
+        &self,
+        application: &str,
+    ) -> Result<PgConnection, sqlx::Error> {
+        let options = self
+            .options
+            .clone()
+            .application_name(application)
+            .options([
+                ("enable_seqscan", "off"),
+                ("plan_cache_mode", "force_generic_plan"),
+            ]);
         options.connect().await
     }
 
@@ -140,25 +175,39 @@ impl Store {
     ///
     /// # Errors
     /// An account that exists, rows that can't be stored, a failing database.
-    pub async fn account_create(&self, account: &AccountRow, rows: &[Row]) -> Result<(), StoreError> {
+    pub async fn account_create(
+        &self,
+        account: &AccountRow,
+        rows: &[Row],
+    ) -> Result<(), StoreError> {
         let label = account.label.as_str();
         let account_row = Row::Account(Box::new(account.clone()));
         let kept = rows.iter().filter(|row| !matches!(row, Row::Account(_)));
         let batch = Batch::new(std::iter::once(&account_row).chain(kept));
-        let (sql, arguments) = batch.encode(Mode::Create, &mut Statements::default(), label, 0, 0)?;
+        let (sql, arguments) =
+            batch.encode(Mode::Create, &mut Statements::default(), label, 0, 0)?;
         let mut connection = self
             .connect_writer("stockade")
             .await
             .map_err(StoreError::database("connecting"))?;
-        limit_rights(&mut connection).await.map_err(StoreError::database("connecting"))?;
-        let result = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut connection).await;
+        limit_rights(&mut connection)
+            .await
+            .map_err(StoreError::database("connecting"))?;
+        let result = sqlx::query_with(AssertSqlSafe(sql), arguments)
+            .execute(&mut connection)
+            .await;
         close(connection).await;
         match result {
             Ok(_) => Ok(()),
             Err(sqlx::Error::Database(error)) if error.constraint() == Some("account_pkey") => {
-                Err(StoreError::AccountExists { label: label.to_owned() })
+                Err(StoreError::AccountExists {
+                    label: label.to_owned(),
+                })
             }
-            Err(source) => Err(StoreError::Database { doing: "storing a new account", source }),
+            Err(source) => Err(StoreError::Database {
+                doing: "storing a new account",
+                source,
+            }),
         }
     }
 
@@ -179,7 +228,9 @@ pub(crate) async fn limit_rights(connection: &mut PgConnection) -> Result<(), sq
     .fetch_one(&mut *connection)
     .await?;
     if may {
-        sqlx::query("SET ROLE stockade_app").execute(connection).await?;
+        sqlx::query("SET ROLE stockade_app")
+            .execute(connection)
+            .await?;
     }
     Ok(())
 }

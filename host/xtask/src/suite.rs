@@ -16,6 +16,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     bots::build()?;
     let clippy = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     process::run(&mut process::cargo(&clippy))?;
+    // The end-to-end tests run the program itself, which `cargo test` does not build.
+    process::run(&mut process::cargo(&["build", "--quiet", "--package", "stockade-app"]))?;
     let mut test = process::cargo(&["test", "--workspace", "--no-fail-fast"]);
     test.args(arguments).env("STOCKADE_BOTS", crate::target().join("bots"));
     // Tests make their own clusters and accounts: nothing of the caller's environment counts.

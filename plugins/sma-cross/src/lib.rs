@@ -10,6 +10,23 @@ use stockade_sdk::{
     Bar, Config, Context, Decimal, Description, Param, Reader, Strategy, Window, Writer, qty, warn,
 };
 
+/// The second version trades alike and says so in its orders' reasons.
+const VERSION: &str = if cfg!(feature = "v2") {
+    "0.2.0"
+} else {
+    env!("CARGO_PKG_VERSION")
+};
+const UP: &str = if cfg!(feature = "v2") {
+    "fast mean above slow"
+} else {
+    "cross up"
+};
+const DOWN: &str = if cfg!(feature = "v2") {
+    "fast mean below slow"
+} else {
+    "cross down"
+};
+
 /// The strategy.
 pub struct SmaCross {
     qty: Decimal,
@@ -25,7 +42,7 @@ struct Series {
 
 impl Strategy for SmaCross {
     fn describe() -> Description {
-        Description::new("sma-cross", env!("CARGO_PKG_VERSION"))
+        Description::new("sma-cross", VERSION)
             .with_param(
                 Param::integer("fast", 10)
                     .between(1, 100_000)
@@ -138,7 +155,7 @@ fn buy(ctx: &mut Context<'_>, bar: &Bar, qty: Decimal) {
     if let Err(refusal) = ctx
         .buy(bar.instrument, qty)
         .market()
-        .reason("cross up")
+        .reason(UP)
         .submit()
     {
         warn!(
@@ -156,7 +173,7 @@ fn sell(ctx: &mut Context<'_>, bar: &Bar) {
     if let Err(refusal) = ctx
         .sell(bar.instrument, held)
         .market()
-        .reason("cross down")
+        .reason(DOWN)
         .submit()
     {
         warn!(ctx, "sale refused, {}: {}", refusal.code, refusal.message);

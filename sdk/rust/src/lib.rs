@@ -72,3 +72,7 @@ macro_rules! warn {
 macro_rules! error {
     ($ctx:expr, $($message:tt)+) => { $ctx.log($crate::LogLevel::Error, &format!($($message)+)) };
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

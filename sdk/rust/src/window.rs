@@ -49,10 +49,7 @@ impl Window {
         if value.scale > self.scale {
             self.widen(value.scale)?;
         }
-        let unit = 10i128
-            .checked_pow(u32::from(self.scale - value.scale))
-            .and_then(|p| p.checked_mul(i128::from(value.mantissa)))
-            .ok_or(Overflow)?;
+        let unit = scaled(i128::from(value.mantissa), self.scale - value.scale).ok_or(Overflow)?;
         let leaving = if self.is_full() {
             self.units.front().copied().unwrap_or(0)
         } else {
@@ -119,9 +116,8 @@ impl Window {
     pub fn compare_means(&self, other: &Self) -> Option<Ordering> {
         let scale = self.scale.max(other.scale);
         let cross = |a: &Self, b: &Self| {
-            let factor = 10i128.checked_pow(u32::from(scale - a.scale))?;
             let count = i128::try_from(b.units.len()).ok()?;
-            a.sum.checked_mul(factor)?.checked_mul(count)
+            product(scaled(a.sum, scale - a.scale)?, count)
         };
         if self.is_empty() || other.is_empty() {
             return None;
@@ -154,6 +150,22 @@ impl Window {
         self.units = units;
         self.scale = scale;
         Ok(())
+    }
+}
+
+/// `value` · 10^`places`. Nearly every price of a series has the same places.
+fn scaled(value: i128, places: u8) -> Option<i128> {
+    if places == 0 {
+        return Some(value);
+    }
+    10i128.checked_pow(u32::from(places))?.checked_mul(value)
+}
+
+/// The product. Small factors, which are nearly all, spare wasm the 128-bit multiplication.
+fn product(a: i128, b: i128) -> Option<i128> {
+    match (i32::try_from(a), i32::try_from(b)) {
+        (Ok(a), Ok(b)) => Some(i128::from(i64::from(a) * i64::from(b))),
+        _ => a.checked_mul(b),
     }
 }
 

@@ -6,7 +6,8 @@ use rust_decimal::Decimal;
 use stockade_core::{Money, Symbol};
 use stockade_venue::files::Source;
 
-use super::argument::{self, BotSpec, ParamRange};
+use super::argument;
+use super::sweep::{BotSpec, ParamRange};
 
 /// Run a component against files of bars
 #[derive(Debug, Clone, clap::Args)]
@@ -19,7 +20,11 @@ pub(crate) struct BacktestArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) plugin: Option<PathBuf>,
     /// One of several bots that share the account
-    #[arg(long = "bot", value_name = "NAME=FILE,capital=AMOUNT[,K=V]", conflicts_with = "params")]
+    #[arg(
+        long = "bot",
+        value_name = "NAME=FILE,capital=AMOUNT[,K=V]",
+        conflicts_with = "params"
+    )]
     pub(crate) bots: Vec<BotSpec>,
     /// Files of bars
     #[arg(long, value_name = "FILE[:SYMBOL]", num_args = 1.., value_parser = argument::source, required = true)]

@@ -1,5 +1,7 @@
 //! `stockade bot`: running deployments of plugins.
 
+mod view;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::Value;
@@ -12,9 +14,10 @@ use super::argument::{self, assignment};
 use super::context::{Context, failed, not_found};
 use super::plugin;
 use super::reply;
-use super::screen::{self, Screen, text_or_dash, time};
+use super::screen::{self, time};
 use crate::failure::Failure;
 use crate::link::{HostReply, HostRequest};
+use view::{history, params, symbols, table};
 
 /// Events that `bot show` gives with a bot.
 const EVENTS_SHOWN: u32 = 20;
@@ -147,14 +150,25 @@ pub(crate) async fn run(context: &Context, command: BotCommand) -> Result<(), Fa
         BotCommand::Deploy(args) => deploy(context, *args).await,
         BotCommand::List { all, json } => {
             let pool = context.pool().await?;
-            let filter = Filter { account: context.account(), ..Filter::default() };
+            let filter = Filter {
+                account: context.account(),
+                ..Filter::default()
+            };
             let bots = bot_list(&pool, &filter, all).await.map_err(failed)?;
-            if json { screen::json(&bots) } else { table(&bots).print() }
+            if json {
+                screen::json(&bots)
+            } else {
+                table(&bots).print()
+            }
         }
         BotCommand::Show(named) => show(context, &named).await,
         BotCommand::Set { name, params, json } => {
             let bot = find(context, &name).await?;
-            plugin::of_folder(&context.settings, &bot.plugin).await?.check_params(&params)?;
+            let plugin = plugin::of_folder(&context.settings, &bot.plugin).await?;
+            let symbols = symbols_of(&bot);
+            plugin
+                .try_start(&context.settings, with(&bot.params, &params), &symbols, 0)
+                .await?;
             reply::of(context, Command::BotSet { name, params }, json).await
         }
         BotCommand::Start(Named { name, json }) => {
@@ -169,33 +183,59 @@ pub(crate) async fn run(context: &Context, command: BotCommand) -> Result<(), Fa
         BotCommand::Remove(Named { name, json }) => {
             reply::of(context, Command::BotRemove { name }, json).await
         }
-        BotCommand::Reload { name, dry_run, json } => reload(context, name, dry_run, json).await,
+        BotCommand::Reload {
+            name,
+            dry_run,
+            json,
+        } => reload(context, name, dry_run, json).await,
         BotCommand::Logs { name, limit, json } => logs(context, &name, limit, json).await,
     }
 }
 
 async fn deploy(context: &Context, args: DeployArgs) -> Result<(), Failure> {
     let plugin = plugin::of_folder(&context.settings, &args.plugin).await?;
-    plugin.check_params(&args.params)?;
     let symbols = plugin.symbols(args.symbols)?;
+    let seed = args.seed.unwrap_or_else(|| seed_of(&args.name));
+    plugin
+        .try_start(&context.settings, args.params.clone(), &symbols, seed)
+        .await?;
     let command = Command::BotDeploy {
-        seed: args.seed.unwrap_or_else(|| seed_of(&args.name)),
+        seed,
         name: args.name,
         sleeve: args.sleeve,
         capital: args.capital.unwrap_or(Money::ZERO),
         plugin: args.plugin,
         digest: plugin.digest,
-        version: plugin.version,
+        version: plugin.description.version,
         params: args.params,
         symbols,
     };
     reply::of(context, command, args.json).await
 }
 
+/// A bot's parameters with some of them changed.
+fn with(stored: &Value, changed: &[(String, String)]) -> Vec<(String, String)> {
+    let stored = stored.as_object().into_iter().flatten();
+    let kept = stored.filter(|(name, _)| changed.iter().all(|(other, _)| other != *name));
+    kept.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .chain(changed.iter().cloned())
+        .collect()
+}
+
+fn symbols_of(bot: &Bot) -> Vec<Symbol> {
+    let symbols = bot.symbols.as_array().into_iter().flatten();
+    symbols
+        .filter_map(|symbol| Symbol::new(symbol.as_str()?).ok())
+        .collect()
+}
+
 /// The same name has the same seed, so that a run can be repeated.
 fn seed_of(name: &Slug) -> u64 {
     let digest = Sha256::digest(name.as_str().as_bytes());
-    digest.iter().take(8).fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
 }
 
 async fn find(context: &Context, name: &Slug) -> Result<Bot, Failure> {
@@ -236,7 +276,10 @@ async fn show(context: &Context, named: &Named) -> Result<(), Failure> {
         ("state", state),
         ("generation", bot.generation.to_string()),
         ("strikes", bot.strikes.to_string()),
-        ("suspended until", bot.suspended_until.map_or_else(|| "-".to_owned(), time)),
+        (
+            "suspended until",
+            bot.suspended_until.map_or_else(|| "-".to_owned(), time),
+        ),
         ("deployed", time(bot.created_at)),
         ("open orders", bot.open_orders.to_string()),
         ("refusals", bot.refusals.to_string()),
@@ -246,7 +289,9 @@ async fn show(context: &Context, named: &Named) -> Result<(), Failure> {
 }
 
 async fn reload(context: &Context, bot: Slug, dry_run: bool, json: bool) -> Result<(), Failure> {
-    let reply = context.ask_host(HostRequest::Reload { bot, dry_run }, "reloading a bot").await?;
+    let reply = context
+        .ask_host(HostRequest::Reload { bot, dry_run }, "reloading a bot")
+        .await?;
     let HostReply::Reloaded(report) = reply else {
         let text = "the host answered something else (another version?)";
         return Err(Failure::Failed(anyhow::anyhow!(text)));
@@ -255,7 +300,11 @@ async fn reload(context: &Context, bot: Slug, dry_run: bool, json: bool) -> Resu
         return screen::json(&report);
     }
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
-    let done = if report.dry_run { "could be reloaded" } else { "reloaded" };
+    let done = if report.dry_run {
+        "could be reloaded"
+    } else {
+        "reloaded"
+    };
     screen::line(&format!(
         "bot \"{}\" {done}: {} to {}, pause {} ms",
         report.bot,
@@ -275,61 +324,12 @@ async fn logs(context: &Context, name: &Slug, limit: u32, json: bool) -> Result<
         Err(error) => return Err(error.into()),
     };
     let lines: Vec<&str> = text.lines().collect();
-    let skip = lines.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
+    let skip = lines
+        .len()
+        .saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
     if json {
         return screen::json(&serde_json::json!({ "events": events, "lines": &lines[skip..] }));
     }
     history(&events).print()?;
     lines[skip..].iter().try_for_each(|text| screen::line(text))
-}
-
-fn table(bots: &[Bot]) -> Screen {
-    let headings = [
-        "BOT", "PLUGIN", "VERSION", "STATE", ">GENERATION", ">STRIKES", ">OPEN", ">REFUSED", "SYMBOLS",
-        "PARAMETERS",
-    ];
-    let mut screen = Screen::new(&headings, "no bots yet: stockade bot deploy");
-    for bot in bots {
-        screen.row([
-            bot.name.clone(),
-            bot.plugin.clone(),
-            bot.version.clone(),
-            bot.state.clone(),
-            bot.generation.to_string(),
-            bot.strikes.to_string(),
-            bot.open_orders.to_string(),
-            bot.refusals.to_string(),
-            symbols(&bot.symbols),
-            params(&bot.params),
-        ]);
-    }
-    screen
-}
-
-fn history(events: &[BotEvent]) -> Screen {
-    let mut screen = Screen::new(&["TIME", ">GENERATION", "WHAT", "MESSAGE"], "nothing happened yet");
-    for event in events {
-        screen.row([
-            time(event.at),
-            event.generation.to_string(),
-            event.kind.clone(),
-            event.message.clone(),
-        ]);
-    }
-    screen
-}
-
-fn params(params: &Value) -> String {
-    let Value::Object(params) = params else { return String::new() };
-    let pairs: Vec<String> = params
-        .iter()
-        .map(|(name, value)| format!("{name}={}", text_or_dash(value.as_str())))
-        .collect();
-    pairs.join(" ")
-}
-
-fn symbols(symbols: &Value) -> String {
-    let Value::Array(symbols) = symbols else { return String::new() };
-    let symbols: Vec<&str> = symbols.iter().filter_map(Value::as_str).collect();
-    symbols.join(",")
 }

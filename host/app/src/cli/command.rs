@@ -10,7 +10,8 @@ use tracing_subscriber::EnvFilter;
 use super::context::Context;
 use super::{
     account, backtest, bench, bot, break_, capital, db, demo, exchange, execution, export, figures,
-    import, journal, lot, order, pack, plugin, position, reconcile, risk, roundtrip, run, sim, sleeve,
+    import, journal, lot, order, pack, plugin, position, reconcile, risk, roundtrip, run, sim,
+    sleeve,
 };
 use crate::config::{Environment, Flags, KEYS, Settings};
 use crate::drivers;
@@ -95,7 +96,9 @@ enum Command {
     Db(db::DbCommand),
     Bench(bench::BenchArgs),
     /// Completions for a shell
-    #[command(after_help = "Example:\n  stockade completions bash > /etc/bash_completion.d/stockade")]
+    #[command(
+        after_help = "Example:\n  stockade completions bash > /etc/bash_completion.d/stockade"
+    )]
     Completions {
         /// Which
         shell: Shell,
@@ -116,10 +119,29 @@ pub(crate) fn execute(cli: Cli, environment: Environment) -> Result<(), Failure>
     if matches!(cli.command, Command::Settings) {
         return settings();
     }
-    let Global { data, database_url, account, config } = cli.global;
-    let settings = Settings::load(Flags { data, database_url, account, config }, environment)?;
-    log(&settings)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let Global {
+        data,
+        database_url,
+        account,
+        config,
+    } = cli.global;
+    let settings = Settings::load(
+        Flags {
+            data,
+            database_url,
+            account,
+            config,
+        },
+        environment,
+    )?;
+    let serves = matches!(cli.command, Command::Run(_) | Command::Exchange(_));
+    log(settings
+        .log
+        .as_deref()
+        .unwrap_or(if serves { "info" } else { "warn" }))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(dispatch(settings, cli.command));
     // A task that still waits for a person or a socket must not hold the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
@@ -131,10 +153,10 @@ async fn dispatch(settings: Settings, command: Command) -> Result<(), Failure> {
         Command::Demo(args) => return drivers::demo::run(&settings, &args).await,
         Command::Run(args) => return drivers::live::run(&settings, &args).await,
         Command::Exchange(args) => return drivers::exchange::run(&settings, &args).await,
-        Command::Backtest(args) => return drivers::backtest::run(&settings, &args).await,
-        Command::Sim(args) => return drivers::sim::run(&settings, &args).await,
+        Command::Backtest(args) => return drivers::backtest::run(&args),
+        Command::Sim(args) => return sim::run(&args),
         Command::Bench(args) => return drivers::bench::run(&settings, &args).await,
-        Command::Pack(args) => return pack::run(args),
+        Command::Pack(args) => return pack::run(&args),
         Command::Plugin(command) => return plugin::run(&settings, command).await,
         _ => {}
     }
@@ -192,9 +214,9 @@ fn settings() -> Result<(), Failure> {
 }
 
 /// Logs go to stderr, plain where it is no terminal.
-fn log(settings: &Settings) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&settings.log).map_err(|error| {
-        Failure::Usage(format!("log is \"{}\", which is no filter: {error}", settings.log))
+fn log(filter: &str) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        Failure::Usage(format!("log is \"{filter}\", which is no filter: {error}"))
     })?;
     // A second host in the same process (the tour, the benchmarks) keeps the first one's log.
     let _ = tracing_subscriber::fmt()

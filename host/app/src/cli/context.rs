@@ -7,8 +7,8 @@
 
 use stockade_core::Slug;
 use stockade_core::desk::{Command, Reply};
-use stockade_store::query::{Account, Filter, PgPool, account_list};
 use stockade_store::Store;
+use stockade_store::query::{Account, Filter, PgPool, account_list};
 use tokio::sync::OnceCell;
 
 use crate::config::Settings;
@@ -16,9 +16,6 @@ use crate::drivers::base::{self, Base};
 use crate::drivers::books;
 use crate::failure::Failure;
 use crate::link::{Answer, HostReply, HostRequest, Link, Task};
-
-/// The account without a broker.
-const BOOKS: &str = "books";
 
 /// One invocation.
 pub(crate) struct Context {
@@ -30,20 +27,26 @@ pub(crate) struct Context {
 impl Context {
     /// Of these settings; opens nothing yet.
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, base: OnceCell::new() }
+        Self {
+            settings,
+            base: OnceCell::new(),
+        }
     }
 
     /// Ends the connections that were opened; the private cluster too, unless somebody uses it.
     pub(crate) async fn close(self) -> Result<(), Failure> {
         match self.base.into_inner() {
-            Some(base) => Ok(base.close(true).await?),
+            Some(base) => Ok(base.close().await?),
             None => Ok(()),
         }
     }
 
     /// The database, opened at the first use.
     pub(crate) async fn store(&self) -> Result<&Store, Failure> {
-        let base = self.base.get_or_try_init(|| base::open(&self.settings)).await?;
+        let base = self
+            .base
+            .get_or_try_init(|| base::open(&self.settings))
+            .await?;
         Ok(&base.store)
     }
 
@@ -56,7 +59,10 @@ impl Context {
     pub(crate) async fn pool(&self) -> Result<PgPool, Failure> {
         let data = &self.settings.data;
         if self.settings.database_url.is_none() && !data.is_dir() {
-            return Err(Failure::NotFound { what: "data folder", name: data.display().to_string() });
+            return Err(Failure::NotFound {
+                what: "data folder",
+                name: data.display().to_string(),
+            });
         }
         Ok(self.store().await?.reads().clone())
     }
@@ -68,11 +74,18 @@ impl Context {
             return Ok(label);
         }
         let known = match self.pool().await {
-            Ok(pool) => account_list(&pool, &Filter::default()).await.map_err(failed)?,
+            Ok(pool) => account_list(&pool, &Filter::default())
+                .await
+                .map_err(failed)?,
             Err(Failure::NotFound { .. }) => Vec::new(),
             Err(failure) => return Err(failure),
         };
-        let with_keys = self.settings.accounts(false)?.into_iter().next().map(|account| account.label);
+        let with_keys = self
+            .settings
+            .accounts(false)?
+            .into_iter()
+            .next()
+            .map(|account| account.label);
         choose(&known, with_keys)
     }
 
@@ -81,7 +94,9 @@ impl Context {
         let Some(mut link) = Link::open(&self.settings.socket()).await? else {
             let account = self.account_for_change().await?;
             if let Some(command) = commands.iter().find(|command| !book_only(command)) {
-                return Err(Failure::NotRunning { needs: spoken(command) });
+                return Err(Failure::NotRunning {
+                    needs: spoken(command),
+                });
             }
             let replies = books::execute(&self.settings, &account, commands).await?;
             return replies.into_iter().map(done).collect();
@@ -105,11 +120,20 @@ impl Context {
     }
 
     /// Asks the running host; `needs` is what can't be done without one.
-    pub(crate) async fn ask_host(&self, request: HostRequest, needs: &str) -> Result<HostReply, Failure> {
+    pub(crate) async fn ask_host(
+        &self,
+        request: HostRequest,
+        needs: &str,
+    ) -> Result<HostReply, Failure> {
         let Some(mut link) = Link::open(&self.settings.socket()).await? else {
-            return Err(Failure::NotRunning { needs: needs.to_owned() });
+            return Err(Failure::NotRunning {
+                needs: needs.to_owned(),
+            });
         };
-        match link.call(self.settings.account.clone(), Task::Host(request)).await? {
+        match link
+            .call(self.settings.account.clone(), Task::Host(request))
+            .await?
+        {
             Answer::Host(reply) => Ok(reply),
             Answer::Reply(reply) => {
                 done(reply)?;
@@ -127,7 +151,10 @@ pub(crate) fn failed(error: impl Into<anyhow::Error>) -> Failure {
 
 /// Nothing of that name.
 pub(crate) fn not_found(what: &'static str, name: &Slug) -> Failure {
-    Failure::NotFound { what, name: name.to_string() }
+    Failure::NotFound {
+        what,
+        name: name.to_string(),
+    }
 }
 
 fn choose(known: &[Account], with_keys: Option<String>) -> Result<String, Failure> {
@@ -135,10 +162,13 @@ fn choose(known: &[Account], with_keys: Option<String>) -> Result<String, Failur
         return Ok(label);
     }
     match known {
-        [] => Ok(BOOKS.to_owned()),
+        [] => Ok(books::BOOKS.to_owned()),
         [only] => Ok(only.account.clone()),
         several => {
-            let labels: Vec<&str> = several.iter().map(|account| account.account.as_str()).collect();
+            let labels: Vec<&str> = several
+                .iter()
+                .map(|account| account.account.as_str())
+                .collect();
             Err(Failure::Usage(format!(
                 "there are several accounts ({}): name one (--account)",
                 labels.join(", ")
@@ -166,7 +196,9 @@ fn not_a_reply(answer: Answer) -> Failure {
 }
 
 fn misunderstood() -> Failure {
-    Failure::Failed(anyhow::anyhow!("the host answered something else (another version?)"))
+    Failure::Failed(anyhow::anyhow!(
+        "the host answered something else (another version?)"
+    ))
 }
 
 /// Whether a command needs the books alone, neither a broker nor a live bot.

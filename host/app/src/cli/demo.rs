@@ -7,9 +7,9 @@ use std::path::PathBuf;
 #[command(after_help = "Example:\n  stockade demo --seconds 60 --out tour")]
 pub(crate) struct DemoArgs {
     /// About how long it takes
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(20..=3600))]
     pub(crate) seconds: u64,
-    /// Folder for the report (default: demo in the data folder)
+    /// Empty folder for all that the tour leaves (default: a new one among the temporary files)
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Folder of the bots' components (default: found beside the program)

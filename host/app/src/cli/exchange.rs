@@ -20,6 +20,9 @@ pub(crate) struct ExchangeArgs {
     /// Symbols of the generated market
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = argument::symbol, conflicts_with = "bars")]
     pub(crate) symbols: Vec<Symbol>,
+    /// Minutes that the generated market has
+    #[arg(long, value_name = "N", default_value_t = 1_950, value_parser = argument::minutes, conflicts_with = "bars")]
+    pub(crate) minutes: usize,
     /// Where to listen; port 0 takes a free one, the address is printed
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8181")]
     pub(crate) listen: SocketAddr,
@@ -38,4 +41,7 @@ pub(crate) struct ExchangeArgs {
     /// A file that says which faults to make
     #[arg(long, value_name = "FILE")]
     pub(crate) faults: Option<PathBuf>,
+    /// A file in which accounts and market survive the process; a restart with it goes on there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
 }

@@ -47,8 +47,9 @@ pub(crate) async fn run(context: &Context, args: ExportArgs) -> Result<(), Failu
         return Ok(());
     }
     let part = part_name(&args.out);
-    let file = File::create(&part)
-        .map_err(|error| failed(anyhow::Error::new(error).context(format!("{} can't be written", part.display()))))?;
+    let file = File::create(&part).map_err(|error| {
+        failed(anyhow::Error::new(error).context(format!("{} can't be written", part.display())))
+    })?;
     let mut out = BufWriter::new(file);
     let outcome = write(context, &args, &mut out).await;
     let outcome = outcome.and_then(|rows| {
@@ -62,7 +63,11 @@ pub(crate) async fn run(context: &Context, args: ExportArgs) -> Result<(), Failu
         let _ = std::fs::remove_file(&part);
     }
     let rows = outcome?;
-    screen::note(&format!("{rows} rows of {} in {}", args.table, args.out.display()));
+    screen::note(&format!(
+        "{rows} rows of {} in {}",
+        args.table,
+        args.out.display()
+    ));
     Ok(())
 }
 
@@ -72,7 +77,11 @@ fn part_name(out: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-async fn write<W: Write>(context: &Context, args: &ExportArgs, out: &mut W) -> Result<u64, Failure> {
+async fn write<W: Write>(
+    context: &Context,
+    args: &ExportArgs,
+    out: &mut W,
+) -> Result<u64, Failure> {
     let pool = context.pool().await?;
     let columns = table_columns(&pool, &args.table).await.map_err(failed)?;
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
@@ -81,15 +90,23 @@ async fn write<W: Write>(context: &Context, args: &ExportArgs, out: &mut W) -> R
     let mut after: Option<Vec<String>> = None;
     begin(args.format, &names, out)?;
     loop {
-        let page = table_page(&pool, &args.table, &columns, after.as_deref(), PAGE).await.map_err(failed)?;
+        let page = table_page(&pool, &args.table, &columns, after.as_deref(), PAGE)
+            .await
+            .map_err(failed)?;
         for row in &page.rows {
             match args.format {
                 Format::Csv => csv_row(row, out)?,
                 Format::Json => {
                     out.write_all(if rows == 0 { b"\n" } else { b",\n" })?;
-                    let values = row.iter().zip(&columns).map(|(value, column)| column.json(value.as_deref()));
-                    let object: serde_json::Map<_, _> =
-                        names.iter().map(|name| (*name).to_owned()).zip(values).collect();
+                    let values = row
+                        .iter()
+                        .zip(&columns)
+                        .map(|(value, column)| column.json(value.as_deref()));
+                    let object: serde_json::Map<_, _> = names
+                        .iter()
+                        .map(|name| (*name).to_owned())
+                        .zip(values)
+                        .collect();
                     serde_json::to_writer(&mut *out, &object).map_err(std::io::Error::from)?;
                 }
             }
@@ -113,7 +130,8 @@ async fn write<W: Write>(context: &Context, args: &ExportArgs, out: &mut W) -> R
 fn begin<W: Write>(format: Format, names: &[&str], out: &mut W) -> Result<(), Failure> {
     match format {
         Format::Csv => {
-            let header: Vec<Option<String>> = names.iter().map(|name| Some((*name).to_owned())).collect();
+            let header: Vec<Option<String>> =
+                names.iter().map(|name| Some((*name).to_owned())).collect();
             csv_row(&header, out)
         }
         Format::Json => Ok(out.write_all(b"[")?),
@@ -125,6 +143,8 @@ fn csv_row<W: Write>(row: &[Option<String>], out: &mut W) -> Result<(), Failure>
     let mut writer = csv::Writer::from_writer(Vec::new());
     let fields = row.iter().map(|value| value.as_deref().unwrap_or_default());
     writer.write_record(fields).map_err(failed)?;
-    let bytes = writer.into_inner().map_err(|error| failed(anyhow::anyhow!(error.to_string())))?;
+    let bytes = writer
+        .into_inner()
+        .map_err(|error| failed(anyhow::anyhow!(error.to_string())))?;
     Ok(out.write_all(&bytes)?)
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use stockade_core::Slug;
 use stockade_stats::{
-    CashFlow, Figures, Options, Request, Series, Valuation, figures, money_weighted, time_weighted, value,
+    CashFlow, Figures, Options, Request, Series, Valuation, figures, money_weighted, time_weighted,
+    value,
 };
 use stockade_store::query::{
     EquityPoint, Filter, equity_curve, round_trip_list, sleeve_show, trades_crypto,
@@ -42,7 +43,12 @@ pub(crate) struct FiguresArgs {
     #[arg(long, value_name = "FILE")]
     trades: Option<PathBuf>,
     /// Yearly risk-free rate: 0.02 is 2 %
-    #[arg(long, value_name = "R", default_value_t = 0.0, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "R",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
     rf: f64,
     /// Periods a year (default: 252, or 365 for a sleeve that trades crypto)
     #[arg(long, value_name = "N")]
@@ -79,13 +85,20 @@ pub(crate) async fn run(context: &Context, args: FiguresArgs) -> Result<(), Fail
     let mut data = match (&args.sleeve, &args.equity) {
         (Some(sleeve), _) => of_sleeve(context, sleeve).await?,
         (None, Some(file)) => of_file(file)?,
-        (None, None) => return Err(Failure::Usage("a sleeve or --equity FILE is needed".to_owned())),
+        (None, None) => {
+            return Err(Failure::Usage(
+                "a sleeve or --equity FILE is needed".to_owned(),
+            ));
+        }
     };
     if let Some(file) = &args.trades {
         let net = read_round_trips(file).map_err(wrong_file)?;
         data.round_trips = net.iter().filter_map(value).collect();
     }
-    let periods = args.periods.or(data.periods).unwrap_or(Options::PERIODS_EQUITY);
+    let periods = args
+        .periods
+        .or(data.periods)
+        .unwrap_or(Options::PERIODS_EQUITY);
     let options = Options::new(periods, args.rf, args.window)
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let benchmark = args.benchmark.as_deref().map(equities).transpose()?;
@@ -105,12 +118,21 @@ pub(crate) async fn run(context: &Context, args: FiguresArgs) -> Result<(), Fail
     let money_weighted_return = match money_weighted(&data.flows) {
         Ok(rate) => Some(rate),
         Err(error) => {
-            figures.why.insert("money_weighted_return".to_owned(), error.to_string());
+            figures
+                .why
+                .insert("money_weighted_return".to_owned(), error.to_string());
             None
         }
     };
-    let shown = Shown { figures, money_weighted_return };
-    if args.json { screen::json(&shown) } else { table(&shown).print() }
+    let shown = Shown {
+        figures,
+        money_weighted_return,
+    };
+    if args.json {
+        screen::json(&shown)
+    } else {
+        table(&shown).print()
+    }
 }
 
 fn wrong_file(error: FileError) -> Failure {
@@ -126,7 +148,10 @@ fn of_file(file: &Path) -> Result<Data, Failure> {
     let rows = read_equity(file).map_err(wrong_file)?;
     let amount = |place: usize, sign: f64| {
         let row = rows.get(place)?;
-        Some(CashFlow { at: row.at, amount: sign * value(row.equity)? })
+        Some(CashFlow {
+            at: row.at,
+            amount: sign * value(row.equity)?,
+        })
     };
     let flows = [amount(0, -1.0), amount(rows.len().saturating_sub(1), 1.0)];
     Ok(Data {
@@ -138,7 +163,9 @@ fn of_file(file: &Path) -> Result<Data, Failure> {
 
 async fn of_sleeve(context: &Context, name: &Slug) -> Result<Data, Failure> {
     let pool = context.pool().await?;
-    let found = sleeve_show(&pool, context.account().as_deref(), name.as_str()).await.map_err(failed)?;
+    let found = sleeve_show(&pool, context.account().as_deref(), name.as_str())
+        .await
+        .map_err(failed)?;
     let sleeve = found.ok_or_else(|| not_found("sleeve", name))?;
     let filter = Filter {
         account: Some(sleeve.account.clone()),
@@ -147,7 +174,9 @@ async fn of_sleeve(context: &Context, name: &Slug) -> Result<Data, Failure> {
     };
     let points = equity_curve(&pool, &filter).await.map_err(failed)?;
     let trips = round_trip_list(&pool, &filter).await.map_err(failed)?;
-    let crypto = trades_crypto(&pool, &sleeve.account, &sleeve.name).await.map_err(failed)?;
+    let crypto = trades_crypto(&pool, &sleeve.account, &sleeve.name)
+        .await
+        .map_err(failed)?;
     let (series, refused) = match time_weighted(&valuations(&points)) {
         Ok(returns) => (returns, None),
         Err(error) => (Vec::new(), Some(error.to_string())),
@@ -172,7 +201,9 @@ fn valuations(points: &[EquityPoint]) -> Vec<Valuation> {
         .enumerate()
         .filter_map(|(place, point)| {
             let next = points.get(place + 1);
-            let flow = next.map(|next| next.net_capital.0 - point.net_capital.0).unwrap_or_default();
+            let flow = next
+                .map(|next| next.net_capital.0 - point.net_capital.0)
+                .unwrap_or_default();
             Some(Valuation {
                 equity: value(point.equity)?,
                 flow: value(flow)?,
@@ -191,13 +222,22 @@ fn flows(points: &[EquityPoint]) -> Vec<CashFlow> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return Vec::new();
     };
-    let begin = value(first.equity).map(|equity| CashFlow { at: first.at.0, amount: -equity });
+    let begin = value(first.equity).map(|equity| CashFlow {
+        at: first.at.0,
+        amount: -equity,
+    });
     let changes = points.windows(2).filter_map(|pair| {
         let paid_in = pair[1].net_capital.0 - pair[0].net_capital.0;
         (!paid_in.is_zero()).then_some(())?;
-        Some(CashFlow { at: pair[1].at.0, amount: -value(paid_in)? })
+        Some(CashFlow {
+            at: pair[1].at.0,
+            amount: -value(paid_in)?,
+        })
     });
-    let end = value(last.equity).map(|equity| CashFlow { at: last.at.0, amount: equity });
+    let end = value(last.equity).map(|equity| CashFlow {
+        at: last.at.0,
+        amount: equity,
+    });
     begin.into_iter().chain(changes).chain(end).collect()
 }
 
@@ -206,14 +246,38 @@ fn table(shown: &Shown) -> Screen {
     let percent = |value: Option<f64>| value.map(|value| format!("{:.1} %", value * 100.0));
     let ratio = |value: Option<f64>| value.map(|value| format!("{value:.2}"));
     let rows = [
-        ("total return", "total_return", percent(figures.total_return)),
-        ("annual return", "annual_return", percent(figures.annual_return)),
-        ("money-weighted return", "money_weighted_return", percent(shown.money_weighted_return)),
-        ("annual volatility", "annual_volatility", percent(figures.annual_volatility)),
+        (
+            "total return",
+            "total_return",
+            percent(figures.total_return),
+        ),
+        (
+            "annual return",
+            "annual_return",
+            percent(figures.annual_return),
+        ),
+        (
+            "money-weighted return",
+            "money_weighted_return",
+            percent(shown.money_weighted_return),
+        ),
+        (
+            "annual volatility",
+            "annual_volatility",
+            percent(figures.annual_volatility),
+        ),
         ("Sharpe", "sharpe", ratio(figures.sharpe)),
-        ("downside risk", "downside_risk", percent(figures.downside_risk)),
+        (
+            "downside risk",
+            "downside_risk",
+            percent(figures.downside_risk),
+        ),
         ("Sortino", "sortino", ratio(figures.sortino)),
-        ("maximum drawdown", "max_drawdown", percent(figures.max_drawdown)),
+        (
+            "maximum drawdown",
+            "max_drawdown",
+            percent(figures.max_drawdown),
+        ),
         ("Calmar", "calmar", ratio(figures.calmar)),
         ("omega", "omega", ratio(figures.omega)),
         ("beta", "beta", ratio(figures.beta)),
@@ -221,8 +285,16 @@ fn table(shown: &Shown) -> Screen {
         ("VaR 5 %", "var_95", percent(figures.var_95)),
         ("CVaR 5 %", "cvar_95", percent(figures.cvar_95)),
         ("win rate", "win_rate", percent(figures.win_rate)),
-        ("win rate of decided", "win_rate_decided", percent(figures.win_rate_decided)),
-        ("profit factor", "profit_factor", ratio(figures.profit_factor)),
+        (
+            "win rate of decided",
+            "win_rate_decided",
+            percent(figures.win_rate_decided),
+        ),
+        (
+            "profit factor",
+            "profit_factor",
+            ratio(figures.profit_factor),
+        ),
         ("expectancy", "expectancy", ratio(figures.expectancy)),
     ];
     let mut screen = Screen::new(&["FIGURE", ">VALUE", "WHY"], "");
@@ -231,8 +303,16 @@ fn table(shown: &Shown) -> Screen {
         let text = text.unwrap_or_else(|| "not enough data".to_owned());
         screen.row([name.to_owned(), text, why.cloned().unwrap_or_default()]);
     }
-    screen.row(["returns".to_owned(), figures.returns.to_string(), String::new()]);
-    screen.row(["round trips".to_owned(), figures.round_trips.to_string(), String::new()]);
+    screen.row([
+        "returns".to_owned(),
+        figures.returns.to_string(),
+        String::new(),
+    ]);
+    screen.row([
+        "round trips".to_owned(),
+        figures.round_trips.to_string(),
+        String::new(),
+    ]);
     screen
 }
 
@@ -257,7 +337,12 @@ mod tests {
 
     #[test]
     fn a_deposit_is_no_return() {
-        let points = [point(1, 100, 100, 1), point(2, 110, 100, 2), point(3, 220, 200, 0), point(4, 231, 200, 3)];
+        let points = [
+            point(1, 100, 100, 1),
+            point(2, 110, 100, 2),
+            point(3, 220, 200, 0),
+            point(4, 231, 200, 3),
+        ];
         let returns = time_weighted(&valuations(&points)).expect("returns");
         assert_eq!(returns.len(), 2);
         assert!((returns[0] - 0.1).abs() < 1e-12, "{returns:?}");
@@ -269,8 +354,15 @@ mod tests {
 
     #[test]
     fn without_sessions_days_are_periods() {
-        let points = [point(1, 100, 100, 0), point(20, 90, 100, 0), point(25, 99, 100, 0)];
-        let closes: Vec<bool> = valuations(&points).iter().map(|v| v.closes_period).collect();
+        let points = [
+            point(1, 100, 100, 0),
+            point(20, 90, 100, 0),
+            point(25, 99, 100, 0),
+        ];
+        let closes: Vec<bool> = valuations(&points)
+            .iter()
+            .map(|v| v.closes_period)
+            .collect();
         assert_eq!(closes, [false, true, true]);
     }
 }

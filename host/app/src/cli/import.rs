@@ -55,23 +55,41 @@ struct Imported {
 
 /// Runs it.
 pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(), Failure> {
-    let ImportCommand::Fills { file, sleeve, opening, json } = command;
+    let ImportCommand::Fills {
+        file,
+        sleeve,
+        opening,
+        json,
+    } = command;
     let account = context.account_for_change().await?;
     let fills = read(&file, &account, &sleeve)?;
-    let mut imported = Imported { rows: fills.len(), ..Imported::default() };
+    let mut imported = Imported {
+        rows: fills.len(),
+        ..Imported::default()
+    };
     let bar = progress(fills.len());
     let commands: Vec<Command> = fills
         .chunks(CHUNK)
-        .map(|chunk| Command::ImportFills { sleeve: sleeve.clone(), opening, fills: chunk.to_vec() })
+        .map(|chunk| Command::ImportFills {
+            sleeve: sleeve.clone(),
+            opening,
+            fills: chunk.to_vec(),
+        })
         .collect();
     // Some at a time: each call without a host takes the lease once.
     for (index, group) in commands.chunks(100).enumerate() {
         for reply in context.change(group.to_vec()).await? {
-            let Reply::Done { booked, known, .. } = reply else { continue };
+            let Reply::Done { booked, known, .. } = reply else {
+                continue;
+            };
             imported.booked += booked.unwrap_or(0);
             imported.known += known.unwrap_or(0);
         }
-        bar.set_position(u64::try_from((index + 1) * 100 * CHUNK).unwrap_or(u64::MAX).min(bar.length().unwrap_or(0)));
+        bar.set_position(
+            u64::try_from((index + 1) * 100 * CHUNK)
+                .unwrap_or(u64::MAX)
+                .min(bar.length().unwrap_or(0)),
+        );
     }
     bar.finish_and_clear();
     if json {
@@ -87,7 +105,9 @@ pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(),
 fn progress(rows: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("booking {bar:40} {human_pos}/{human_len} {eta}");
     let bar = ProgressBar::new(u64::try_from(rows).unwrap_or(u64::MAX));
-    style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
+    style
+        .map(|style| bar.clone().with_style(style))
+        .unwrap_or(bar)
 }
 
 /// Reads and checks the whole file.
@@ -115,7 +135,12 @@ fn imported(row: FillRow, account: &str, sleeve: &Slug) -> ImportedFill {
         FillSide::Sell => trade(Side::Sell),
         FillSide::Split => ImportKind::Split { ratio: row.qty },
     };
-    ImportedFill { execution_id, at: Timestamp(row.at), symbol: row.symbol, kind }
+    ImportedFill {
+        execution_id,
+        at: Timestamp(row.at),
+        symbol: row.symbol,
+        kind,
+    }
 }
 
 /// The broker's id, or one made of what makes the row this row.
@@ -151,7 +176,12 @@ mod tests {
         let first = ids(text, "mine");
         assert_eq!(first, ids(&spelled, "mine"));
         assert_ne!(first[0], first[1]);
-        assert!(first.iter().all(|id| id.starts_with("import:") && id.len() == 71), "{first:?}");
+        assert!(
+            first
+                .iter()
+                .all(|id| id.starts_with("import:") && id.len() == 71),
+            "{first:?}"
+        );
         assert_ne!(first, ids(text, "other"));
     }
 
@@ -166,9 +196,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fills.csv");
         let digits = "9".repeat(40);
-        std::fs::write(&path, format!("time,symbol,side,qty,price,fee\n2026-01-02T15:00:00Z,AAPL,buy,{digits},1,0\n")).unwrap();
+        std::fs::write(
+            &path,
+            format!("time,symbol,side,qty,price,fee\n2026-01-02T15:00:00Z,AAPL,buy,{digits},1,0\n"),
+        )
+        .unwrap();
         let failure = read(&path, "books", &Slug::new("mine").unwrap()).unwrap_err();
         assert_eq!(failure.exit_code(), 2);
-        assert!(failure.to_string().contains("line 2, column qty"), "{failure}");
+        assert!(
+            failure.to_string().contains("line 2, column qty"),
+            "{failure}"
+        );
     }
 }

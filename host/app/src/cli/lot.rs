@@ -26,14 +26,29 @@ pub(crate) enum LotCommand {
 pub(crate) async fn run(context: &Context, command: LotCommand) -> Result<(), Failure> {
     let LotCommand::List { list, all } = command;
     let pool = context.pool().await?;
-    let lots = lot_list(&pool, &list.filter(context), all).await.map_err(failed)?;
+    let lots = lot_list(&pool, &list.filter(context), all)
+        .await
+        .map_err(failed)?;
     list.note_cut(lots.len());
-    if list.json { screen::json(&lots) } else { table(&lots).print() }
+    if list.json {
+        screen::json(&lots)
+    } else {
+        table(&lots).print()
+    }
 }
 
 fn table(lots: &[Lot]) -> Screen {
-    let headings =
-        ["OPENED", "SLEEVE", "SYMBOL", "SIDE", ">QTY", ">REMAINING", ">PRICE", ">COST LEFT", ">FEE LEFT"];
+    let headings = [
+        "OPENED",
+        "SLEEVE",
+        "SYMBOL",
+        "SIDE",
+        ">QTY",
+        ">REMAINING",
+        ">PRICE",
+        ">COST LEFT",
+        ">FEE LEFT",
+    ];
     let mut screen = Screen::new(&headings, "no lots");
     for lot in lots {
         screen.row([

@@ -19,3 +19,21 @@ pub(crate) struct PackArgs {
     #[arg(short, long, value_name = "OUT.wasm")]
     output: PathBuf,
 }
+
+/// Runs it.
+pub(crate) fn run(args: &PackArgs) -> Result<(), Failure> {
+    let module = plugin::read(&args.input)?;
+    let component = stockade_runtime::pack(&module)
+        .map_err(|error| Failure::Usage(format!("{}: {error}", args.input.display())))?;
+    std::fs::write(&args.output, &component).map_err(|error| {
+        Failure::from(
+            anyhow::Error::new(error)
+                .context(format!("{} can't be written", args.output.display())),
+        )
+    })?;
+    screen::line(&format!(
+        "{}: {} bytes",
+        args.output.display(),
+        component.len()
+    ))
+}

@@ -3,20 +3,22 @@
 //! A plugin is checked, compiled and asked to describe itself before anything is said of it or
 //! done with it; nothing of it runs beyond that.
 
+mod inspected;
+
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde::Serialize;
 use stockade_core::Symbol;
-use stockade_runtime::{Engine, EngineConfig, PLUGIN_BYTES_MAX, Plugin};
+use stockade_runtime::{Description, PLUGIN_BYTES_MAX};
 
 use super::context::failed;
 use super::screen::{self, Screen, text_or_dash};
 use crate::config::Settings;
 use crate::failure::Failure;
+pub(crate) use inspected::Inspected;
+use inspected::{inspect, spoken, word};
 
-/// What a plugin says of symbols when the deployment names them.
-const ANY: &str = "any";
 const SUFFIX: &str = "wasm";
 
 /// Components in the plugins folder
@@ -52,31 +54,202 @@ pub(crate) enum PluginCommand {
     },
 }
 
-/// A plugin as it describes itself.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Inspected {
-    pub(crate) name: String,
-    pub(crate) version: String,
-    pub(crate) digest: String,
-    bytes: usize,
-    symbols: Vec<String>,
-    events: Vec<String>,
-    params: Vec<InspectedParam>,
-    warm_up_bars: u32,
-    timer_period_ns: i64,
-    state_schema: u32,
-    #[serde(skip)]
-    plugin: PluginHandle,
+/// Runs it.
+pub(crate) async fn run(settings: &Settings, command: PluginCommand) -> Result<(), Failure> {
+    match command {
+        PluginCommand::Inspect { file, json } => {
+            let plugin = of_file(&file).await?;
+            if json {
+                screen::json(&plugin)
+            } else {
+                show(&plugin)
+            }
+        }
+        PluginCommand::List { json } => list(settings, json).await,
+        PluginCommand::Add { file } => add(settings, &file).await,
+        PluginCommand::Remove { name } => {
+            let path = path_of(settings, &name)?;
+            std::fs::remove_file(&path).map_err(|error| about(&path, "can't be removed", error))?;
+            screen::line(&format!("plugin \"{name}\" removed"))
+        }
+    }
 }
 
-/// A parameter that a plugin takes.
-#[derive(Debug, Clone, Serialize)]
-struct InspectedParam {
+/// The plugin of that name in the folder.
+pub(crate) async fn of_folder(settings: &Settings, name: &str) -> Result<Inspected, Failure> {
+    of_file(&path_of(settings, name)?).await
+}
+
+fn path_of(settings: &Settings, name: &str) -> Result<PathBuf, Failure> {
+    let path = settings.plugins.join(format!("{name}.{SUFFIX}"));
+    // A name with a slash in it could lead out of the folder.
+    let plain = !name.is_empty() && !name.contains(['/', '\\']) && !name.starts_with('.');
+    if plain && path.is_file() {
+        return Ok(path);
+    }
+    Err(Failure::NotFound {
+        what: "plugin",
+        name: name.to_owned(),
+    })
+}
+
+/// The plugin in a file.
+pub(crate) async fn of_file(path: &Path) -> Result<Inspected, Failure> {
+    let bytes = read(path)?;
+    let stem = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let shown = path.display().to_string();
+    let loaded = tokio::task::spawn_blocking(move || inspect(&bytes, &stem));
+    loaded
+        .await
+        .map_err(failed)?
+        .map_err(|text| Failure::Usage(format!("{shown}: {text}")))
+}
+
+/// Reads a component, never more than one can be.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let found = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    let allowed = u64::try_from(PLUGIN_BYTES_MAX).unwrap_or(u64::MAX);
+    if found.len() > allowed {
+        return Err(Failure::Usage(format!(
+            "{} has {} bytes, a component has at most {allowed}",
+            path.display(),
+            found.len()
+        )));
+    }
+    std::fs::read(path).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::Usage(format!("{} can't be read: {error}", path.display()))
+}
+
+fn about(path: &Path, what: &str, error: std::io::Error) -> Failure {
+    failed(anyhow::Error::new(error).context(format!("{} {what}", path.display())))
+}
+
+async fn list(settings: &Settings, json: bool) -> Result<(), Failure> {
+    let mut files = match std::fs::read_dir(&settings.plugins) {
+        Ok(entries) => entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<Vec<_>, _>>()?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(about(&settings.plugins, "can't be read", error)),
+    };
+    files.retain(|path| path.extension().is_some_and(|suffix| suffix == SUFFIX));
+    files.sort();
+    let mut found = Vec::with_capacity(files.len());
+    for path in files {
+        let name = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        found.push(match of_file(&path).await {
+            Ok(plugin) => Listed {
+                name,
+                version: Some(plugin.description.version),
+                digest: Some(plugin.digest),
+                symbols: plugin.description.symbols,
+                problem: None,
+            },
+            Err(failure) => Listed {
+                name,
+                version: None,
+                digest: None,
+                symbols: Vec::new(),
+                problem: Some(failure.to_string()),
+            },
+        });
+    }
+    if json {
+        return screen::json(&found);
+    }
+    let mut screen = Screen::new(
+        &["PLUGIN", "VERSION", "SYMBOLS", "DIGEST", "PROBLEM"],
+        "no plugins yet: stockade plugin add FILE",
+    );
+    for plugin in &found {
+        let digest: Option<String> = plugin
+            .digest
+            .as_ref()
+            .map(|digest| digest.chars().take(12).collect());
+        screen.row([
+            plugin.name.clone(),
+            text_or_dash(plugin.version.as_deref()),
+            if plugin.problem.is_some() {
+                String::new()
+            } else {
+                spoken(&plugin.symbols)
+            },
+            text_or_dash(digest.as_deref()),
+            plugin.problem.clone().unwrap_or_default(),
+        ]);
+    }
+    screen.print()
+}
+
+/// A file of the folder.
+#[derive(Debug, Serialize)]
+struct Listed {
     name: String,
-    #[serde(rename = "type")]
-    kind: String,
-    default: Option<String>,
-    minimum: Option<String>,
-    maximum: Option<String>,
-    help: String,
+    version: Option<String>,
+    digest: Option<String>,
+    symbols: Vec<Symbol>,
+    problem: Option<String>,
+}
+
+/// Checks a component and copies it; the folder never shows half a file.
+async fn add(settings: &Settings, file: &Path) -> Result<(), Failure> {
+    let plugin = of_file(file).await?;
+    let bytes = read(file)?;
+    let folder = &settings.plugins;
+    std::fs::create_dir_all(folder).map_err(|error| about(folder, "can't be made", error))?;
+    let Description { name, version, .. } = &plugin.description;
+    let target = folder.join(format!("{name}.{SUFFIX}"));
+    let replaced = target.is_file();
+    let part = folder.join(format!("{name}.part"));
+    std::fs::write(&part, &bytes).map_err(|error| about(&part, "can't be written", error))?;
+    std::fs::rename(&part, &target).map_err(|error| about(&target, "can't be written", error))?;
+    let done = if replaced { "replaced" } else { "added" };
+    screen::line(&format!(
+        "plugin \"{name}\" {version} {done}: {}",
+        plugin.digest
+    ))
+}
+
+fn show(plugin: &Inspected) -> Result<(), Failure> {
+    let about = &plugin.description;
+    let events: Vec<String> = about.events.iter().map(word).collect();
+    screen::pairs(&[
+        ("plugin", about.name.clone()),
+        ("version", about.version.clone()),
+        ("digest", plugin.digest.clone()),
+        ("bytes", plugin.bytes.to_string()),
+        ("symbols", spoken(&about.symbols)),
+        ("events", events.join(", ")),
+        ("warm-up", format!("{} bars", about.warm_up_bars)),
+    ])?;
+    screen::line("")?;
+    let headings = [
+        "PARAMETER",
+        "TYPE",
+        "DEFAULT",
+        ">MINIMUM",
+        ">MAXIMUM",
+        "HELP",
+    ];
+    let mut screen = Screen::new(&headings, "no parameters");
+    for param in &about.params {
+        screen.row([
+            param.name.clone(),
+            word(param.kind),
+            text_or_dash(param.default.as_deref()),
+            text_or_dash(param.minimum.as_deref()),
+            text_or_dash(param.maximum.as_deref()),
+            param.help.clone(),
+        ]);
+    }
+    screen.print()
 }

@@ -24,7 +24,9 @@ pub(crate) enum RiskCommand {
         json: bool,
     },
     /// Change controls; "none" switches one off
-    #[command(after_help = "Example:\n  stockade risk set dip max_order_notional=5000 order_rate=30")]
+    #[command(
+        after_help = "Example:\n  stockade risk set dip max_order_notional=5000 order_rate=30"
+    )]
     Set {
         /// The account ("account") or a sleeve's name
         #[arg(value_parser = scope)]
@@ -86,13 +88,39 @@ struct Standing {
 pub(crate) async fn run(context: &Context, command: RiskCommand) -> Result<(), Failure> {
     match command {
         RiskCommand::Show { json } => show(context, json).await,
-        RiskCommand::Set { scope, controls, json } => {
-            let set = |(control, value)| Command::RiskSet { scope: scope.clone(), control, value };
-            let replies = context.change(controls.into_iter().map(set).collect()).await?;
-            replies.iter().try_for_each(|answer| reply::say(answer, json))
+        RiskCommand::Set {
+            scope,
+            controls,
+            json,
+        } => {
+            let set = |(control, value)| Command::RiskSet {
+                scope: scope.clone(),
+                control,
+                value,
+            };
+            let replies = context
+                .change(controls.into_iter().map(set).collect())
+                .await?;
+            replies
+                .iter()
+                .try_for_each(|answer| reply::say(answer, json))
         }
-        RiskCommand::Halt { scope, reducing, why, json } => {
-            reply::of(context, Command::Halt { scope, reducing, why }, json).await
+        RiskCommand::Halt {
+            scope,
+            reducing,
+            why,
+            json,
+        } => {
+            reply::of(
+                context,
+                Command::Halt {
+                    scope,
+                    reducing,
+                    why,
+                },
+                json,
+            )
+            .await
         }
         RiskCommand::Resume { scope, json } => {
             reply::of(context, Command::Resume { scope }, json).await
@@ -102,7 +130,10 @@ pub(crate) async fn run(context: &Context, command: RiskCommand) -> Result<(), F
 
 async fn show(context: &Context, json: bool) -> Result<(), Failure> {
     let pool = context.pool().await?;
-    let filter = Filter { account: context.account(), ..Filter::default() };
+    let filter = Filter {
+        account: context.account(),
+        ..Filter::default()
+    };
     let accounts = account_list(&pool, &filter).await.map_err(failed)?;
     let sleeves = sleeve_list(&pool, &filter, false).await.map_err(failed)?;
     let mut standings: Vec<Standing> = accounts
@@ -116,7 +147,9 @@ async fn show(context: &Context, json: bool) -> Result<(), Failure> {
             controls: account.controls,
         })
         .collect();
-    let tradable = sleeves.into_iter().filter(|sleeve| matches!(sleeve.kind.as_str(), "bot" | "hand"));
+    let tradable = sleeves
+        .into_iter()
+        .filter(|sleeve| matches!(sleeve.kind.as_str(), "bot" | "hand"));
     standings.extend(tradable.map(|sleeve| Standing {
         scope: "sleeve",
         name: sleeve.name,
@@ -128,7 +161,10 @@ async fn show(context: &Context, json: bool) -> Result<(), Failure> {
     if json {
         return screen::json(&standings);
     }
-    let mut screen = Screen::new(&["SCOPE", "NAME", "STATE", "REASON", "CONTROLS"], "no account yet");
+    let mut screen = Screen::new(
+        &["SCOPE", "NAME", "STATE", "REASON", "CONTROLS"],
+        "no account yet",
+    );
     for standing in &standings {
         screen.row([
             standing.scope.to_owned(),
@@ -143,7 +179,9 @@ async fn show(context: &Context, json: bool) -> Result<(), Failure> {
 
 /// The controls that can refuse, on one line.
 fn set_controls(controls: &Value) -> String {
-    let Value::Object(all) = controls else { return String::new() };
+    let Value::Object(all) = controls else {
+        return String::new();
+    };
     let spoken = |value: &Value| match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => {

@@ -20,15 +20,21 @@ pub(crate) enum RoundTripCommand {
 pub(crate) async fn run(context: &Context, command: RoundTripCommand) -> Result<(), Failure> {
     let RoundTripCommand::List(list) = command;
     let pool = context.pool().await?;
-    let trips = round_trip_list(&pool, &list.filter(context)).await.map_err(failed)?;
+    let trips = round_trip_list(&pool, &list.filter(context))
+        .await
+        .map_err(failed)?;
     list.note_cut(trips.len());
-    if list.json { screen::json(&trips) } else { table(&trips).print() }
+    if list.json {
+        screen::json(&trips)
+    } else {
+        table(&trips).print()
+    }
 }
 
 fn table(trips: &[RoundTrip]) -> Screen {
     let headings = [
-        "EXIT", "SLEEVE", "SYMBOL", "SIDE", ">QTY", ">ENTRY", ">EXIT AT", ">GROSS", ">FEES", ">NET",
-        ">NET %", "REASON",
+        "EXIT", "SLEEVE", "SYMBOL", "SIDE", ">QTY", ">ENTRY", ">EXIT AT", ">GROSS", ">FEES",
+        ">NET", ">NET %", "REASON",
     ];
     let mut screen = Screen::new(&headings, "no round trips");
     for trip in trips {

@@ -49,8 +49,12 @@ impl Screen {
     /// A table with these headings; `empty` is said instead when there is no row.
     pub(crate) fn new(headings: &[&str], empty: &'static str) -> Self {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING);
-        table.set_header(headings.iter().map(|heading| heading.trim_start_matches('>')));
+        table.load_style(presets::NOTHING);
+        table.set_header(
+            headings
+                .iter()
+                .map(|heading| heading.trim_start_matches('>')),
+        );
         for (index, heading) in headings.iter().enumerate() {
             if let Some(column) = table.column_mut(index) {
                 if heading.starts_with('>') {
@@ -85,8 +89,11 @@ impl Screen {
 
     /// As text, without blanks at the ends of lines.
     pub(crate) fn text(&self) -> String {
-        let lines: Vec<String> =
-            self.table.lines().map(|line| line.trim_end().to_owned()).collect();
+        let lines: Vec<String> = self
+            .table
+            .lines()
+            .map(|line| line.trim_end().to_owned())
+            .collect();
         lines.join("\n")
     }
 }
@@ -94,8 +101,10 @@ impl Screen {
 /// Names and values, one per line.
 pub(crate) fn pairs(pairs: &[(&str, String)]) -> Result<(), Failure> {
     let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines: Vec<String> =
-        pairs.iter().map(|(name, value)| format!("{name:width$}  {value}").trim_end().to_owned()).collect();
+    let lines: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| format!("{name:width$}  {value}").trim_end().to_owned())
+        .collect();
     line(&lines.join("\n"))
 }
 
@@ -130,7 +139,8 @@ pub(crate) fn quantity(value: Number) -> String {
 /// A time to the second, UTC.
 pub(crate) fn time(value: At) -> String {
     let text = value.to_string();
-    text.get(..19).map_or_else(|| text.clone(), |to_second| to_second.replace('T', " "))
+    text.get(..19)
+        .map_or_else(|| text.clone(), |to_second| to_second.replace('T', " "))
 }
 
 /// A text that may be missing.
@@ -144,7 +154,9 @@ fn dash() -> String {
 
 /// Thousands apart with commas, before the point.
 fn grouped(number: &str) -> String {
-    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
+    let (sign, digits) = number
+        .strip_prefix('-')
+        .map_or(("", number), |rest| ("-", rest));
     let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
     let mut text = String::with_capacity(number.len() + number.len() / 3);
     for (index, digit) in whole.chars().enumerate() {
@@ -183,6 +195,9 @@ mod tests {
         let mut screen = Screen::new(&["SLEEVE", ">CASH"], "nothing");
         screen.row(["a".to_owned(), "8,500.00".to_owned()]);
         screen.row(["longer".to_owned(), "5.00".to_owned()]);
-        assert_eq!(screen.text(), "SLEEVE      CASH\na       8,500.00\nlonger      5.00");
+        assert_eq!(
+            screen.text(),
+            "SLEEVE      CASH\na       8,500.00\nlonger      5.00"
+        );
     }
 }

@@ -1,5 +1,9 @@
 //! `stockade sim`: the fault simulator.
 
+use super::screen::{self, Screen};
+use crate::drivers::sim;
+use crate::failure::Failure;
+
 /// Search for a sequence of faults that breaks an invariant
 #[derive(Debug, Clone, clap::Args)]
 #[command(
@@ -22,4 +26,67 @@ pub(crate) struct SimArgs {
     /// One JSON document instead of a table
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Runs it. A broken invariant ends with exit code 1.
+pub(crate) fn run(args: &SimArgs) -> Result<(), Failure> {
+    let report = match args.seed {
+        Some(seed) => one(seed, args.steps),
+        None => {
+            let told = |failure: &sim::Failure| {
+                screen::note(&format!(
+                    "seed {} step {}: {}: {}\n  {}",
+                    failure.seed, failure.step, failure.invariant, failure.what, failure.repeat
+                ));
+            };
+            sim::run(args.first, args.seeds.unwrap_or(1), args.steps, told)
+        }
+    };
+    if args.json {
+        screen::json(&report)?;
+    } else {
+        show(&report)?;
+    }
+    match report.failures.len() {
+        0 => Ok(()),
+        broken => Err(Failure::Failed(anyhow::anyhow!(
+            "{broken} of {} seeds broke an invariant",
+            report.seeds
+        ))),
+    }
+}
+
+fn one(seed: u64, steps: u64) -> sim::Report {
+    let outcome = sim::run_seed(seed, steps, true);
+    sim::Report {
+        seeds: 1,
+        passed: u64::from(outcome.failure.is_none()),
+        steps: outcome.steps,
+        counters: outcome.counters,
+        failures: outcome.failure.into_iter().collect(),
+    }
+}
+
+fn show(report: &sim::Report) -> Result<(), Failure> {
+    let mut rows = Screen::new(&["WHAT", ">COUNT"], "");
+    let counted =
+        serde_json::to_value(report.counters).map_err(|error| Failure::Failed(error.into()))?;
+    for (name, count) in [
+        ("seeds", report.seeds),
+        ("passed", report.passed),
+        ("steps", report.steps),
+    ] {
+        rows.row([name.to_owned(), count.to_string()]);
+    }
+    for (name, count) in counted.as_object().into_iter().flatten() {
+        rows.row([name.replace('_', " "), count.to_string()]);
+    }
+    rows.print()?;
+    for failure in &report.failures {
+        screen::line(&format!(
+            "seed {} step {}: {}: {}\n  {}",
+            failure.seed, failure.step, failure.invariant, failure.what, failure.repeat
+        ))?;
+    }
+    Ok(())
 }

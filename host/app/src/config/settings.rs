@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 use stockade_core::Slug;
-use stockade_core::limits::INTENTS_PER_CALL_MAX;
-use stockade_runtime::{Limits, Tier};
 use stockade_venue::alpaca::{AccountConfig, accounts};
 
 use super::environment::Environment;
 use super::file;
 use super::key::{KEYS, nearest};
+use super::value::{LimitSettings, Sourced, Values};
 use crate::failure::Failure;
 
 /// Longest path of a Unix socket, in bytes, on every system that runs this.
@@ -45,8 +43,8 @@ pub(crate) struct Settings {
     pub(crate) account: Option<Slug>,
     /// Folder of plugins.
     pub(crate) plugins: PathBuf,
-    /// What is logged.
-    pub(crate) log: String,
+    /// What is logged, where it was said.
+    pub(crate) log: Option<String>,
     /// How long an order of unknown outcome stays quiet before it is given up, in seconds.
     pub(crate) unknown_quiet_seconds: u64,
     /// Between two comparisons with the broker, in seconds.
@@ -72,47 +70,6 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// What a bot may use: the defaults of its tier, with what was set in their place.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct LimitSettings {
-    long: BTreeMap<&'static str, u64>,
-    short: BTreeMap<&'static str, u32>,
-}
-
-impl LimitSettings {
-    /// The limits of a bot of this tier.
-    pub(crate) fn of(&self, tier: Tier) -> Limits {
-        let default = Limits::of(tier);
-        let long = |name: &str, or: u64| self.long.get(name).copied().unwrap_or(or);
-        let short = |name: &str, or: u32| self.short.get(name).copied().unwrap_or(or);
-        Limits {
-            fuel: long("limits.fuel", default.fuel),
-            start_fuel: long("limits.start_fuel", default.start_fuel),
-            deadline_ms: long("limits.deadline_ms", default.deadline_ms),
-            memory_bytes: long("limits.memory_bytes", default.memory_bytes),
-            instances: short("limits.instances", default.instances),
-            memories: short("limits.memories", default.memories),
-            tables: short("limits.tables", default.tables),
-            log_lines: short("limits.log_lines", default.log_lines),
-            log_bytes: short("limits.log_bytes", default.log_bytes),
-            intents_per_call: short("limits.intents_per_call", default.intents_per_call),
-            snapshot_bytes: short("limits.snapshot_bytes", default.snapshot_bytes),
-            host_bytes: short("limits.host_bytes", default.host_bytes),
-            host_calls: short("limits.host_calls", default.host_calls),
-            handles: short("limits.handles", default.handles),
-        }
-    }
-}
-
-const LONG_LIMITS: [&str; 4] =
-    ["limits.fuel", "limits.start_fuel", "limits.deadline_ms", "limits.memory_bytes"];
-
-/// A value and where it came from.
-struct Sourced {
-    text: String,
-    source: String,
-}
-
 impl Settings {
     /// Reads all sources.
     ///
@@ -122,12 +79,22 @@ impl Settings {
         let mut values = BTreeMap::new();
         let from_environment = of_environment(&environment)?;
         let data_known = flags.data.clone().or_else(|| {
-            from_environment.get("data").map(|value| PathBuf::from(&value.text))
+            from_environment
+                .get("data")
+                .map(|value| PathBuf::from(&value.text))
         });
-        let default_data = data_known.clone().unwrap_or_else(|| platform_data(&environment));
+        let default_data = data_known
+            .clone()
+            .unwrap_or_else(|| platform_data(&environment));
         if let Some(path) = config_path(&flags, &environment, &default_data)? {
             for (name, text) in file::read(&path)? {
-                values.insert(name, Sourced { text, source: path.display().to_string() });
+                values.insert(
+                    name,
+                    Sourced {
+                        text,
+                        source: path.display().to_string(),
+                    },
+                );
             }
         }
         values.extend(from_environment);
@@ -136,9 +103,15 @@ impl Settings {
             Some(data) => data,
             None => values.text("data").map_or(default_data, PathBuf::from),
         };
+        // Children and the compile cache need a path that holds wherever they stand.
+        let data = std::path::absolute(&data).unwrap_or(data);
         let account = match flags.account {
             Some(label) => Some(named("--account", &label)?),
-            None => values.0.get("account").map(|v| named(&v.source, &v.text)).transpose()?,
+            None => values
+                .0
+                .get("account")
+                .map(|v| named(&v.source, &v.text))
+                .transpose()?,
         };
         Ok(Self {
             database_url: flags
@@ -146,8 +119,10 @@ impl Settings {
                 .or_else(|| values.text("database_url").map(str::to_owned))
                 .or_else(|| environment.get("DATABASE_URL").map(str::to_owned)),
             account,
-            plugins: values.text("plugins").map_or_else(|| data.join("plugins"), PathBuf::from),
-            log: values.text("log").unwrap_or("info").to_owned(),
+            plugins: values
+                .text("plugins")
+                .map_or_else(|| data.join("plugins"), PathBuf::from),
+            log: values.text("log").map(str::to_owned),
             unknown_quiet_seconds: values.number("orders.unknown_quiet_seconds", 60)?,
             reconcile_interval_seconds: values.number("reconcile.interval_seconds", 60)?,
             snapshot_interval_seconds: values.number("bots.snapshot_interval_seconds", 30)?,
@@ -170,7 +145,12 @@ impl Settings {
     /// The same settings for a data folder of its own with its private Postgres: what the tour,
     /// the benchmarks and the simulator work in. No database of the user's is in reach.
     pub(crate) fn apart(&self, data: PathBuf) -> Self {
-        Self { plugins: data.join("plugins"), data, database_url: None, ..self.clone() }
+        Self {
+            plugins: data.join("plugins"),
+            data,
+            database_url: None,
+            ..self.clone()
+        }
     }
 
     /// The socket of the running host: in the data folder, or, where that path is longer than a
@@ -182,7 +162,11 @@ impl Settings {
             return socket;
         }
         let digest = Sha256::digest(data.as_os_str().as_encoded_bytes());
-        let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let name: String = digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let folder = self.environment.get("TMPDIR").unwrap_or("/tmp");
         Path::new(folder).join(format!("stockade-{name}.sock"))
     }
@@ -190,50 +174,6 @@ impl Settings {
     /// Where a bot's log lines are kept.
     pub(crate) fn bot_log(&self, bot: &str) -> PathBuf {
         self.data.join("logs").join(format!("{bot}.log"))
-    }
-}
-
-struct Values(BTreeMap<String, Sourced>);
-
-impl Values {
-    fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.text.as_str())
-    }
-
-    /// A whole number above zero.
-    fn optional<T: FromStr + PartialOrd + From<u8>>(&self, name: &str) -> Result<Option<T>, Failure> {
-        let Some(value) = self.0.get(name) else {
-            return Ok(None);
-        };
-        match value.text.trim().parse::<T>() {
-            Ok(number) if number > T::from(0) => Ok(Some(number)),
-            _ => Err(Failure::Usage(format!(
-                "{}: {name} is \"{}\", a whole number above 0 is allowed",
-                value.source, value.text
-            ))),
-        }
-    }
-
-    fn number<T: FromStr + PartialOrd + From<u8>>(&self, name: &str, or: T) -> Result<T, Failure> {
-        Ok(self.optional(name)?.unwrap_or(or))
-    }
-
-    fn limits(&self) -> Result<LimitSettings, Failure> {
-        let mut limits = LimitSettings::default();
-        for name in KEYS.iter().map(|key| key.name).filter(|name| name.starts_with("limits.")) {
-            if LONG_LIMITS.contains(&name) {
-                limits.long.extend(self.optional(name)?.map(|value| (name, value)));
-            } else {
-                limits.short.extend(self.optional(name)?.map(|value| (name, value)));
-            }
-        }
-        let intents = limits.short.get("limits.intents_per_call").copied().unwrap_or(0);
-        if usize::try_from(intents).is_ok_and(|intents| intents > INTENTS_PER_CALL_MAX) {
-            return Err(Failure::Usage(format!(
-                "limits.intents_per_call is {intents}, at most {INTENTS_PER_CALL_MAX} are allowed"
-            )));
-        }
-        Ok(limits)
     }
 }
 
@@ -253,7 +193,13 @@ fn of_environment(environment: &Environment) -> Result<BTreeMap<String, Sourced>
             )));
         };
         if let Some(text) = environment.get(name) {
-            values.insert((*key).to_owned(), Sourced { text: text.to_owned(), source: name.to_owned() });
+            values.insert(
+                (*key).to_owned(),
+                Sourced {
+                    text: text.to_owned(),
+                    source: name.to_owned(),
+                },
+            );
         }
     }
     Ok(values)
@@ -265,14 +211,22 @@ fn config_path(
     environment: &Environment,
     data: &Path,
 ) -> Result<Option<PathBuf>, Failure> {
-    let named = flags.config.clone().or_else(|| environment.get(CONFIG_VARIABLE).map(PathBuf::from));
+    let named = flags
+        .config
+        .clone()
+        .or_else(|| environment.get(CONFIG_VARIABLE).map(PathBuf::from));
     if let Some(path) = named {
         if path.is_file() {
             return Ok(Some(path));
         }
-        return Err(Failure::Usage(format!("{} is no file (--config)", path.display())));
+        return Err(Failure::Usage(format!(
+            "{} is no file (--config)",
+            path.display()
+        )));
     }
-    Ok([PathBuf::from(FILE), data.join(FILE)].into_iter().find(|path| path.is_file()))
+    Ok([PathBuf::from(FILE), data.join(FILE)]
+        .into_iter()
+        .find(|path| path.is_file()))
 }
 
 fn named(source: &str, label: &str) -> Result<Slug, Failure> {

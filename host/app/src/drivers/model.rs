@@ -5,7 +5,7 @@
 use stockade_core::broker::{
     Answer, BrokerOrder, BrokerSnapshot, BrokerStatus, Fill, OrderReport, PositionReport, TradeUpdate,
 };
-use stockade_core::instrument::{AssetClass, Instrument};
+use stockade_core::instrument::Instrument;
 use stockade_core::order::{OrderType, Side, Size, TimeInForce};
 use stockade_core::time::Session;
 use stockade_core::{Money, Price, Qty, Symbol, Timestamp};
@@ -61,7 +61,8 @@ pub(crate) fn look_up(exchange: &model::Exchange, client_order_id: &str) -> Answ
 /// Everything that a comparison needs.
 pub(crate) fn snapshot(exchange: &model::Exchange, since: Timestamp, at: Timestamp) -> BrokerSnapshot {
     let account = exchange.account();
-    let positions = exchange.positions().iter().map(|position| PositionReport {
+    let held = exchange.positions();
+    let positions = held.iter().map(|position| PositionReport {
         symbol: symbol(&position.symbol),
         qty: Qty::new(position.qty),
         average_entry: Price::new(position.avg_entry_price),
@@ -100,7 +101,7 @@ pub(crate) fn snapshot(exchange: &model::Exchange, since: Timestamp, at: Timesta
 }
 
 /// Fills since a time, from the activities, page by page.
-fn fills(exchange: &model::Exchange, since: Timestamp) -> Vec<Fill> {
+pub(crate) fn fills(exchange: &model::Exchange, since: Timestamp) -> Vec<Fill> {
     let mut query = model::ActivityQuery {
         kinds: vec![model::ActivityKind::Fill],
         // The list's bound is exclusive.

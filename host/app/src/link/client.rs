@@ -25,7 +25,12 @@ impl Link {
         let stream = match UnixStream::connect(socket).await {
             Ok(stream) => stream,
             // A socket that nobody listens on is left behind by kill -9.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::ConnectionRefused
+                ) =>
+            {
                 return Ok(None);
             }
             Err(error) => {
@@ -33,11 +38,18 @@ impl Link {
             }
         };
         let (input, output) = stream.into_split();
-        Ok(Some(Self { input: BufReader::new(input), output }))
+        Ok(Some(Self {
+            input: BufReader::new(input),
+            output,
+        }))
     }
 
     /// Asks, and waits for the answer.
-    pub(crate) async fn call(&mut self, account: Option<Slug>, task: Task) -> anyhow::Result<Answer> {
+    pub(crate) async fn call(
+        &mut self,
+        account: Option<Slug>,
+        task: Task,
+    ) -> anyhow::Result<Answer> {
         let mut line = serde_json::to_vec(&Request { account, task })?;
         anyhow::ensure!(
             line.len() < LINE_BYTES_MAX,
@@ -45,14 +57,21 @@ impl Link {
             line.len()
         );
         line.push(b'\n');
-        self.output.write_all(&line).await.context("the host closed the connection")?;
+        self.output
+            .write_all(&line)
+            .await
+            .context("the host closed the connection")?;
         let mut answer = Vec::new();
         let limit = u64::try_from(LINE_BYTES_MAX)?;
-        (&mut self.input).take(limit).read_until(b'\n', &mut answer).await?;
+        (&mut self.input)
+            .take(limit)
+            .read_until(b'\n', &mut answer)
+            .await?;
         anyhow::ensure!(
             answer.ends_with(b"\n"),
             "the host closed the connection before it answered: whether it was done is not known"
         );
-        serde_json::from_slice(&answer).context("the host's answer is not understood (another version?)")
+        serde_json::from_slice(&answer)
+            .context("the host's answer is not understood (another version?)")
     }
 }

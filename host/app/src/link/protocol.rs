@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use stockade_core::Slug;
 use stockade_core::desk::{Command, Reply};
-use stockade_store::query::{At, Break, Number};
+use stockade_store::query::{At, Number};
 
 /// What is asked of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,7 +182,11 @@ pub(crate) struct ComparedBreak {
 impl CashDifference {
     /// Of two amounts.
     pub(crate) fn of(ours: Decimal, broker: Decimal) -> Self {
-        Self { ours: Number(ours), broker: Number(broker), difference: Number(ours - broker) }
+        Self {
+            ours: Number(ours),
+            broker: Number(broker),
+            difference: Number(ours - broker),
+        }
     }
 }
 
@@ -195,37 +199,6 @@ impl SymbolDifference {
             suspense: Number(suspense),
             broker: Number(broker),
             difference: Number(sleeves + suspense - broker),
-        }
-    }
-}
-
-impl Comparison {
-    /// Puts a comparison together; it balances when nothing differs and no break is open.
-    pub(crate) fn of(
-        account: &str,
-        at: At,
-        cash: CashDifference,
-        symbols: Vec<SymbolDifference>,
-        breaks: &[Break],
-    ) -> Self {
-        let breaks: Vec<ComparedBreak> = breaks.iter().map(ComparedBreak::from).collect();
-        let even = cash.difference.0.is_zero()
-            && symbols.iter().all(|symbol| symbol.difference.0.is_zero());
-        let balanced = even && breaks.iter().all(|item| item.state != "open");
-        Self { account: account.to_owned(), at, balanced, cash, symbols, breaks }
-    }
-}
-
-impl From<&Break> for ComparedBreak {
-    fn from(found: &Break) -> Self {
-        Self {
-            id: found.id,
-            class: found.class.clone(),
-            severity: found.severity.clone(),
-            symbol: found.symbol.clone(),
-            state: found.state.clone(),
-            age_seconds: found.age_seconds,
-            action: found.action.clone(),
         }
     }
 }

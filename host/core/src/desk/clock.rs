@@ -149,16 +149,20 @@ impl Desk {
         }
     }
 
+    /// Cancels can be lost, and asking twice does no harm: they are asked for until the order ends,
+    /// at longer intervals once a person was told.
     fn ask_cancels_again(&mut self, out: &mut Effects) {
         let machine = self.now.machine;
+        let often = |order: &crate::row::OrderRow| order.cancel_attempts < limits::CANCEL_ATTEMPTS_MAX;
         let retry = self.settings.cancel_retry_ns;
         let due = |order: &&crate::row::OrderRow| {
+            let wait = if often(order) { retry } else { 6 * retry };
             order.cancel_requested
                 && matches!(
                     order.status,
                     OrderStatus::Acknowledged | OrderStatus::PartiallyFilled
                 )
-                && machine.since(order.claimed_at) >= retry
+                && machine.since(order.claimed_at) >= wait
         };
         let ids: Vec<OrderId> = self
             .open_orders()
@@ -166,12 +170,20 @@ impl Desk {
             .map(|order| order.id)
             .collect();
         for id in ids {
-            if self.orders[&id].cancel_attempts < limits::CANCEL_ATTEMPTS_MAX {
-                self.send_cancel(id, out);
-            } else {
-                self.look_up(id, out);
-                self.update_order(id, |order| order.claimed_at = machine);
+            let order = &self.orders[&id];
+            let attempts = order.cancel_attempts;
+            if attempts == limits::CANCEL_ATTEMPTS_MAX {
+                let message = format!(
+                    "order {id} ({}) is alive after {attempts} cancels",
+                    order.symbol
+                );
+                Self::alert(out, "serious", message);
             }
+            if !often(order) {
+                self.look_up(id, out);
+            }
+            self.update_order(id, |order| order.claimed_at = machine);
+            self.send_cancel(id, out);
         }
     }
 

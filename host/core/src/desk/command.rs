@@ -629,7 +629,8 @@ impl Desk {
             return Err(amount_refusal(cost));
         }
         let parts = self.take(SleeveId::SUSPENSE, instrument, symbol, qty, out)?;
-        let carried: Money = parts.iter().map(|lot| lot.cost).sum();
+        let fees: Money = parts.iter().map(|lot| lot.fee).sum();
+        let carried = parts.iter().map(|lot| lot.cost).sum::<Money>() + fees;
         let lot = crate::row::LotRow {
             id: crate::id::LotId(self.account.counters.lot),
             sleeve: target,
@@ -655,7 +656,8 @@ impl Desk {
         self.sleeve_mut(SleeveId::SUSPENSE).row.withdrawn += carried;
         self.sleeve_mut(target).row.added += cost;
         let memo = format!("{qty} {symbol} from suspense to {to} at a cost of {cost}");
-        self.post_transfer(SleeveId::SUSPENSE, carried, target, cost, symbol, memo, out);
+        let from = (SleeveId::SUSPENSE, carried, fees);
+        self.post_transfer(from, (target, cost), symbol, memo, out);
         Ok(done(format!("{to} has {qty} {symbol}")))
     }
 
@@ -692,34 +694,17 @@ impl Desk {
         self.sleeve_mut(source).row.withdrawn += carried;
         self.sleeve_mut(target).row.added += carried;
         let memo = format!("{qty} {symbol} from {from} to {to}");
-        // The fee leaves with the shares: for the source it is as if it had never been paid.
-        let leg = |sleeve, account, amount| Posting {
-            sleeve,
-            account,
-            amount,
-        };
-        let position = || LedgerAccount::Position(symbol.clone());
-        let postings = vec![
-            leg(source, position(), fees - carried),
-            leg(source, LedgerAccount::Fees, -fees),
-            leg(source, LedgerAccount::Capital, carried),
-            leg(target, position(), carried),
-            leg(target, LedgerAccount::Capital, -carried),
-        ];
-        self.post(EntryKind::Transfer, memo, None, postings, out);
+        let from = (source, carried, fees);
+        self.post_transfer(from, (target, carried), symbol, memo, out);
         Ok(done(format!("{to} has {qty} {symbol} more")))
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "two sleeves, two costs and their words"
-    )]
+    /// Moves shares at cost. What the source carried includes their opening fees, which leave with
+    /// them: for the source it is as if they had never been paid.
     fn post_transfer(
         &mut self,
-        from: SleeveId,
-        carried: Money,
-        to: SleeveId,
-        cost: Money,
+        (from, carried, fees): (SleeveId, Money, Money),
+        (to, cost): (SleeveId, Money),
         symbol: &Symbol,
         memo: String,
         out: &mut Effects,
@@ -731,7 +716,8 @@ impl Desk {
         };
         let position = || LedgerAccount::Position(symbol.clone());
         let postings = vec![
-            leg(from, position(), -carried),
+            leg(from, position(), fees - carried),
+            leg(from, LedgerAccount::Fees, -fees),
             leg(from, LedgerAccount::Capital, carried),
             leg(to, position(), cost),
             leg(to, LedgerAccount::Capital, -cost),

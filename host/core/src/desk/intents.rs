@@ -6,9 +6,9 @@ use super::state::{Desk, Sleeve};
 use crate::decimal::{Price, Qty};
 use crate::id::{IntentId, OrderId, SleeveId, Slug};
 use crate::instrument::AssetClass;
-use crate::order::{Intent, OrderType, Side, Size};
+use crate::order::{Intent, OrderStatus, OrderType, Side, Size};
 use crate::risk::{Refusal, TradingState};
-use crate::row::{BotEventRow, RefusalRow, Row, SnapshotRow};
+use crate::row::{BotEventRow, BotState, RefusalRow, Row, SnapshotRow};
 use crate::sleeve::{
     Admission, Buffered, OrderView, PositionView, Prices, Pricing, SleeveView, admit,
 };
@@ -233,8 +233,12 @@ impl Desk {
         let Some(bot) = self.bots.get(&batch.sleeve) else {
             return;
         };
-        let present = bot.generation;
-        if batch.generation != present {
+        let (present, state) = (bot.generation, bot.state);
+        let stopped = matches!(
+            state,
+            BotState::Stopped | BotState::Quarantined | BotState::Retired
+        );
+        if batch.generation != present || stopped {
             let message = format!(
                 "{} intents of instance {} are void",
                 batch.requests.len(),
@@ -369,6 +373,11 @@ impl Desk {
             });
         }
         let (sleeve, side) = (order.sleeve, order.side);
+        // One that waits for another to end leaves its place to the new one.
+        let waits_for = order.replaces.filter(|other| {
+            let ended = self.orders.get(other).is_none_or(|o| o.status.is_final());
+            order.status == OrderStatus::Accepted && !ended
+        });
         let instrument = self.by_symbol[&order.symbol];
         let held = super::orders::open_qty(order);
         if side == Side::Sell {
@@ -379,7 +388,7 @@ impl Desk {
             self.shift_selling(sleeve, instrument, held);
         }
         let admission = admission?;
-        let new = self.accept(sleeve, new_intent_id, intent, &admission, Some(id), out);
+        let new = self.accept(sleeve, new_intent_id, intent, &admission, waits_for.or(Some(id)), out);
         self.cancel(id, out)?;
         Ok(new)
     }

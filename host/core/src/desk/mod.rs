@@ -125,7 +125,9 @@ impl Desk {
         self.stream_up = up;
         self.reconciliation.ready = false;
         if up {
-            // What happened while nobody listened is read before any new order.
+            // What happened while nobody listened is read before any new order; a snapshot that is
+            // on its way may have begun before.
+            self.reconciliation.too_early = self.reconciliation.asked_at.is_some();
             self.request_snapshot(out);
         }
     }
@@ -136,6 +138,7 @@ impl Desk {
         self.account.input_index = index;
         self.account.now = self.now;
         let kind = event.kind();
+        let event = without_state(event);
         out.rows.push(Row::Account(Box::new(self.account.clone())));
         out.rows.push(Row::Input(InputRow {
             index,
@@ -144,6 +147,16 @@ impl Desk {
             body: Box::new(event),
         }));
     }
+}
+
+/// A bot's state has its own row; it is not kept a second time with the input that brought it.
+fn without_state(mut event: Event) -> Event {
+    match &mut event {
+        Event::Intents { batch } => batch.snapshot = None,
+        Event::Bot { report: BotReport::Saved { bytes, .. }, .. } => *bytes = Default::default(),
+        _ => {}
+    }
+    event
 }
 
 impl Event {

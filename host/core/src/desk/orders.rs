@@ -545,7 +545,7 @@ impl Desk {
             self.send_cancel(id, out);
         }
         if missing {
-            self.request_snapshot(out);
+            self.request_missing(out);
         }
     }
 
@@ -591,7 +591,7 @@ impl Desk {
             ) {
                 self.update_order(id, |order| order.status = OrderStatus::Acknowledged);
             }
-            self.request_snapshot(out);
+            self.request_missing(out);
             return;
         }
         let why = (target != OrderStatus::Filled).then_some("by the broker's report");

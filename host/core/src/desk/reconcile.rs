@@ -57,7 +57,11 @@ pub struct Reconciliation {
     /// How many have ended since the start.
     pub count: u64,
     pub(super) asked_at: Option<Timestamp>,
+    /// When the last snapshot came, by the machine's time.
+    pub(super) read_at: Option<Timestamp>,
     pub(super) again: bool,
+    /// Whether the snapshot on its way began before the stream came up: it can't show the gap.
+    pub(super) too_early: bool,
     pub(super) next_at: Option<Timestamp>,
     pub(super) suspected: Option<Vec<Difference>>,
     /// Executions booked since the last balanced comparison: bounds the broker's rounding.
@@ -100,14 +104,32 @@ impl Desk {
         out.actions.push(Action::Snapshot { since });
     }
 
+    /// Asks for fills that the broker counts and nobody has shown yet. They may show late, so that a
+    /// snapshot just read is followed by another only after the hold-off.
+    pub(super) fn request_missing(&mut self, out: &mut Effects) {
+        let again_at = self
+            .reconciliation
+            .read_at
+            .map(|at| at.plus(self.settings.hold_off_ns));
+        match again_at {
+            Some(at) if self.now.machine < at => {
+                let next = self.reconciliation.next_at.map_or(at, |next| next.min(at));
+                self.reconciliation.next_at = Some(next);
+            }
+            _ => self.request_snapshot(out),
+        }
+    }
+
     /// The snapshot could not be read in full: nothing is known, it is asked for again.
     pub(super) fn on_snapshot_failed(&mut self) {
         self.reconciliation.asked_at = None;
+        self.reconciliation.too_early = false;
         self.reconciliation.next_at = Some(self.now.machine.plus(self.settings.hold_off_ns));
     }
 
     pub(super) fn on_snapshot(&mut self, snapshot: &BrokerSnapshot, out: &mut Effects) {
         self.reconciliation.asked_at = None;
+        self.reconciliation.read_at = Some(self.now.machine);
         if self.refused || !self.is_our_account(snapshot, out) || self.is_taken(snapshot, out) {
             return;
         }
@@ -121,6 +143,9 @@ impl Desk {
         self.book_missed(snapshot, out);
         self.end_by_evidence(snapshot, out);
         self.compare(snapshot, out);
+        if self.is_fill_missing() {
+            self.request_missing(out);
+        }
         if self.reconciliation.again {
             self.request_snapshot(out);
         }
@@ -289,6 +314,7 @@ impl Desk {
             .collect();
         let mut fills: Vec<_> = snapshot.fills.iter().collect();
         fills.sort_by(|a, b| (a.at, &a.execution_id).cmp(&(b.at, &b.execution_id)));
+        let mut postponed = false;
         for fill in fills {
             let mut fill = fill.clone();
             if fill.client_order_id.is_none() {
@@ -296,9 +322,31 @@ impl Desk {
                     .get(fill.broker_order_id.as_str())
                     .map(|id| (*id).to_owned());
             }
+            if fill.client_order_id.is_none() && self.may_be_ours(&fill) {
+                postponed = true;
+                continue;
+            }
             self.on_fill(&fill, ExecutionSource::Activity, out);
         }
-        self.account.fills_since = self.account.fills_since.max(snapshot.began);
+        if !postponed {
+            self.account.fills_since = self.account.fills_since.max(snapshot.began);
+        }
+    }
+
+    /// Whether a fill of a broker order that nobody knows may be of an order that was sent and not
+    /// found yet: lists lag behind fills (RELIABILITY R11). It is read again until that is known.
+    fn may_be_ours(&self, fill: &crate::broker::Fill) -> bool {
+        !self.by_broker_id.contains_key(&*fill.broker_order_id)
+            && self.open_orders().any(|order| {
+                matches!(order.status, OrderStatus::Sending | OrderStatus::Unknown)
+                    && order.broker_order_id.is_none()
+                    && (&order.symbol, order.side) == (&fill.symbol, fill.side)
+            })
+    }
+
+    fn is_fill_missing(&self) -> bool {
+        self.open_orders()
+            .any(|order| order.broker_filled_qty > order.filled_qty)
     }
 
     fn end_by_evidence(&mut self, snapshot: &BrokerSnapshot, out: &mut Effects) {
@@ -393,6 +441,7 @@ impl Desk {
     }
 
     fn compare(&mut self, snapshot: &BrokerSnapshot, out: &mut Effects) {
+        let too_early = std::mem::take(&mut self.reconciliation.too_early);
         let (mut found, symbols) = self.differences(snapshot);
         self.reconciliation.symbols = symbols;
         self.reconciliation.cash_broker = snapshot.cash;
@@ -416,7 +465,7 @@ impl Desk {
             self.reconciliation.executions = 0;
         }
         self.settle_breaks(&found, out);
-        if !self.reconciliation.ready {
+        if !self.reconciliation.ready && !too_early {
             self.reconciliation.ready = true;
             self.start_bots(out);
         }
@@ -427,9 +476,7 @@ impl Desk {
     /// explain it (RELIABILITY R13).
     fn is_conclusive(&self, snapshot: &BrokerSnapshot, found: &[Difference]) -> bool {
         let raced = snapshot.fills.iter().any(|fill| fill.at >= snapshot.began);
-        let missing = self
-            .open_orders()
-            .any(|order| order.broker_filled_qty > order.filled_qty);
+        let missing = self.is_fill_missing();
         let unknown = self
             .open_orders()
             .any(|order| matches!(order.status, OrderStatus::Sending | OrderStatus::Unknown));

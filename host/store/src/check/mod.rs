@@ -49,18 +49,31 @@ impl Store {
             .map_err(checking())?;
         let mut results = Vec::new();
         for rule in books::RULES.iter().chain(orders::RULES) {
-            results.push(ask(&mut transaction, account, rule).await.map_err(checking())?);
+            results.push(
+                ask(&mut transaction, account, rule)
+                    .await
+                    .map_err(checking())?,
+            );
         }
         transaction.commit().await.map_err(checking())?;
         Ok(results)
     }
 }
 
-async fn ask(connection: &mut PgConnection, account: &str, rule: &Rule) -> Result<Invariant, sqlx::Error> {
+async fn ask(
+    connection: &mut PgConnection,
+    account: &str,
+    rule: &Rule,
+) -> Result<Invariant, sqlx::Error> {
     let rows: Vec<String> = sqlx::query_scalar(rule.sql)
         .bind(account)
         .bind(limits::CHECK_ROWS_MAX)
         .fetch_all(connection)
         .await?;
-    Ok(Invariant { id: rule.id, name: rule.name, ok: rows.is_empty(), rows })
+    Ok(Invariant {
+        id: rule.id,
+        name: rule.name,
+        ok: rows.is_empty(),
+        rows,
+    })
 }

@@ -12,9 +12,11 @@ const SETTING: &str = "STOCKADE_PG_BIN";
 pub(crate) fn find() -> Result<PathBuf, ClusterError> {
     if let Some(folder) = std::env::var_os(SETTING).map(PathBuf::from) {
         let complete = is_complete(&folder);
-        return complete.then_some(folder.clone()).ok_or_else(|| ClusterError::NoBinaries {
-            looked_at: format!("{SETTING}={}", folder.display()),
-        });
+        return complete
+            .then_some(folder.clone())
+            .ok_or_else(|| ClusterError::NoBinaries {
+                looked_at: format!("{SETTING}={}", folder.display()),
+            });
     }
     let places = places();
     let newest = places
@@ -22,17 +24,26 @@ pub(crate) fn find() -> Result<PathBuf, ClusterError> {
         .filter(|folder| is_complete(folder))
         .map(|folder| (version(folder), folder))
         // The first of equals: the user's own path comes first.
-        .fold(None, |best: Option<((u32, u32), &PathBuf)>, next| match best {
-            Some(best) if best.0 >= next.0 => Some(best),
-            _ => Some(next),
-        });
-    newest.map(|(_, folder)| folder.clone()).ok_or_else(|| ClusterError::NoBinaries {
-        looked_at: "PATH, pg_config, /usr/lib/postgresql, /usr/pgsql-*, /usr/local/pgsql, Homebrew".to_owned(),
-    })
+        .fold(
+            None,
+            |best: Option<((u32, u32), &PathBuf)>, next| match best {
+                Some(best) if best.0 >= next.0 => Some(best),
+                _ => Some(next),
+            },
+        );
+    newest
+        .map(|(_, folder)| folder.clone())
+        .ok_or_else(|| ClusterError::NoBinaries {
+            looked_at:
+                "PATH, pg_config, /usr/lib/postgresql, /usr/pgsql-*, /usr/local/pgsql, Homebrew"
+                    .to_owned(),
+        })
 }
 
 fn is_complete(folder: &Path) -> bool {
-    ["initdb", "pg_ctl", "postgres"].iter().all(|name| folder.join(name).is_file())
+    ["initdb", "pg_ctl", "postgres"]
+        .iter()
+        .all(|name| folder.join(name).is_file())
 }
 
 fn places() -> Vec<PathBuf> {
@@ -63,7 +74,9 @@ fn pg_config() -> Option<PathBuf> {
 }
 
 fn children(parent: &Path, prefix: &str) -> Vec<PathBuf> {
-    let Ok(entries) = parent.read_dir() else { return Vec::new() };
+    let Ok(entries) = parent.read_dir() else {
+        return Vec::new();
+    };
     let mut folders: Vec<PathBuf> = entries
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
@@ -75,15 +88,23 @@ fn children(parent: &Path, prefix: &str) -> Vec<PathBuf> {
 
 /// Major and minor version; zero when it doesn't say.
 fn version(folder: &Path) -> (u32, u32) {
-    let output = Command::new(folder.join("postgres")).arg("--version").output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let output = Command::new(folder.join("postgres"))
+        .arg("--version")
+        .output();
+    let text = output
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
     parse_version(&text)
 }
 
 /// Reads `postgres (PostgreSQL) 15.18 (Debian …)`.
 fn parse_version(text: &str) -> (u32, u32) {
-    let number = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-    let mut parts = number.unwrap_or_default().split(|c: char| !c.is_ascii_digit());
+    let number = text
+        .split_whitespace()
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    let mut parts = number
+        .unwrap_or_default()
+        .split(|c: char| !c.is_ascii_digit());
     let mut part = || parts.next().and_then(|part| part.parse().ok()).unwrap_or(0);
     (part(), part())
 }
@@ -94,7 +115,10 @@ mod tests {
 
     #[test]
     fn versions_are_read() {
-        assert_eq!(parse_version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"), (15, 18));
+        assert_eq!(
+            parse_version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"),
+            (15, 18)
+        );
         assert_eq!(parse_version("postgres (PostgreSQL) 18beta1"), (18, 0));
         assert_eq!(parse_version("something else"), (0, 0));
     }

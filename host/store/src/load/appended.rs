@@ -17,9 +17,11 @@ use crate::store::Store;
 const INPUTS: &str = "SELECT * FROM stockade.input WHERE account = $1 ORDER BY index";
 const ENTRIES: &str = "SELECT * FROM stockade.entry WHERE account = $1 ORDER BY id";
 const POSTINGS: &str = "SELECT * FROM stockade.posting WHERE account = $1 ORDER BY entry, leg";
-const EXECUTIONS: &str = "SELECT * FROM stockade.execution WHERE account = $1 ORDER BY entry, execution_id";
+const EXECUTIONS: &str =
+    "SELECT * FROM stockade.execution WHERE account = $1 ORDER BY entry, execution_id";
 const ROUND_TRIPS: &str = "SELECT * FROM stockade.round_trip WHERE account = $1 ORDER BY id";
-const EQUITY: &str = "SELECT * FROM stockade.equity WHERE account = $1 ORDER BY sleeve, at_ns, session_close";
+const EQUITY: &str =
+    "SELECT * FROM stockade.equity WHERE account = $1 ORDER BY sleeve, at_ns, session_close";
 const BOT_EVENTS: &str = "SELECT * FROM stockade.bot_event WHERE account = $1 ORDER BY id";
 
 /// An input as it was recorded.
@@ -40,7 +42,11 @@ pub struct RecordedInput {
 /// Opens a connection for reads; the caller's statement is the only one on it.
 macro_rules! read_all {
     ($store:expr, $label:expr, $sql:expr, $table:literal, $read:expr) => {{
-        let mut connection = $store.reads().acquire().await.map_err(StoreError::database("connecting"))?;
+        let mut connection = $store
+            .reads()
+            .acquire()
+            .await
+            .map_err(StoreError::database("connecting"))?;
         all(&mut connection, $label, $sql, $table, $read).await
     }};
 }
@@ -108,7 +114,10 @@ fn input(f: &Fields<'_>) -> Result<RecordedInput, StoreError> {
     Ok(RecordedInput {
         index: InputIndex(f.big("index")?),
         epoch: f.big("epoch")?,
-        now: Now { market: f.time("market_ns")?, machine: f.time("machine_ns")? },
+        now: Now {
+            market: f.time("market_ns")?,
+            machine: f.time("machine_ns")?,
+        },
         kind: f.get("kind")?,
         event: f.json("body")?,
     })
@@ -134,10 +143,16 @@ fn posting(f: &Fields<'_>) -> Result<(EntryId, Posting), StoreError> {
         ("realised", None) => LedgerAccount::Realised,
         ("fees", None) => LedgerAccount::Fees,
         ("rounding", None) => LedgerAccount::Rounding,
-        (other, _) => return Err(f.bad("ledger", format!("\"{other}\" is no account of the ledger"))),
+        (other, _) => {
+            return Err(f.bad("ledger", format!("\"{other}\" is no account of the ledger")));
+        }
     };
     let sleeve = SleeveId(f.big("sleeve")?);
-    let posting = Posting { sleeve, account, amount: f.money("amount")? };
+    let posting = Posting {
+        sleeve,
+        account,
+        amount: f.money("amount")?,
+    };
     Ok((EntryId(f.big("entry")?), posting))
 }
 

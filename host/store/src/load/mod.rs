@@ -21,7 +21,8 @@ use fields::Fields;
 const ACCOUNT: &str = "SELECT * FROM stockade.account WHERE account = $1";
 const INSTRUMENTS: &str = "SELECT * FROM stockade.instrument WHERE account = $1 ORDER BY symbol";
 const SLEEVES: &str = "SELECT * FROM stockade.sleeve WHERE account = $1 ORDER BY id";
-const POSITIONS: &str = "SELECT * FROM stockade.position WHERE account = $1 AND qty <> 0 ORDER BY sleeve, symbol";
+const POSITIONS: &str =
+    "SELECT * FROM stockade.position WHERE account = $1 AND qty <> 0 ORDER BY sleeve, symbol";
 const LOTS: &str = "SELECT * FROM stockade.lot WHERE account = $1 AND remaining > 0 ORDER BY id";
 const ORDERS: &str = "\
 SELECT * FROM (
@@ -32,10 +33,17 @@ SELECT * FROM (
         AND status NOT IN ('accepted', 'sending', 'unknown', 'acknowledged', 'partially_filled')
         ORDER BY id DESC LIMIT $2)
 ) AS o ORDER BY id";
+// A split is booked once by the same kind of id, but is no execution.
 const EXECUTIONS: &str = "\
-SELECT execution_id, broker_order_id, cumulative_qty FROM stockade.execution WHERE account = $1 ORDER BY entry, execution_id";
+SELECT execution_id, broker_order_id, cumulative_qty FROM (
+    SELECT execution_id, broker_order_id, cumulative_qty, entry FROM stockade.execution WHERE account = $1
+    UNION ALL
+    SELECT execution_id, '', NULL, id FROM stockade.entry
+    WHERE account = $1 AND kind = 'split' AND execution_id IS NOT NULL
+) AS known ORDER BY entry, execution_id";
 const MARKS: &str = "SELECT * FROM stockade.mark WHERE account = $1 ORDER BY symbol";
-const BREAKS: &str = "SELECT * FROM stockade.break WHERE account = $1 AND resolved_ns IS NULL ORDER BY id";
+const BREAKS: &str =
+    "SELECT * FROM stockade.break WHERE account = $1 AND resolved_ns IS NULL ORDER BY id";
 const BOTS: &str = "SELECT * FROM stockade.bot WHERE account = $1 ORDER BY sleeve";
 const SNAPSHOT: &str = "SELECT * FROM stockade.snapshot WHERE account = $1 AND sleeve = $2";
 
@@ -61,7 +69,11 @@ impl Store {
     ///
     /// # Errors
     /// A failing database; a row that the core's types don't take.
-    pub async fn snapshot_load(&self, label: &str, sleeve: SleeveId) -> Result<Option<SnapshotRow>, StoreError> {
+    pub async fn snapshot_load(
+        &self,
+        label: &str,
+        sleeve: SleeveId,
+    ) -> Result<Option<SnapshotRow>, StoreError> {
         sqlx::query(SNAPSHOT)
             .bind(label)
             .bind(crate::rows::big(sleeve.0)?)
@@ -79,10 +91,19 @@ async fn load(connection: &mut PgConnection, label: &str) -> Result<Option<Rows>
         .fetch_optional(&mut *connection)
         .await
         .map_err(StoreError::database("loading the account"))?;
-    let Some(account) = account else { return Ok(None) };
+    let Some(account) = account else {
+        return Ok(None);
+    };
     Ok(Some(Rows {
         account: keyed::account(&Fields::new("account", &account))?,
-        instruments: all(connection, label, INSTRUMENTS, "instrument", keyed::instrument).await?,
+        instruments: all(
+            connection,
+            label,
+            INSTRUMENTS,
+            "instrument",
+            keyed::instrument,
+        )
+        .await?,
         sleeves: all(connection, label, SLEEVES, "sleeve", keyed::sleeve).await?,
         positions: all(connection, label, POSITIONS, "position", keyed::position).await?,
         lots: all(connection, label, LOTS, "lot", keyed::lot).await?,
@@ -104,7 +125,11 @@ pub(crate) async fn all<T>(
 ) -> Result<Vec<T>, StoreError> {
     let mut stream = sqlx::query(sql).bind(label).fetch(connection);
     let mut rows = Vec::new();
-    while let Some(row) = stream.try_next().await.map_err(StoreError::database("loading rows"))? {
+    while let Some(row) = stream
+        .try_next()
+        .await
+        .map_err(StoreError::database("loading rows"))?
+    {
         rows.push(read(&Fields::new(table, &row))?);
     }
     Ok(rows)
@@ -121,14 +146,18 @@ async fn orders(
         .fetch_all(connection)
         .await
         .map_err(StoreError::database("loading orders"))?;
-    rows.iter().map(|row| keyed::order(&Fields::new("order", row))).collect()
+    rows.iter()
+        .map(|row| keyed::order(&Fields::new("order", row)))
+        .collect()
 }
 
 fn execution_key(row: &Fields<'_>) -> Result<ExecutionKey, StoreError> {
     Ok(ExecutionKey {
         execution_id: row.get("execution_id")?,
         broker_order_id: row.get("broker_order_id")?,
-        cumulative_qty: row.decimal_if("cumulative_qty")?.map(stockade_core::Qty::new),
+        cumulative_qty: row
+            .decimal_if("cumulative_qty")?
+            .map(stockade_core::Qty::new),
     })
 }
 

@@ -75,14 +75,21 @@ const BODY: &str = "
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn bot_list(pool: &PgPool, filter: &Filter, retired: bool) -> Result<Vec<Bot>, QueryError> {
+pub async fn bot_list(
+    pool: &PgPool,
+    filter: &Filter,
+    retired: bool,
+) -> Result<Vec<Bot>, QueryError> {
     let mut select = Select::new("bots", BODY)
         .and("b.account =", filter.account.clone())
         .and("s.name =", filter.sleeve.clone());
     if !retired {
         select = select.only("b.state <> 'retired'");
     }
-    select.then("ORDER BY b.account, b.sleeve").fetch(pool).await
+    select
+        .then("ORDER BY b.account, b.sleeve")
+        .fetch(pool)
+        .await
 }
 
 /// One bot by name; the present one before retired ones of the same name.

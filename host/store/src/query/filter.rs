@@ -56,7 +56,11 @@ impl Select {
     pub(super) fn new(what: &'static str, body: &'static str) -> Self {
         let mut builder = QueryBuilder::new(body);
         builder.push(" WHERE true");
-        Self { builder, what, reversed: false }
+        Self {
+            builder,
+            what,
+            reversed: false,
+        }
     }
 
     /// A condition with a value, where there is one; `%` stands for it, else it comes at the end.
@@ -66,7 +70,12 @@ impl Select {
     {
         if let Some(value) = value {
             let (before, after) = condition.split_once('%').unwrap_or((condition, ""));
-            self.builder.push(" AND ").push(before).push(" ").push_bind(value).push(after);
+            self.builder
+                .push(" AND ")
+                .push(before)
+                .push(" ")
+                .push_bind(value)
+                .push(after);
         }
         self
     }
@@ -85,11 +94,20 @@ impl Select {
 
     /// The latest `limit` rows, or all: `down` orders from the latest, `up` from the earliest.
     /// [`Select::fetch`] gives them from the earliest in both cases.
-    pub(super) fn latest(mut self, limit: Option<u32>, down: &'static str, up: &'static str) -> Self {
+    pub(super) fn latest(
+        mut self,
+        limit: Option<u32>,
+        down: &'static str,
+        up: &'static str,
+    ) -> Self {
         let Some(limit) = limit else {
             return self.then(up);
         };
-        self.builder.push(" ").push(down).push(" LIMIT ").push_bind(i64::from(limit));
+        self.builder
+            .push(" ")
+            .push(down)
+            .push(" LIMIT ")
+            .push_bind(i64::from(limit));
         self.reversed = true;
         self
     }
@@ -101,8 +119,10 @@ impl Select {
     {
         let what = self.what;
         let query = self.builder.build_query_as::<T>();
-        let mut rows =
-            query.fetch_all(pool).await.map_err(|source| QueryError::Database { what, source })?;
+        let mut rows = query
+            .fetch_all(pool)
+            .await
+            .map_err(|source| QueryError::Database { what, source })?;
         if self.reversed {
             rows.reverse();
         }

@@ -44,7 +44,11 @@ const BODY: &str = "
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn lot_list(pool: &PgPool, filter: &Filter, closed: bool) -> Result<Vec<Lot>, QueryError> {
+pub async fn lot_list(
+    pool: &PgPool,
+    filter: &Filter,
+    closed: bool,
+) -> Result<Vec<Lot>, QueryError> {
     let mut select = Select::new("lots", BODY)
         .and("l.account =", filter.account.clone())
         .and("s.name =", filter.sleeve.clone())

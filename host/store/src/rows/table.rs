@@ -1,8 +1,8 @@
 //! One statement for a whole joined group: a common table expression per table, each an
 //! `INSERT … SELECT FROM UNNEST(…)`. One round trip is then lease check, rows and commit.
 
-use sqlx::postgres::PgArguments;
 use sqlx::Arguments;
+use sqlx::postgres::PgArguments;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -84,7 +84,10 @@ pub(crate) fn column<R, T>(
 where
     Vec<T>: for<'q> sqlx::Encode<'q, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
 {
-    let values = rows.iter().map(|row| value(row)).collect::<Result<Vec<T>, _>>()?;
+    let values = rows
+        .iter()
+        .map(|row| value(row))
+        .collect::<Result<Vec<T>, _>>()?;
     arguments.add(values).map_err(EncodeError::encoding)
 }
 
@@ -141,13 +144,21 @@ fn insert(mode: Mode, shape: &Shape, parameter: &mut usize) -> String {
     for (at, (name, kind)) in shape.columns.iter().enumerate() {
         *parameter += 1;
         // jsonb has no array that sqlx could bind without a detour; its text has.
-        let (element, cast) = if *kind == "jsonb" { ("text", "::jsonb") } else { (*kind, "") };
+        let (element, cast) = if *kind == "jsonb" {
+            ("text", "::jsonb")
+        } else {
+            (*kind, "")
+        };
         write!(names, ", \"{name}\"").expect("a string takes all");
         write!(picks, ", u.c{at}{cast}").expect("a string takes all");
         arrays.push(format!("${parameter}::{element}[]"));
         aliases.push(format!("c{at}"));
     }
-    let (stamp, epoch) = if shape.stamped { (", epoch", ", fence.epoch") } else { ("", "") };
+    let (stamp, epoch) = if shape.stamped {
+        (", epoch", ", fence.epoch")
+    } else {
+        ("", "")
+    };
     let conflict = match shape.conflict {
         Conflict::Replace(_) if mode == Mode::Create && shape.name == "account" => String::new(),
         Conflict::Refuse => String::new(),
@@ -173,5 +184,8 @@ fn replace(shape: &Shape, key: &[&str]) -> String {
         .map(|name| format!("\"{name}\" = EXCLUDED.\"{name}\""))
         .collect();
     let keys: String = key.iter().map(|name| format!(", \"{name}\"")).collect();
-    format!(" ON CONFLICT (account{keys}) DO UPDATE SET {}", sets.join(", "))
+    format!(
+        " ON CONFLICT (account{keys}) DO UPDATE SET {}",
+        sets.join(", ")
+    )
 }

@@ -22,7 +22,8 @@ SELECT count(*) FROM (
 ) AS others WHERE NOT ended";
 
 /// Waits for a transaction of the epoch that is still on its way, and reads how far it came.
-const SEQUENCE: &str = "SELECT sequence FROM stockade.writer WHERE account = $1 AND epoch = $2 FOR UPDATE";
+const SEQUENCE: &str =
+    "SELECT sequence FROM stockade.writer WHERE account = $1 AND epoch = $2 FOR UPDATE";
 
 /// A connection and what it has committed.
 pub(crate) struct Session {
@@ -60,12 +61,23 @@ impl Session {
     }
 
     /// One transaction, in one round trip.
-    pub(crate) async fn commit<'r>(&mut self, rows: impl Iterator<Item = &'r Row>) -> Result<(), Failure> {
+    pub(crate) async fn commit<'r>(
+        &mut self,
+        rows: impl Iterator<Item = &'r Row>,
+    ) -> Result<(), Failure> {
         let next = self.sequence + 1;
         let (sql, arguments) = Batch::new(rows)
-            .encode(Mode::Write, &mut self.statements, &self.account, self.epoch, next)
+            .encode(
+                Mode::Write,
+                &mut self.statements,
+                &self.account,
+                self.epoch,
+                next,
+            )
             .map_err(Failure::Encode)?;
-        let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut self.connection).await;
+        let done = sqlx::query_with(AssertSqlSafe(sql), arguments)
+            .execute(&mut self.connection)
+            .await;
         match done {
             Ok(_) => {
                 self.sequence = next;
@@ -96,12 +108,21 @@ impl Session {
     }
 }
 
-async fn connect(store: &Store, account: &str, epoch: u64) -> Result<(PgConnection, u64), sqlx::Error> {
+async fn connect(
+    store: &Store,
+    account: &str,
+    epoch: u64,
+) -> Result<(PgConnection, u64), sqlx::Error> {
     let name = format!("stockade writer {account}");
     let mut connection = store.connect_writer(&name).await?;
-    let left: i64 = sqlx::query_scalar(END_OTHERS).bind(&name).fetch_one(&mut connection).await?;
+    let left: i64 = sqlx::query_scalar(END_OTHERS)
+        .bind(&name)
+        .fetch_one(&mut connection)
+        .await?;
     if left > 0 {
-        return Err(sqlx::Error::Protocol(format!("{left} earlier writers of the account don't end")));
+        return Err(sqlx::Error::Protocol(format!(
+            "{left} earlier writers of the account don't end"
+        )));
     }
     limit_rights(&mut connection).await?;
     let epoch = big(epoch).map_err(|error| sqlx::Error::Protocol(error.to_string()))?;

@@ -44,7 +44,9 @@ impl Task {
     /// Commits the groups together; where that fails for the fault of one, one at a time. The
     /// error is the number of the group at which the writer ends.
     async fn commit_joined(&mut self, jobs: Vec<Job>) -> Result<(), u64> {
-        let together = self.commit_rows(jobs.iter().flat_map(|job| &job.rows)).await;
+        let together = self
+            .commit_rows(jobs.iter().flat_map(|job| &job.rows))
+            .await;
         let failure = match together {
             Ok(()) => {
                 jobs.into_iter().for_each(|job| answer(job, Ok(())));
@@ -88,18 +90,26 @@ impl Task {
 
     fn error(&self, failure: &Failure, group: u64) -> CommitError {
         match failure {
-            Failure::Encode(source) => CommitError::Encode { group, source: source.clone() },
+            Failure::Encode(source) => CommitError::Encode {
+                group,
+                source: source.clone(),
+            },
             Failure::Fault(fault) => fault.answer(group, self.session.epoch()),
         }
     }
 
     /// One transaction, again after conflicts and after a connection that was lost before it.
-    async fn commit_rows<'r>(&mut self, rows: impl Iterator<Item = &'r Row> + Clone) -> Result<(), Failure> {
+    async fn commit_rows<'r>(
+        &mut self,
+        rows: impl Iterator<Item = &'r Row> + Clone,
+    ) -> Result<(), Failure> {
         let (mut conflicts, mut losses) = (0, 0);
         loop {
             let message = match self.session.commit(rows.clone()).await {
                 Ok(()) => return Ok(()),
-                Err(Failure::Fault(Fault::Conflict { .. })) if conflicts < limits::CONFLICT_RETRIES_MAX => {
+                Err(Failure::Fault(Fault::Conflict { .. }))
+                    if conflicts < limits::CONFLICT_RETRIES_MAX =>
+                {
                     conflicts += 1;
                     continue;
                 }
@@ -144,7 +154,10 @@ fn join(jobs: &mut Vec<Job>, queue: &mut mpsc::Receiver<Job>) -> Option<Job> {
 }
 
 fn executions_of(job: &Job) -> usize {
-    job.rows.iter().filter(|row| matches!(row, Row::Execution(_))).count()
+    job.rows
+        .iter()
+        .filter(|row| matches!(row, Row::Execution(_)))
+        .count()
 }
 
 /// Answers everything that is still queued: none of it was tried.

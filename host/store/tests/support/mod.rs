@@ -5,6 +5,7 @@
 use rust_decimal::Decimal;
 use std::sync::Arc;
 
+use std::time::Duration;
 use stockade_core::desk::Event;
 use stockade_core::id::{BreakId, EntryId, InputIndex, LotId, RoundTripId};
 use stockade_core::instrument::{AssetClass, Instrument};
@@ -12,13 +13,12 @@ use stockade_core::ledger::{EntryKind, LedgerAccount, LotMethod, LotSide, Postin
 use stockade_core::order::{Intent, OrderStatus, OrderType, Side, Size, TimeInForce};
 use stockade_core::risk::{Controls, TradingState};
 use stockade_core::row::{
-    AccountRow, BotEventRow, BotRow, BotState, BreakRow, Counters, EntryRow, EquityRow, ExecutionRow,
-    ExecutionSource, InputRow, LotRow, MarkRow, OrderRow, PositionRow, RefusalRow, RoundTripRow, Row,
-    SleeveKind, SleeveRow, SnapshotRow,
+    AccountRow, BotEventRow, BotRow, BotState, BreakRow, Counters, EntryRow, EquityRow,
+    ExecutionRow, ExecutionSource, InputRow, LotRow, MarkRow, OrderRow, PositionRow, RefusalRow,
+    RoundTripRow, Row, SleeveKind, SleeveRow, SnapshotRow,
 };
 use stockade_core::{IntentId, Money, Now, OrderId, Price, Qty, SleeveId, Slug, Symbol, Timestamp};
 use stockade_store::{Group, Store, WriterHandle, WriterOptions};
-use std::time::Duration;
 
 pub const LABEL: &str = "main";
 pub const BOT: SleeveId = SleeveId::FIRST;
@@ -54,9 +54,19 @@ pub fn account() -> AccountRow {
         state_reason: Some("a test".to_owned()),
         controls: Controls::live(),
         allocation_factor: dec("1"),
-        counters: Counters { order: 1, sleeve: 11, entry: 1, lot: 1, round_trip: 1, break_id: 1 },
+        counters: Counters {
+            order: 1,
+            sleeve: 11,
+            entry: 1,
+            lot: 1,
+            round_trip: 1,
+            break_id: 1,
+        },
         input_index: InputIndex(0),
-        now: Now { market: NOON, machine: Timestamp(-5) },
+        now: Now {
+            market: NOON,
+            machine: Timestamp(-5),
+        },
         fills_since: NOON,
         opened_at: Some(NOON),
     }
@@ -110,7 +120,10 @@ pub fn order(id: u64) -> OrderRow {
         side: Side::Buy,
         size: Size::Qty(qty("10.123456789")),
         order_type: OrderType::Market,
-        sent_type: OrderType::StopLimit { stop_price: price("101"), limit_price: price("105.25") },
+        sent_type: OrderType::StopLimit {
+            stop_price: price("101"),
+            limit_price: price("105.25"),
+        },
         time_in_force: TimeInForce::Day,
         extended_hours: false,
         reason: Some("it fell".into()),
@@ -158,12 +171,20 @@ pub fn entry(id: u64, execution_id: Option<&str>, amounts: &[(LedgerAccount, &st
     EntryRow {
         id: EntryId(id),
         at: NOON,
-        kind: if execution_id.is_some() { EntryKind::Execution } else { EntryKind::Deposit },
+        kind: if execution_id.is_some() {
+            EntryKind::Execution
+        } else {
+            EntryKind::Deposit
+        },
         memo: "a test's".to_owned(),
         execution_id: execution_id.map(Into::into),
         postings: amounts
             .iter()
-            .map(|(account, amount)| Posting { sleeve: BOT, account: account.clone(), amount: money(amount) })
+            .map(|(account, amount)| Posting {
+                sleeve: BOT,
+                account: account.clone(),
+                amount: money(amount),
+            })
             .collect(),
     }
 }
@@ -171,7 +192,10 @@ pub fn entry(id: u64, execution_id: Option<&str>, amounts: &[(LedgerAccount, &st
 /// An execution and the entry that books it.
 pub fn booking(number: u64) -> Vec<Row> {
     let id = format!("x-{number}");
-    let legs = [(LedgerAccount::Cash, "-100"), (LedgerAccount::Position(symbol("AAPL")), "100")];
+    let legs = [
+        (LedgerAccount::Cash, "-100"),
+        (LedgerAccount::Position(symbol("AAPL")), "100"),
+    ];
     vec![
         Row::Entry(entry(number, Some(&id), &legs)),
         Row::Execution(execution(&id, number)),
@@ -223,7 +247,9 @@ pub fn intent() -> Intent {
         symbol: symbol("BTCUSD"),
         side: Side::Sell,
         size: Size::Notional(money("12.5")),
-        order_type: OrderType::Limit { limit_price: price("64000.5") },
+        order_type: OrderType::Limit {
+            limit_price: price("64000.5"),
+        },
         time_in_force: TimeInForce::Gtc,
         extended_hours: false,
         reason: None,
@@ -254,7 +280,11 @@ pub fn one_of_each() -> Vec<Row> {
         Row::Lot(lot(1)),
         Row::RoundTrip(round_trip(1)),
         Row::Order(Box::new(order(1))),
-        Row::Mark(MarkRow { symbol: symbol("AAPL"), price: price("0.0001"), at: NOON }),
+        Row::Mark(MarkRow {
+            symbol: symbol("AAPL"),
+            price: price("0.0001"),
+            at: NOON,
+        }),
         Row::Break(BreakRow {
             id: BreakId(1),
             class: "D38".to_owned(),
@@ -275,7 +305,12 @@ pub fn one_of_each() -> Vec<Row> {
 }
 
 pub fn snapshot(bytes: &[u8]) -> SnapshotRow {
-    SnapshotRow { sleeve: BOT, digest: "abc".to_owned(), at: NOON, bytes: bytes.to_vec() }
+    SnapshotRow {
+        sleeve: BOT,
+        digest: "abc".to_owned(),
+        at: NOON,
+        bytes: bytes.to_vec(),
+    }
 }
 
 pub fn bot() -> BotRow {
@@ -285,7 +320,10 @@ pub fn bot() -> BotRow {
         plugin: "dip_buyer".to_owned(),
         digest: "abc".to_owned(),
         version: "0.1.0".to_owned(),
-        params: vec![("fast".to_owned(), "3".to_owned()), ("slow".to_owned(), "\"9\"".to_owned())],
+        params: vec![
+            ("fast".to_owned(), "3".to_owned()),
+            ("slow".to_owned(), "\"9\"".to_owned()),
+        ],
         symbols: vec![symbol("AAPL"), symbol("BTCUSD")],
         seed: u64::MAX,
         generation: 3,
@@ -308,7 +346,10 @@ fn appended() -> Vec<Row> {
     ];
     vec![
         Row::Entry(entry(1, Some("x-1"), &legs)),
-        Row::Execution(ExecutionRow { order: Some(OrderId(1)), ..execution("x-1", 1) }),
+        Row::Execution(ExecutionRow {
+            order: Some(OrderId(1)),
+            ..execution("x-1", 1)
+        }),
         Row::Equity(equity(None)),
         Row::Equity(equity(Some(20_190_211))),
         Row::Input(input(1)),
@@ -346,7 +387,10 @@ pub fn input(index: u64) -> InputRow {
     let event = Event::AccountStream { up: true };
     InputRow {
         index: InputIndex(index),
-        now: Now { market: NOON, machine: Timestamp(3) },
+        now: Now {
+            market: NOON,
+            machine: Timestamp(3),
+        },
         kind: "account_stream",
         body: Box::new(event),
     }
@@ -354,16 +398,27 @@ pub fn input(index: u64) -> InputRow {
 
 /// What the database gives back of a text: NUL can't be stored.
 pub fn as_stored(row: RoundTripRow) -> RoundTripRow {
-    let exit_reason = row.exit_reason.as_deref().map(|text| Arc::from(text.replace('\0', "\u{fffd}")));
+    let exit_reason = row
+        .exit_reason
+        .as_deref()
+        .map(|text| Arc::from(text.replace('\0', "\u{fffd}")));
     RoundTripRow { exit_reason, ..row }
 }
 
 /// An account with its sleeves, and a writer under a fresh lease.
 pub async fn writer(store: &Store) -> WriterHandle {
-    store.account_create(&account(), &sleeves()).await.expect("a new account");
-    let lease = store.lease_acquire(LABEL, "a test", TTL).await.expect("a free lease");
+    store
+        .account_create(&account(), &sleeves())
+        .await
+        .expect("a new account");
+    let lease = store
+        .lease_acquire(LABEL, "a test", TTL)
+        .await
+        .expect("a free lease");
     let options = WriterOptions::default();
-    WriterHandle::spawn(store, LABEL, lease.epoch, options).await.expect("a writer")
+    WriterHandle::spawn(store, LABEL, lease.epoch, options)
+        .await
+        .expect("a writer")
 }
 
 pub fn group(rows: Vec<Row>) -> Group {

@@ -81,7 +81,7 @@ fn site_of(method: &str, path: &str) -> Option<Site> {
 ///
 /// # Errors
 /// [`StartError::Faults`] with the file and what is wrong in it.
-pub(crate) fn read(path: &Path) -> Result<FaultSettings, StartError> {
+pub fn read(path: &Path) -> Result<FaultSettings, StartError> {
     let wrong = |reason: String| StartError::Faults {
         path: path.to_owned(),
         reason,

@@ -111,8 +111,8 @@ fn data(result: &BacktestResult) -> ReportData {
         title: "Backtest".to_owned(),
         subtitle: format!("{} to {}", summary.start, summary.end),
         facts: vec![
-            fact("equity", screen::money(summary.final_equity.0)),
-            fact("realised", screen::money(summary.realised.0)),
+            fact("equity", screen::money(summary.final_equity)),
+            fact("realised", screen::money(summary.realised)),
             fact("fills", summary.fills.to_string()),
             fact("bars", summary.bars.to_string()),
         ],

@@ -14,7 +14,7 @@ use crate::cli::screen;
 use crate::failure::Failure;
 
 pub(crate) use result::Summary;
-pub(crate) use run::{Entry, Setup, run_once};
+pub(crate) use run::{Entry, Setup, rules, run_native, run_once};
 
 /// Most runs of one sweep: beyond this a sweep belongs on more than one machine.
 const RUNS_MAX: usize = 100_000;

@@ -55,7 +55,7 @@ pub(crate) struct BacktestResult {
     /// Equity of all bots after each time stamp; the capital comes first.
     pub(super) curve: Vec<(Timestamp, Money)>,
     /// Executions.
-    pub(super) executions: Vec<ExecutionRow>,
+    pub(crate) executions: Vec<ExecutionRow>,
     /// Round trips.
     pub(super) round_trips: Vec<RoundTripRow>,
     /// Closes of each symbol that was traded.
@@ -144,7 +144,7 @@ impl Summary {
     /// For people.
     pub(super) fn print(&self) -> Result<(), Failure> {
         let mut table = Screen::new(&["", ">"], "nothing");
-        let money = |number: &Number| screen::money(number.0);
+        let money = |number: &Number| screen::money(*number);
         let rows = [
             ("bars", self.bars.to_string()),
             ("from", self.start.to_string()),
@@ -185,7 +185,7 @@ pub(super) fn print_sweep(setups: &[Setup], summaries: &[Summary]) -> Result<(),
         let params = setup.entries.iter().flat_map(|e| &e.params).map(|(k, v)| format!("{k}={v}"));
         table.row([
             params.collect::<Vec<_>>().join(" "),
-            screen::money(summary.final_equity.0),
+            screen::money(summary.final_equity),
             percent(summary.figures.total_return),
             ratio(summary.figures.sharpe),
             percent(summary.figures.max_drawdown),

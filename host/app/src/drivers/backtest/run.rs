@@ -12,12 +12,12 @@ use stockade_core::risk::Controls;
 use stockade_core::row::{ExecutionRow, RoundTripRow, Row, Rows, SleeveKind};
 use stockade_core::{InstrumentId, Money, Now, Slug, Symbol, Timestamp};
 use stockade_exchange as model;
-use stockade_runtime::{Bot, BotConfig, Engine, EngineConfig, Limits, Plugin};
+use stockade_runtime::{Bot, BotConfig, BotInstrument, Engine, EngineConfig, Limits, Plugin};
 use stockade_venue::files::Bars;
 
-use super::result::{BacktestResult, Summary};
+use super::result::BacktestResult;
 use crate::cli::backtest::{BacktestArgs, Profile};
-use crate::drivers::lockstep::{LocalBot, Lockstep, Market, Note, Sink};
+use crate::drivers::lockstep::{Guest, LocalBot, Lockstep, Market, Note, Sink};
 use crate::failure::Failure;
 
 /// One bot of a run.
@@ -119,12 +119,20 @@ impl Sink for Kept {
 
 /// Runs one setup over bars that have been read.
 pub(crate) fn run_once(setup: &Setup, bars: &Bars) -> Result<BacktestResult, Failure> {
+    run_with(setup, bars, |prepared| prepared.deploy(setup))
+}
+
+fn run_with(
+    setup: &Setup,
+    bars: &Bars,
+    deploy: impl FnOnce(&mut Prepared) -> Result<(), Failure>,
+) -> Result<BacktestResult, Failure> {
     if bars.rows.is_empty() {
         return Err(Failure::Usage("the files hold no bars".to_owned()));
     }
     let began = Instant::now();
     let mut prepared = Prepared::new(setup, bars).map_err(Failure::Failed)?;
-    prepared.deploy(setup)?;
+    deploy(&mut prepared)?;
     let looped = Instant::now();
     let curve = prepared.replay().map_err(Failure::Failed)?;
     let loop_seconds = looped.elapsed();
@@ -137,6 +145,28 @@ pub(crate) fn run_once(setup: &Setup, bars: &Bars) -> Result<BacktestResult, Fai
     Ok(result)
 }
 
+/// The same with a strategy of this program in the place of the first entry's component.
+pub(crate) fn run_native(setup: &Setup, bars: &Bars, guest: Box<dyn Guest>) -> Result<BacktestResult, Failure> {
+    run_with(setup, bars, |prepared| {
+        let entry = setup.entries.first().context("a run without a bot").map_err(Failure::Failed)?;
+        let symbols = prepared.market.symbols.clone();
+        prepared.deploy_one(setup, entry, &symbols, ("native", "1"), |_| Ok(guest))
+    })
+}
+
+/// What holds in a profile: the desk's settings, the account's controls, the exchange's rules.
+pub(crate) fn rules(profile: Profile, capital: Money) -> (Settings, Controls, model::Config) {
+    match profile {
+        Profile::Reference => {
+            (Settings::reference(), Controls::default(), model::Config::reference(capital.get()))
+        }
+        Profile::Live => {
+            let settings = Settings { budgeted: false, ..Settings::default() };
+            (settings, Controls::live(), model::Config::paper(capital.get()))
+        }
+    }
+}
+
 /// Desk, exchange and market, before the first bar.
 struct Prepared {
     lockstep: Lockstep<Kept>,
@@ -147,15 +177,7 @@ struct Prepared {
 
 impl Prepared {
     fn new(setup: &Setup, bars: &Bars) -> Result<Self> {
-        let (settings, controls, mut config) = match setup.profile {
-            Profile::Reference => {
-                (Settings::reference(), Controls::default(), model::Config::reference(setup.capital.get()))
-            }
-            Profile::Live => {
-                let settings = Settings { budgeted: false, ..Settings::default() };
-                (settings, Controls::live(), model::Config::paper(setup.capital.get()))
-            }
-        };
+        let (settings, controls, mut config) = rules(setup.profile, setup.capital);
         config.slippage_bps = setup.slippage_bps;
         config.fee_per_execution = setup.fee.get();
         config.max_participation = setup.max_participation;
@@ -171,7 +193,7 @@ impl Prepared {
             market.symbols.iter().map(|symbol| crate::drivers::model::instrument_of(&lockstep.exchange, symbol)).collect();
         lockstep.put(Event::Instruments { instruments })?;
         lockstep.start(1)?;
-        let engine = Engine::new(&EngineConfig { epoch_ticker: false, cache: None, ..EngineConfig::default() })?;
+        let engine = Engine::new(&EngineConfig { deadlines: false, cache: None })?;
         Ok(Self { lockstep, market, engine, start })
     }
 
@@ -181,49 +203,78 @@ impl Prepared {
             let plugin = Plugin::load(&self.engine, &entry.component, &entry.stem)
                 .map_err(|error| Failure::Usage(format!("{}: {error}", entry.stem)))?;
             let symbols = self.symbols_of(setup, &plugin)?;
-            let command = Command::BotDeploy {
-                name: entry.name.clone(),
-                sleeve: None,
-                capital: entry.capital,
-                plugin: entry.stem.clone(),
-                digest: plugin.digest().to_string(),
-                version: plugin.description().version.clone(),
-                params: entry.params.clone(),
-                symbols: symbols.clone(),
-                seed: setup.seed,
-            };
-            match self.lockstep.command(command).map_err(Failure::Failed)? {
-                Reply::Done { .. } => {}
-                Reply::Refused { refusal } => return Err(Failure::refused(&refusal)),
-            }
-            self.instance(setup, entry, &plugin, &symbols)?;
+            let (digest, version) = (plugin.digest().to_string(), plugin.description().version.clone());
+            self.deploy_one(setup, entry, &symbols, (&digest, &version), |instruments| {
+                let config = BotConfig {
+                    params: entry.params.clone(),
+                    seed: setup.seed,
+                    instruments,
+                    limits: Limits::of(plugin.tier()),
+                    history: None,
+                };
+                let bot = Bot::start(&plugin, config)
+                    .map_err(|error| Failure::Usage(format!("bot {}: {error}", entry.name)))?;
+                Ok(Box::new(bot))
+            })?;
         }
         Ok(())
     }
 
+    fn deploy_one(
+        &mut self,
+        setup: &Setup,
+        entry: &Entry,
+        symbols: &[Symbol],
+        (digest, version): (&str, &str),
+        make: impl FnOnce(Vec<BotInstrument>) -> Result<Box<dyn Guest>, Failure>,
+    ) -> Result<(), Failure> {
+        let command = Command::BotDeploy {
+            name: entry.name.clone(),
+            sleeve: None,
+            capital: entry.capital,
+            plugin: entry.stem.clone(),
+            digest: digest.to_owned(),
+            version: version.to_owned(),
+            params: entry.params.clone(),
+            symbols: symbols.to_vec(),
+            seed: setup.seed,
+        };
+        match self.lockstep.command(command).map_err(Failure::Failed)? {
+            Reply::Done { .. } => {}
+            Reply::Refused { refusal } => return Err(Failure::refused(&refusal)),
+        }
+        self.instance(entry, digest, symbols, make)
+    }
+
     fn symbols_of(&self, setup: &Setup, plugin: &Plugin) -> Result<Vec<Symbol>, Failure> {
         let all = &self.market.symbols;
-        let wanted = plugin.description().symbols.clone();
-        let any = wanted.iter().any(|symbol| symbol == "any");
+        let wanted = &plugin.description().symbols;
         let chosen: Vec<Symbol> = if !setup.symbols.is_empty() {
             setup.symbols.clone()
-        } else if any {
+        } else if wanted.is_empty() {
             all.clone()
         } else {
-            all.iter().filter(|symbol| wanted.iter().any(|w| w == symbol.as_str())).cloned().collect()
+            all.iter().filter(|symbol| wanted.contains(symbol)).cloned().collect()
         };
         let missing = chosen.iter().find(|symbol| !all.contains(symbol));
         if let Some(symbol) = missing {
             return Err(Failure::Usage(format!("the files hold no bars of {symbol}")));
         }
         if chosen.is_empty() {
+            let wanted: Vec<&str> = wanted.iter().map(Symbol::as_str).collect();
             let wanted = wanted.join(", ");
             return Err(Failure::Usage(format!("the files hold none of the symbols that the bot wants ({wanted})")));
         }
         Ok(chosen)
     }
 
-    fn instance(&mut self, setup: &Setup, entry: &Entry, plugin: &Plugin, symbols: &[Symbol]) -> Result<(), Failure> {
+    fn instance(
+        &mut self,
+        entry: &Entry,
+        digest: &str,
+        symbols: &[Symbol],
+        make: impl FnOnce(Vec<BotInstrument>) -> Result<Box<dyn Guest>, Failure>,
+    ) -> Result<(), Failure> {
         let wanted = self.lockstep.notes.drain(..).find_map(|note| match note {
             Note::StartBot(sleeve, generation) => Some((sleeve, generation)),
             _ => None,
@@ -235,18 +286,12 @@ impl Prepared {
             symbols.iter().filter_map(place).filter_map(|i| u32::try_from(i).ok()).map(InstrumentId).collect();
         ids.sort_unstable();
         let desk = &self.lockstep.desk;
-        let instruments =
-            ids.iter().map(|id| (*id, desk.instruments()[id.index()].clone())).collect();
-        let config = BotConfig {
-            params: entry.params.clone(),
-            seed: setup.seed,
-            instruments,
-            limits: Limits::default(),
-        };
-        let bot = Bot::start(plugin, config)
-            .map_err(|error| Failure::Usage(format!("bot {}: {error}", entry.name)))?;
-        let digest: Arc<str> = plugin.digest().to_string().into();
-        self.lockstep.bots.push(LocalBot::new(sleeve, generation, digest, bot, ids, &self.market));
+        let instruments = ids.iter().map(|id| {
+            let known = &desk.instruments()[id.index()];
+            BotInstrument { id: *id, symbol: known.symbol.clone(), class: known.class }
+        });
+        let guest = make(instruments.collect())?;
+        self.lockstep.bots.push(LocalBot::new(sleeve, generation, digest.into(), guest, ids, &self.market));
         self.lockstep
             .put(Event::Bot { sleeve, report: BotReport::Ready { generation } })
             .map_err(Failure::Failed)

@@ -15,8 +15,10 @@ use stockade_core::market::MarketEvent;
 use stockade_core::row::BotRow;
 use stockade_core::sleeve::Prices;
 use stockade_core::{InstrumentId, Now, SleeveId, Slug, Symbol, Timestamp};
-use stockade_runtime::folder::{Folder, FolderEvent};
-use stockade_runtime::{BotConfig, Engine, EngineConfig, EventKind, LogLine, Plugin, SessionEvent, SessionKind};
+use stockade_runtime::{
+    BotConfig, BotInstrument, EVENTS_PER_CALL_MAX, Engine, EngineConfig, EventKind, Folder, FolderEvent, History, LogLevel, LogLine, Plugin, SessionEvent,
+    SessionKind, Snapshot,
+};
 use stockade_store::Store;
 use stockade_venue::alpaca::{Alpaca, HistoryRequest};
 use tokio::sync::{mpsc, oneshot};
@@ -34,6 +36,10 @@ const BATCH_MAX: usize = 256;
 const ROLL_BACK_CALLS: u32 = 16;
 /// Bars of history read for one bot at its start.
 const HISTORY_BARS_MAX: usize = 200_000;
+/// Events of the plugins folder that wait for the host.
+const FOLDER_EVENTS_MAX: usize = 64;
+/// Bars of each instrument kept for the bots' `history`.
+const HISTORY_KEPT: usize = 2_000;
 /// Threads that run bots: one is left for the host and the database.
 const SHARDS_MAX: usize = 8;
 
@@ -48,7 +54,7 @@ pub(crate) enum BotMessage {
 
 /// What was read for a start.
 pub(crate) struct Prepared {
-    state: Option<(u32, Vec<u8>)>,
+    state: Option<Snapshot>,
     /// Bars since the state, or the warm-up.
     bars: Vec<stockade_venue::alpaca::SymbolBar>,
 }
@@ -64,8 +70,8 @@ enum Phase {
 
 /// The version before, kept until the new one has proved itself.
 struct RollBack {
-    plugin: Arc<Plugin>,
-    state: Vec<u8>,
+    plugin: Plugin,
+    state: Snapshot,
     /// Events that the new version has handled.
     since: Vec<BotEvent>,
     calls_left: u32,
@@ -73,7 +79,7 @@ struct RollBack {
 
 struct Slot {
     generation: u64,
-    plugin: Arc<Plugin>,
+    plugin: Plugin,
     row: BotRow,
     wanted: Vec<InstrumentId>,
     phase: Phase,
@@ -84,11 +90,11 @@ struct Slot {
     saved_at: Timestamp,
     last_event: Timestamp,
     roll_back: Option<RollBack>,
-    reload: Option<(Arc<Plugin>, Option<oneshot::Sender<link::Answer>>)>,
+    reload: Option<(Plugin, Option<oneshot::Sender<link::Answer>>)>,
     /// The person who waits for the reload that is under way.
     answer: Option<oneshot::Sender<link::Answer>>,
     /// The bot that the reload under way is to become.
-    becoming: Option<Arc<Plugin>>,
+    becoming: Option<Plugin>,
 }
 
 /// All bots of an account.
@@ -99,10 +105,14 @@ pub(crate) struct Bots {
     label: Slug,
     inputs: mpsc::Sender<Incoming>,
     shards: Shards,
-    plugins: BTreeMap<String, Arc<Plugin>>,
+    plugins: BTreeMap<String, Plugin>,
     slots: BTreeMap<SleeveId, Slot>,
-    _folder: Folder,
+    folder: PathBuf,
+    _watch: Folder,
+    /// Bots whose plugin is not loaded yet, with their generations.
+    waiting: BTreeMap<SleeveId, u64>,
     prices: Option<PriceTable>,
+    history: Arc<History>,
 }
 
 impl Bots {
@@ -117,14 +127,19 @@ impl Bots {
         let folder: PathBuf = folder.map_or_else(|| settings.plugins.clone(), Path::to_path_buf);
         std::fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
         let cache = Some(settings.data.join("cache"));
-        let engine = Engine::new(&EngineConfig { epoch_ticker: true, cache, ..EngineConfig::default() })?;
+        let engine = Engine::new(&EngineConfig { deadlines: true, cache })?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let shards = Shards::new((cores - 1).clamp(1, SHARDS_MAX), &inputs)?;
-        let events = inputs.clone();
-        let watched = Folder::watch(&folder, engine, move |event| {
-            // The host has ended: nobody loads anything any more.
-            let _ = events.blocking_send(Incoming::Bot(BotMessage::Folder(event)));
-        })?;
+        let (events, mut folder_events) = mpsc::channel(FOLDER_EVENTS_MAX);
+        let watched = Folder::watch(&engine, &folder, events)?;
+        let to_host = inputs.clone();
+        tokio::spawn(async move {
+            while let Some(event) = folder_events.recv().await {
+                if to_host.send(Incoming::Bot(BotMessage::Folder(event))).await.is_err() {
+                    return;
+                }
+            }
+        });
         Ok(Self {
             settings: settings.clone(),
             store,
@@ -134,8 +149,11 @@ impl Bots {
             shards,
             plugins: BTreeMap::new(),
             slots: BTreeMap::new(),
-            _folder: watched,
+            folder,
+            _watch: watched,
+            waiting: BTreeMap::new(),
             prices: None,
+            history: Arc::new(History::new(HISTORY_KEPT)),
         })
     }
 
@@ -143,9 +161,13 @@ impl Bots {
     pub(crate) fn start(&mut self, desk: &Desk, sleeve: SleeveId, generation: u64, now: Now) {
         let Some(row) = desk.bot(sleeve).cloned() else { return };
         let Some(plugin) = self.plugins.get(&row.plugin).cloned() else {
-            let known: Vec<&str> = self.plugins.keys().map(String::as_str).collect();
-            let cause = format!("plugin {} is not in the plugins folder (there: {})", row.plugin, known.join(", "));
-            self.fail(sleeve, generation, cause);
+            let file = self.folder.join(format!("{}.wasm", row.plugin));
+            if file.is_file() {
+                // It is being compiled: the bot starts when it is there.
+                self.waiting.insert(sleeve, generation);
+            } else {
+                self.fail(sleeve, generation, format!("there is no {}", file.display()));
+            }
             return;
         };
         let wanted: Vec<InstrumentId> = row.symbols.iter().filter_map(|symbol| desk.find(symbol)).collect();
@@ -186,6 +208,7 @@ impl Bots {
     }
 
     pub(crate) fn stop(&mut self, sleeve: SleeveId) {
+        self.waiting.remove(&sleeve);
         self.slots.remove(&sleeve);
         self.shards.send(sleeve, Work::Stop(sleeve));
     }
@@ -207,6 +230,9 @@ impl Bots {
     /// Hands market data to the bots that want it.
     pub(crate) fn market(&mut self, event: MarketEvent) {
         self.prices = None;
+        if let MarketEvent::Bars { bars } = &event {
+            self.history.push(bars);
+        }
         for slot in self.slots.values_mut() {
             match &event {
                 MarketEvent::Bars { bars } => {
@@ -270,7 +296,7 @@ impl Bots {
             if let Some((plugin, answer)) = slot.reload.take() {
                 slot.answer = answer;
                 slot.becoming = Some(plugin.clone());
-                let config = config(&self.settings, desk, &slot.row);
+                let config = config(&self.settings, desk, &slot.row, &plugin, &self.history);
                 let start = Start { plugin, config, state: None, since: Vec::new(), sight };
                 self.shards.send(sleeve, Work::Reload(sleeve, slot.generation + 1, Box::new(start)));
                 continue;
@@ -289,17 +315,17 @@ impl Bots {
     }
 
     /// What a shard or the folder tells; gives what the desk must know.
-    pub(crate) fn on_reply(&mut self, message: BotMessage, desk: &Desk) -> Vec<Event> {
+    pub(crate) fn on_reply(&mut self, message: BotMessage, desk: &Desk, now: Now) -> Vec<Event> {
         match message {
-            BotMessage::Folder(event) => self.on_folder(event),
+            BotMessage::Folder(event) => self.on_folder(event, desk, now),
             BotMessage::Prepared(sleeve, generation, prepared) => self.on_prepared(sleeve, generation, *prepared, desk),
             BotMessage::Shard(reply) => self.on_shard(reply, desk),
         }
     }
 
-    fn on_folder(&mut self, event: FolderEvent) -> Vec<Event> {
+    fn on_folder(&mut self, event: FolderEvent, desk: &Desk, now: Now) -> Vec<Event> {
         match event {
-            FolderEvent::Loaded(plugin) => {
+            FolderEvent::Added { plugin, .. } | FolderEvent::Changed { plugin, .. } => {
                 let name = plugin.name().to_owned();
                 tracing::info!(plugin = %name, digest = %plugin.digest(), "loaded");
                 self.plugins.insert(name.clone(), plugin.clone());
@@ -308,25 +334,39 @@ impl Bots {
                         slot.reload = Some((plugin.clone(), None));
                     }
                 }
+                for (sleeve, generation) in self.waiting_for(&name, desk) {
+                    self.start(desk, sleeve, generation, now);
+                }
                 Vec::new()
             }
-            FolderEvent::Removed(name) => {
+            FolderEvent::Removed { path } => {
+                let name = stem(&path);
                 tracing::info!(plugin = %name, "the file is gone; bots that run it go on");
                 self.plugins.remove(&name);
                 Vec::new()
             }
-            FolderEvent::Failed { name, error, digest } => {
+            FolderEvent::Failed { path, error } => {
+                let name = stem(&path);
                 tracing::error!(plugin = %name, %error, "not loaded");
-                let mut events = Vec::new();
-                for (sleeve, slot) in &self.slots {
-                    if slot.row.plugin == name {
-                        let report = slot.kept(digest.clone(), error.clone());
-                        events.push(Event::Bot { sleeve: *sleeve, report });
-                    }
+                let running = self.slots.iter().filter(|(_, slot)| slot.row.plugin == name);
+                let report = |(sleeve, slot): (&SleeveId, &Slot)| Event::Bot {
+                    sleeve: *sleeve,
+                    report: slot.kept("the new file".to_owned(), error.to_string()),
+                };
+                let mut events: Vec<Event> = running.map(report).collect();
+                for (sleeve, generation) in self.waiting_for(&name, desk) {
+                    let cause = error.to_string();
+                    events.push(Event::Bot { sleeve, report: BotReport::Failed { generation, cause } });
                 }
                 events
             }
         }
+    }
+
+    /// Takes the bots that wait for a plugin.
+    fn waiting_for(&mut self, plugin: &str, desk: &Desk) -> Vec<(SleeveId, u64)> {
+        let is = |sleeve: &SleeveId| desk.bot(*sleeve).is_some_and(|row| row.plugin == plugin);
+        self.waiting.extract_if(.., |sleeve, _| is(sleeve)).collect()
     }
 
     fn on_prepared(
@@ -364,7 +404,7 @@ impl Bots {
         since.extend(standing_orders(desk, sleeve));
         let start = Start {
             plugin: slot.plugin.clone(),
-            config: config(&self.settings, desk, &slot.row),
+            config: config(&self.settings, desk, &slot.row, &slot.plugin, &self.history),
             state: prepared.state,
             since,
             sight,
@@ -398,9 +438,9 @@ impl Bots {
                 let Some(slot) = self.current(sleeve, generation) else { return Vec::new() };
                 slot.phase = Phase::Idle;
                 let report = match outcome {
-                    Ok(bytes) => {
-                        let (digest, at) = (slot.plugin.digest().to_owned(), slot.last_event);
-                        BotReport::Saved { generation, digest, bytes: bytes.into(), at }
+                    Ok(state) => {
+                        let (digest, at) = (slot.plugin.digest().to_string(), slot.last_event);
+                        BotReport::Saved { generation, digest, bytes: state.to_bytes().into(), at }
                     }
                     Err(cause) => BotReport::Strike { generation, cause },
                 };
@@ -424,22 +464,22 @@ impl Bots {
             let generation = slot.generation;
             return vec![Event::Bot { sleeve, report: BotReport::Strike { generation, cause } }];
         };
-        let refused = slot.plugin.digest().to_owned();
+        let refused = slot.plugin.digest().to_string();
         slot.requeue(events);
         slot.generation += 1;
         slot.plugin = back.plugin.clone();
         slot.phase = Phase::Starting;
         let generation = slot.generation;
         let start = Start {
-            config: config(&self.settings, desk, &slot.row),
-            state: Some((back.plugin.description().state_schema, back.state)),
+            config: config(&self.settings, desk, &slot.row, &back.plugin, &self.history),
+            state: Some(back.state),
             since: back.since,
             plugin: back.plugin,
             sight,
         };
         let report = BotReport::RolledBack {
             generation,
-            digest: start.plugin.digest().to_owned(),
+            digest: start.plugin.digest().to_string(),
             version: start.plugin.description().version.clone(),
             refused_digest: refused,
             cause: format!("struck within its first events: {cause}"),
@@ -448,7 +488,7 @@ impl Bots {
         vec![Event::Bot { sleeve, report }]
     }
 
-    fn reloaded(&mut self, sleeve: SleeveId, generation: u64, outcome: Result<(Vec<u8>, i64), String>) -> Vec<Event> {
+    fn reloaded(&mut self, sleeve: SleeveId, generation: u64, outcome: Result<(Snapshot, i64), String>) -> Vec<Event> {
         let Some(slot) = self.slots.get_mut(&sleeve) else { return Vec::new() };
         slot.phase = Phase::Idle;
         let Some(new) = slot.becoming.take() else { return Vec::new() };
@@ -456,11 +496,11 @@ impl Bots {
         match outcome {
             Ok((state, pause_ns)) => {
                 let old = std::mem::replace(&mut slot.plugin, new);
-                let from = old.digest().to_owned();
+                let from = old.digest().to_string();
                 slot.generation = generation;
                 slot.roll_back =
                     Some(RollBack { plugin: old, state, since: Vec::new(), calls_left: ROLL_BACK_CALLS });
-                let (digest, version) = (slot.plugin.digest().to_owned(), slot.plugin.description().version.clone());
+                let (digest, version) = (slot.plugin.digest().to_string(), slot.plugin.description().version.clone());
                 if let Some(answer) = answer {
                     let report = link::ReloadReport {
                         bot: slot.row.name.to_string(),
@@ -478,7 +518,7 @@ impl Bots {
                     let message = format!("the new version was not taken, the old one runs on: {cause}");
                     let _ = answer.send(link::Answer::Failed { message });
                 }
-                let report = slot.kept(new.digest().to_owned(), cause);
+                let report = slot.kept(new.digest().to_string(), cause);
                 vec![Event::Bot { sleeve, report }]
             }
         }
@@ -500,12 +540,12 @@ impl Bots {
         };
         if dry_run {
             // The new version is made beside the running one and thrown away.
-            let made = stockade_runtime::Bot::start(&plugin, config(&self.settings, desk, &slot.row));
+            let made = stockade_runtime::Bot::start(&plugin, config(&self.settings, desk, &slot.row, &plugin, &self.history));
             let reply = match made {
                 Ok(_) => link::Answer::Host(link::HostReply::Reloaded(link::ReloadReport {
                     bot: slot.row.name.to_string(),
-                    from: slot.plugin.digest().to_owned(),
-                    to: plugin.digest().to_owned(),
+                    from: slot.plugin.digest().to_string(),
+                    to: plugin.digest().to_string(),
                     pause_ms: stockade_store::query::Number(rust_decimal::Decimal::ZERO),
                     dry_run: true,
                 })),
@@ -561,9 +601,14 @@ impl Slot {
     fn batch(&mut self, free: bool) -> Vec<BotEvent> {
         let front: &[BotEvent] = self.queue.make_contiguous();
         let same = same_kind(front);
+        let mut bars = 0;
+        let fits = |event: &&BotEvent| {
+            bars += if let BotEvent::Bars(group) = event { group.len() } else { 1 };
+            bars <= EVENTS_PER_CALL_MAX
+        };
         let most = match front.first() {
             Some(BotEvent::Bars(_)) if !free => 1,
-            _ => BATCH_MAX,
+            _ => front.iter().take(BATCH_MAX).take_while(fits).count().max(1),
         };
         self.queue.drain(..same.min(most)).collect()
     }
@@ -578,16 +623,16 @@ impl Slot {
         self.phase = Phase::Idle;
         let generation = self.generation;
         let mut events = vec![Event::Bot { sleeve, report: BotReport::Ready { generation } }];
-        if self.row.digest != self.plugin.digest() {
+        if *self.row.digest != **self.plugin.digest() {
             // The file was replaced while the bot was down.
             self.generation += 1;
             let report = BotReport::Reloaded {
                 generation: self.generation,
-                digest: self.plugin.digest().to_owned(),
+                digest: self.plugin.digest().to_string(),
                 version: self.plugin.description().version.clone(),
                 pause_ns: 0,
             };
-            self.row.digest = self.plugin.digest().to_owned();
+            self.row.digest = self.plugin.digest().to_string();
             events.push(Event::Bot { sleeve, report });
         }
         events
@@ -613,8 +658,8 @@ impl Slot {
             sleeve,
             generation: self.generation,
             requests: done.requests,
-            snapshot: done.state.map(Into::into),
-            digest: self.plugin.digest().into(),
+            snapshot: done.state.map(|state| state.to_bytes().into()),
+            digest: self.plugin.digest().clone(),
         };
         vec![Event::Intents { batch }]
     }
@@ -623,7 +668,7 @@ impl Slot {
     fn kept(&self, refused_digest: String, cause: String) -> BotReport {
         BotReport::RolledBack {
             generation: self.generation,
-            digest: self.plugin.digest().to_owned(),
+            digest: self.plugin.digest().to_string(),
             version: self.plugin.description().version.clone(),
             refused_digest,
             cause,
@@ -631,12 +676,9 @@ impl Slot {
     }
 }
 
-const fn event_time(event: &BotEvent) -> Option<Timestamp> {
+fn event_time(event: &BotEvent) -> Option<Timestamp> {
     match event {
-        BotEvent::Bars(bars) => match bars.first() {
-            Some(bar) => Some(bar.at),
-            None => None,
-        },
+        BotEvent::Bars(bars) => bars.first().map(|bar| bar.at),
         BotEvent::Quote(quote) => Some(quote.at),
         BotEvent::Trade(trade) => Some(trade.at),
         BotEvent::Order(update) => Some(update.at),
@@ -674,16 +716,17 @@ fn price_table(desk: &Desk) -> PriceTable {
     PriceTable { instruments, places, last }
 }
 
-fn config(settings: &Settings, desk: &Desk, row: &BotRow) -> BotConfig {
+fn config(settings: &Settings, desk: &Desk, row: &BotRow, plugin: &Plugin, history: &Arc<History>) -> BotConfig {
     let instruments = row
         .symbols
         .iter()
         .filter_map(|symbol: &Symbol| {
             let id = desk.find(symbol)?;
-            Some((id, desk.instrument(id)?.clone()))
+            Some(BotInstrument { id, symbol: symbol.clone(), class: desk.instrument(id)?.class })
         })
         .collect();
-    BotConfig { params: row.params.clone(), seed: row.seed, instruments, limits: settings.bot_limits() }
+    let limits = settings.limits.of(plugin.tier());
+    BotConfig { params: row.params.clone(), seed: row.seed, instruments, limits, history: Some(history.clone()) }
 }
 
 /// Reads a bot's last state and the bars since it; without a state, the bars of its warm-up.
@@ -696,7 +739,6 @@ async fn prepare(
     now: Timestamp,
 ) -> Result<Prepared> {
     let snapshot = store.snapshot_load(label.as_str(), row.sleeve).await?;
-    let schema = plugin.description().state_schema;
     let warm_up = i64::from(plugin.description().warm_up_bars);
     let minute = 60 * 1_000_000_000;
     let from = match &snapshot {
@@ -720,7 +762,8 @@ async fn prepare(
         let most = usize::try_from(warm_up).unwrap_or(0);
         keep_last(&mut bars, most);
     }
-    Ok(Prepared { state: snapshot.map(|snapshot| (schema, snapshot.bytes)), bars })
+    let state = snapshot.map(|snapshot| Snapshot::from_bytes(&snapshot.bytes)).transpose();
+    Ok(Prepared { state: state.context("its last state")?, bars })
 }
 
 /// Keeps the last `most` bars of each symbol.
@@ -746,7 +789,20 @@ fn append_log(path: &Path, at: Timestamp, lines: &[LogLine]) -> std::io::Result<
     }
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
     for line in lines {
-        writeln!(file, "{} {} {}", stockade_store::query::At(at.0), line.level, line.message)?;
+        writeln!(file, "{} {} {}", stockade_store::query::At(at.0), level(line), line.text)?;
     }
     Ok(())
+}
+
+const fn level(line: &LogLine) -> &'static str {
+    match line.level {
+        LogLevel::Debug => "debug",
+        LogLevel::Info => "info",
+        LogLevel::Warn => "warn",
+        LogLevel::Error => "error",
+    }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }

@@ -113,7 +113,7 @@ impl Host {
             Incoming::Committed(_, group, Ok(())) => self.outbox.committed(group),
             Incoming::Committed(_, _, Err(error)) => self.rebuild(error).await?,
             Incoming::Bot(reply) => {
-                let events = self.parts.bots.on_reply(reply, &self.parts.desk);
+                let events = self.parts.bots.on_reply(reply, &self.parts.desk, self.parts.clock.now());
                 self.put_all(events).await?;
             }
             Incoming::Request(request, answer) => self.on_request(request, answer).await?,

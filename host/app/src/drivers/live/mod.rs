@@ -5,7 +5,7 @@
 
 mod bots;
 mod clock;
-mod comparison;
+pub(super) mod comparison;
 mod edge;
 mod feed;
 mod host;
@@ -93,7 +93,7 @@ pub(crate) async fn run(settings: &Settings, args: &RunArgs) -> Result<(), Failu
 fn chosen(settings: &Settings, args: &RunArgs) -> Result<Vec<AccountConfig>, Failure> {
     let mut accounts = settings.accounts(args.live)?;
     if let Some(label) = &settings.account {
-        accounts.retain(|account| account.label == *label);
+        accounts.retain(|account| account.label == label.as_str());
         if accounts.is_empty() {
             return Err(Failure::NotFound { what: "account", name: label.to_string() });
         }
@@ -147,7 +147,7 @@ async fn run_accounts(settings: &Settings, args: &RunArgs, accounts: Vec<Account
 
 /// Hands a request to the host of its account.
 fn route(
-    routes: Vec<(Slug, mpsc::Sender<Incoming>)>,
+    routes: Vec<(String, mpsc::Sender<Incoming>)>,
 ) -> impl Fn(link::Request) -> std::pin::Pin<Box<dyn Future<Output = link::Answer> + Send>> + Clone + Send + Sync + 'static
 {
     let routes = Arc::new(routes);
@@ -155,7 +155,7 @@ fn route(
         let routes = routes.clone();
         Box::pin(async move {
             let wanted = request.account.as_ref();
-            let found = routes.iter().find(|(label, _)| wanted.is_none_or(|wanted| wanted == label));
+            let found = routes.iter().find(|(label, _)| wanted.is_none_or(|wanted| wanted.as_str() == label));
             let Some((_, sender)) = found else {
                 let name = wanted.map(ToString::to_string).unwrap_or_default();
                 return link::Answer::NotFound { what: "account".to_owned(), name };
@@ -190,7 +190,7 @@ type Prepared = (Host, mpsc::Receiver<Incoming>, mpsc::Sender<Incoming>);
 
 async fn prepare(settings: &Settings, args: &RunArgs, store: &Arc<Store>, account: AccountConfig) -> Result<Prepared> {
     let (sender, receiver) = mpsc::channel(INPUTS_MAX);
-    let label = account.label.clone();
+    let label = Slug::new(&account.label)?;
     let alpaca = Arc::new(Alpaca::new(&account, RestLimits::default(), notices(sender.clone()))?);
     let clock = broker_clock(&alpaca).await?;
     let now = clock.now();

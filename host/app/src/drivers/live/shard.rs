@@ -14,10 +14,13 @@ use stockade_core::instrument::Instrument;
 use stockade_core::market::{Bar, Quote, Trade};
 use stockade_core::sleeve::{Prices, SleeveView};
 use stockade_core::{InstrumentId, Price, SleeveId, Symbol, Timestamp};
-use stockade_runtime::{Bot, BotConfig, Call, Events, LogLine, Plugin, SessionEvent};
+use stockade_runtime::{Bot, BotConfig, Call, Events, LogLine, Plugin, SessionEvent, Snapshot};
 use tokio::sync::mpsc;
 
 use super::Incoming;
+
+/// Events of one call in catching up: a call carries at most 4,096 bars.
+const CATCH_UP_BATCH: usize = 256;
 
 /// An event on its way to a bot.
 #[derive(Debug, Clone)]
@@ -63,10 +66,10 @@ pub(crate) struct Sight {
 
 /// How to make an instance and bring it up to date.
 pub(crate) struct Start {
-    pub(crate) plugin: Arc<Plugin>,
+    pub(crate) plugin: Plugin,
     pub(crate) config: BotConfig,
-    /// Schema number and bytes of its last state.
-    pub(crate) state: Option<(u32, Vec<u8>)>,
+    /// Its last state.
+    pub(crate) state: Option<Snapshot>,
     /// Events since that state; what it asks for meanwhile is void.
     pub(crate) since: Vec<BotEvent>,
     pub(crate) sight: Sight,
@@ -94,12 +97,12 @@ pub(crate) enum ShardReply {
         outcome: Result<Done, String>,
         log: Vec<LogLine>,
     },
-    Saved(SleeveId, u64, Result<Vec<u8>, String>),
+    Saved(SleeveId, u64, Result<Snapshot, String>),
     Reloaded {
         sleeve: SleeveId,
         generation: u64,
         /// The old instance's last state, and how long nobody took events.
-        outcome: Result<(Vec<u8>, i64), String>,
+        outcome: Result<(Snapshot, i64), String>,
     },
 }
 
@@ -109,7 +112,7 @@ pub(crate) struct Done {
     pub(crate) handled: usize,
     pub(crate) requests: Vec<BotRequest>,
     /// The state after it, when it asked for something.
-    pub(crate) state: Option<Vec<u8>>,
+    pub(crate) state: Option<Snapshot>,
 }
 
 /// The threads.
@@ -164,8 +167,8 @@ fn perform(work: Work, bots: &mut BTreeMap<SleeveId, (u64, Bot)>) -> Option<Shar
             if *present != generation {
                 return None;
             }
-            let outcome = call(bot, &events, &sight, false);
-            let log = bot.take_log();
+            let mut log = bot.take_start_logs();
+            let outcome = call(bot, &events, &sight, false, &mut log);
             if outcome.is_err() {
                 bots.remove(&sleeve);
             }
@@ -182,11 +185,12 @@ fn perform(work: Work, bots: &mut BTreeMap<SleeveId, (u64, Bot)>) -> Option<Shar
             Some(ShardReply::Saved(sleeve, generation, outcome))
         }
         Work::Reload(sleeve, generation, start) => {
-            let (_, old) = bots.get_mut(&sleeve)?;
-            let outcome = reload(old, *start).map(|(bot, state, pause)| {
-                bots.insert(sleeve, (generation, bot));
-                (state, pause)
-            });
+            let (present, old) = bots.remove(&sleeve)?;
+            let (kept, outcome) = swap(old, *start);
+            let generation_now = if outcome.is_ok() { generation } else { present };
+            if kept.is_alive() {
+                bots.insert(sleeve, (generation_now, kept));
+            }
             Some(ShardReply::Reloaded { sleeve, generation, outcome })
         }
         Work::Stop(sleeve) => {
@@ -198,27 +202,34 @@ fn perform(work: Work, bots: &mut BTreeMap<SleeveId, (u64, Bot)>) -> Option<Shar
 
 fn make(start: Start) -> Result<Bot, String> {
     let mut bot = Bot::start(&start.plugin, start.config).map_err(|error| error.to_string())?;
-    if let Some((schema, state)) = &start.state {
-        bot.restore(*schema, state).map_err(|error| error.to_string())?;
+    if let Some(state) = &start.state {
+        bot.restore(state).map_err(|error| error.to_string())?;
     }
     let mut rest = start.since.as_slice();
     while !rest.is_empty() {
-        let batch = same_kind(rest);
-        let done = call(&mut bot, &rest[..batch], &start.sight, true)?;
+        let batch = same_kind(rest).min(CATCH_UP_BATCH);
+        let done = call(&mut bot, &rest[..batch], &start.sight, true, &mut Vec::new())?;
         rest = &rest[done.handled.max(1)..];
     }
     Ok(bot)
 }
 
-/// The old instance goes on where anything of this fails.
-fn reload(old: &mut Bot, mut start: Start) -> Result<(Bot, Vec<u8>, i64), String> {
+/// Puts the new version in the old one's place; the old one goes on where anything of it fails.
+/// The state is the one that the old one had at the swap.
+fn swap(mut old: Bot, mut start: Start) -> (Bot, Result<(Snapshot, i64), String>) {
     let began = Instant::now();
-    let schema = old.description().state_schema;
-    let state = old.save().map_err(|strike| format!("the old version's save: {strike}"))?;
-    start.state = Some((schema, state.clone()));
-    let bot = make(start)?;
-    let pause = i64::try_from(began.elapsed().as_nanos()).unwrap_or(i64::MAX);
-    Ok((bot, state, pause))
+    let state = match old.save() {
+        Ok(state) => state,
+        Err(strike) => return (old, Err(format!("the running version's save: {strike}"))),
+    };
+    start.state = Some(state.clone());
+    match make(start) {
+        Ok(bot) => {
+            let pause = i64::try_from(began.elapsed().as_nanos()).unwrap_or(i64::MAX);
+            (bot, Ok((state, pause)))
+        }
+        Err(cause) => (old, Err(cause)),
+    }
 }
 
 /// How many events at the front are of one kind.
@@ -229,7 +240,13 @@ pub(crate) fn same_kind(events: &[BotEvent]) -> usize {
 }
 
 /// Calls a bot with events of one kind; the count of bars becomes a count of time stamps again.
-fn call(bot: &mut Bot, events: &[BotEvent], sight: &Sight, warm_up: bool) -> Result<Done, String> {
+fn call(
+    bot: &mut Bot,
+    events: &[BotEvent],
+    sight: &Sight,
+    warm_up: bool,
+    log: &mut Vec<LogLine>,
+) -> Result<Done, String> {
     let mut bars = Vec::new();
     let mut orders = Vec::new();
     let mut quotes = Vec::new();
@@ -252,17 +269,26 @@ fn call(bot: &mut Bot, events: &[BotEvent], sight: &Sight, warm_up: bool) -> Res
         BotEvent::Quote(_) => Events::Quotes(&quotes),
         BotEvent::Trade(_) => Events::Trades(&trades),
         BotEvent::Timer(_) => Events::Timer(&timers),
-        BotEvent::Session(_) => Events::Sessions(&sessions),
+        BotEvent::Session(_) => Events::Session(&sessions),
     };
     let (view, prices, now) = (&sight.view, &sight.prices, sight.now);
-    let outcome = bot.call(Call { events: batch, warm_up, view, prices, now }).map_err(|s| s.to_string())?;
+    let outcome = match bot.call(&Call { events: batch, warm_up, view, prices, now }) {
+        Ok(outcome) => outcome,
+        Err(strike) => {
+            let cause = strike.to_string();
+            log.extend(strike.logs);
+            return Err(cause);
+        }
+    };
+    log.extend(outcome.logs);
     let handled = usize::try_from(outcome.handled).unwrap_or(usize::MAX);
     let handled = match &events[0] {
         BotEvent::Bars(_) => groups(events, handled),
         _ => handled.min(events.len()),
     };
     let asked = !warm_up && !outcome.requests.is_empty();
-    let state = if asked { bot.save().ok() } else { None };
+    // The state is committed with what it asked for; a save that fails is a strike of its own.
+    let state = if asked { Some(bot.save().map_err(|strike| strike.to_string())?) } else { None };
     Ok(Done { handled, requests: outcome.requests, state })
 }
 

@@ -4,15 +4,27 @@
 //! sees. It then gets many time stamps in one call and stops after the first at which it asks for
 //! something; what it asked for waits here until the loop reaches that time stamp.
 
+use std::sync::Arc;
+
 use stockade_core::desk::{BotRequest, Desk, OrderUpdate};
 use stockade_core::market::Bar;
 use stockade_core::{InstrumentId, Now, SleeveId};
-use stockade_runtime::{Bot, Call, Events, Strike};
+use stockade_runtime::{Call, EVENTS_PER_CALL_MAX, Events, LogLine, Outcome, Strike};
 
+use super::guest::Guest;
 use super::market::Market;
 
 /// Time stamps of one call: beyond this a call costs no less per bar.
 const BATCH: usize = 64;
+
+/// What a bot asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// In order; all of one time stamp.
+    pub(crate) requests: Vec<BotRequest>,
+    /// Its state right after it, where states are kept.
+    pub(crate) state: Option<Arc<[u8]>>,
+}
 
 /// A bot and how far it has been evaluated.
 pub(crate) struct LocalBot {
@@ -21,14 +33,18 @@ pub(crate) struct LocalBot {
     /// Its generation.
     pub(crate) generation: u64,
     /// The digest of its component.
-    pub(crate) digest: std::sync::Arc<str>,
-    bot: Bot,
+    pub(crate) digest: Arc<str>,
+    /// What it wrote, where it is kept; the driver takes it out.
+    pub(crate) log: Vec<LogLine>,
+    /// Whether its states and lines are kept.
+    keeps: bool,
+    guest: Box<dyn Guest>,
     /// The instruments it gets; `None` means all.
     wanted: Option<Vec<InstrumentId>>,
     /// The first time stamp that it has not seen.
     horizon: usize,
     /// What it asked for, and at which time stamp.
-    asked: Option<(usize, Vec<BotRequest>)>,
+    asked: Option<(usize, Asked)>,
     updates: Vec<OrderUpdate>,
     scratch: Vec<Bar>,
     /// Where each bar of `scratch` stands in the market.
@@ -40,8 +56,8 @@ impl LocalBot {
     pub(crate) fn new(
         sleeve: SleeveId,
         generation: u64,
-        digest: std::sync::Arc<str>,
-        bot: Bot,
+        digest: Arc<str>,
+        guest: Box<dyn Guest>,
         wanted: Vec<InstrumentId>,
         market: &Market,
     ) -> Self {
@@ -50,7 +66,9 @@ impl LocalBot {
             sleeve,
             generation,
             digest,
-            bot,
+            log: Vec::new(),
+            keeps: false,
+            guest,
             wanted: (!all).then_some(wanted),
             horizon: 0,
             asked: None,
@@ -60,17 +78,43 @@ impl LocalBot {
         }
     }
 
+    /// The same, with states and lines kept, from a time stamp on.
+    pub(crate) fn keeping_from(mut self, group: usize) -> Self {
+        (self.keeps, self.horizon) = (true, group);
+        self
+    }
+
+    /// Puts another strategy in its place, which has the old one's state.
+    pub(crate) fn replace(&mut self, guest: Box<dyn Guest>, generation: u64, digest: Arc<str>) {
+        (self.guest, self.generation, self.digest) = (guest, generation, digest);
+    }
+
+    /// Its state, as of the last event that it was given.
+    pub(crate) fn save(&mut self) -> Result<Vec<u8>, Strike> {
+        self.guest.save()
+    }
+
+    /// What a call asked for; its lines and its state beside it, where they are kept.
+    fn taken(&mut self, outcome: Outcome) -> Result<Asked, Strike> {
+        let requests = outcome.requests;
+        if !self.keeps {
+            return Ok(Asked { requests, state: None });
+        }
+        self.log.extend(outcome.logs);
+        let state = if requests.is_empty() { None } else { Some(self.guest.save()?.into()) };
+        Ok(Asked { requests, state })
+    }
+
     /// Tells it what became of an order.
     pub(crate) fn notify(&mut self, update: OrderUpdate) {
         self.updates.push(update);
     }
 
     /// What it asks for on hearing of its orders.
-    pub(crate) fn hear(&mut self, desk: &Desk, now: Now) -> Result<Vec<BotRequest>, Strike> {
-        let mut requests = Vec::new();
+    pub(crate) fn hear(&mut self, desk: &Desk, now: Now) -> Result<Asked, Strike> {
         while !self.updates.is_empty() {
             let Some(view) = desk.view(self.sleeve) else { break };
-            let outcome = self.bot.call(Call {
+            let outcome = self.guest.call(&Call {
                 events: Events::Orders(&self.updates),
                 warm_up: false,
                 view: &view,
@@ -79,13 +123,13 @@ impl LocalBot {
             })?;
             let handled = usize::try_from(outcome.handled).unwrap_or(usize::MAX);
             self.updates.drain(..handled.min(self.updates.len()));
-            requests.extend(outcome.requests);
-            if !requests.is_empty() {
+            let asked = self.taken(outcome)?;
+            if !asked.requests.is_empty() {
                 // The rest is heard after what it asked for has been taken.
-                break;
+                return Ok(asked);
             }
         }
-        Ok(requests)
+        Ok(Asked::default())
     }
 
     /// Whether updates wait.
@@ -94,23 +138,27 @@ impl LocalBot {
     }
 
     /// What it asks for at a time stamp; evaluates it as far ahead as may be.
-    pub(crate) fn ask(&mut self, group: usize, market: &Market, desk: &Desk, now: Now) -> Result<Vec<BotRequest>, Strike> {
+    pub(crate) fn ask(&mut self, group: usize, market: &Market, desk: &Desk, now: Now) -> Result<Asked, Strike> {
         if self.horizon <= group {
             self.evaluate(group, market, desk, now)?;
         }
         match self.asked.take() {
-            Some((at, requests)) if at == group => Ok(requests),
+            Some((at, asked)) if at == group => Ok(asked),
             other => {
                 self.asked = other;
-                Ok(Vec::new())
+                Ok(Asked::default())
             }
         }
     }
 
     fn evaluate(&mut self, group: usize, market: &Market, desk: &Desk, now: Now) -> Result<(), Strike> {
         let ahead = if desk.open_order_count(self.sleeve) == 0 { BATCH } else { 1 };
-        let end = (group + ahead).min(market.len());
-        let (first, last) = (market.range(group).start, market.range(end - 1).end);
+        let first = market.range(group).start;
+        let mut end = (group + ahead).min(market.len());
+        while end > group + 1 && market.range(end - 1).end - first > EVENTS_PER_CALL_MAX {
+            end -= (end - group).div_ceil(2);
+        }
+        let last = market.range(end - 1).end;
         self.horizon = end;
         let bars: &[Bar] = match &self.wanted {
             None => &market.bars[first..last],
@@ -130,7 +178,7 @@ impl LocalBot {
             return Ok(());
         }
         let Some(view) = desk.view(self.sleeve) else { return Ok(()) };
-        let outcome = self.bot.call(Call {
+        let outcome = self.guest.call(&Call {
             events: Events::Bars(bars),
             warm_up: false,
             view: &view,
@@ -143,9 +191,12 @@ impl LocalBot {
             let place = if self.wanted.is_some() { self.places[place] } else { first + place };
             let at = market.group_of(place, group);
             self.horizon = at + 1;
-            if !outcome.requests.is_empty() {
-                self.asked = Some((at, outcome.requests));
+            let asked = self.taken(outcome)?;
+            if !asked.requests.is_empty() {
+                self.asked = Some((at, asked));
             }
+        } else if self.keeps {
+            self.log.extend(outcome.logs);
         }
         Ok(())
     }

@@ -6,15 +6,17 @@
 //! equity is sampled.
 
 mod bot;
+mod guest;
 mod market;
 
-pub(crate) use bot::LocalBot;
+pub(crate) use bot::{Asked, LocalBot};
+pub(crate) use guest::Guest;
 pub(crate) use market::Market;
 
 use std::collections::VecDeque;
 
 use anyhow::{Result, bail};
-use stockade_core::broker::Answer;
+use stockade_core::broker::{Answer, BrokerOrder};
 use stockade_core::desk::{
     Action, BotReport, Command, Desk, Effects, Event, Input, IntentBatch, Reply, step,
 };
@@ -33,6 +35,23 @@ const ROUNDS_MAX: usize = 64;
 pub(crate) trait Sink {
     /// Commits the rows of one input. What they caused happens only after this has returned.
     fn commit(&mut self, rows: &mut Vec<Row>) -> Result<()>;
+
+    /// The exchange is about to be asked for something. A driver whose exchange outlives it writes
+    /// this down first.
+    fn before(&mut self, _request: ExchangeRequest<'_>, _at: Timestamp) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// What the loop asks of the exchange: with the bars, all that its state depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ExchangeRequest<'a> {
+    /// A new order.
+    Submit(&'a BrokerOrder),
+    /// A cancel, by the broker's id.
+    Cancel(&'a str),
+    /// The end of the market.
+    Finish,
 }
 
 /// What a driver is told.
@@ -67,13 +86,15 @@ pub(crate) struct Lockstep<S> {
 
 impl<S: Sink> Lockstep<S> {
     pub(crate) fn new(desk: Desk, exchange: model::Exchange, sink: S, at: Timestamp) -> Self {
+        // Neither clock of the desk goes back.
+        let now = Now { market: at, machine: at.max(desk.now().machine) };
         Self {
             desk,
             exchange,
             bots: Vec::new(),
             sink,
             notes: Vec::new(),
-            now: Now { market: at, machine: at },
+            now,
             out: Effects::default(),
             actions: VecDeque::new(),
             updates: Vec::new(),
@@ -88,8 +109,7 @@ impl<S: Sink> Lockstep<S> {
             if self.desk.is_ready() {
                 return Ok(());
             }
-            self.now.machine = self.now.machine.plus(60_000_000_000);
-            self.put(Event::Timer)?;
+            self.pass(60_000_000_000)?;
         }
         bail!("the comparison with the exchange did not end: {:?}", self.desk.reconciliation())
     }
@@ -124,10 +144,12 @@ impl<S: Sink> Lockstep<S> {
             let at = self.now.market;
             match action {
                 Action::Submit { order, attempt } => {
+                    self.sink.before(ExchangeRequest::Submit(&order), at)?;
                     let answer = translate::submit(&mut self.exchange, &order, at);
                     self.take(Event::Submitted { order: order.order, attempt, answer })?;
                 }
                 Action::Cancel { order, broker_order_id } => {
+                    self.sink.before(ExchangeRequest::Cancel(&broker_order_id), at)?;
                     let answer = translate::cancel(&mut self.exchange, &broker_order_id, at);
                     self.take(Event::CancelAnswered { order, answer })?;
                 }
@@ -172,21 +194,31 @@ impl<S: Sink> Lockstep<S> {
     pub(crate) fn tick(&mut self, group: usize, market: &Market) -> Result<()> {
         let (at, range) = (market.at(group), market.range(group));
         self.now = Now { market: at.max(self.now.market), machine: at.max(self.now.machine) };
-        self.exchange.on_bars(&market.model[range.clone()]);
+        self.exchange.on_bars(&market.model[range]);
         // Sessions end, and day orders with them, after the bars that end then.
         self.exchange.advance(model::Nanos(at.0).plus(market.interval_ns));
         if self.exchange.has_events() {
             self.settle()?;
         }
-        let bars = market.bars[range].to_vec();
+        self.decide(group, market)
+    }
+
+    /// The second half of a time stamp: what the bots make of it.
+    pub(crate) fn decide(&mut self, group: usize, market: &Market) -> Result<()> {
+        let bars = market.bars[market.range(group)].to_vec();
         self.take(Event::Market { market: MarketEvent::Bars { bars } })?;
         self.hear()?;
-        for index in 0..self.bots.len() {
-            let Some(bot) = self.bots.get_mut(index) else { break };
+        let mut index = 0;
+        while let Some(bot) = self.bots.get_mut(index) {
+            let sleeve = bot.sleeve;
             match bot.ask(group, market, &self.desk, self.now) {
-                Ok(requests) if requests.is_empty() => {}
-                Ok(requests) => self.intents(index, requests)?,
+                Ok(asked) if asked.requests.is_empty() => {}
+                Ok(asked) => self.intents(index, asked)?,
                 Err(strike) => self.strike(index, &strike)?,
+            }
+            // One that was stopped meanwhile has left its place to the next.
+            if self.bots.get(index).is_some_and(|bot| bot.sleeve == sleeve) {
+                index += 1;
             }
         }
         self.hear()
@@ -198,21 +230,21 @@ impl<S: Sink> Lockstep<S> {
             let Some(index) = self.bots.iter().position(LocalBot::has_updates) else { return Ok(()) };
             let heard = self.bots[index].hear(&self.desk, self.now);
             match heard {
-                Ok(requests) if requests.is_empty() => {}
-                Ok(requests) => self.intents(index, requests)?,
+                Ok(asked) if asked.requests.is_empty() => {}
+                Ok(asked) => self.intents(index, asked)?,
                 Err(strike) => self.strike(index, &strike)?,
             }
         }
         Ok(())
     }
 
-    fn intents(&mut self, index: usize, requests: Vec<stockade_core::desk::BotRequest>) -> Result<()> {
+    fn intents(&mut self, index: usize, asked: Asked) -> Result<()> {
         let bot = &self.bots[index];
         let batch = IntentBatch {
             sleeve: bot.sleeve,
             generation: bot.generation,
-            requests,
-            snapshot: None,
+            requests: asked.requests,
+            snapshot: asked.state,
             digest: bot.digest.clone(),
         };
         self.put(Event::Intents { batch })
@@ -227,8 +259,15 @@ impl<S: Sink> Lockstep<S> {
 
     /// After the last bar: what is open is cancelled.
     pub(crate) fn finish(&mut self) -> Result<()> {
+        self.sink.before(ExchangeRequest::Finish, self.now.market)?;
         self.exchange.finish(translate::nanos(self.now.market));
         self.settle()
+    }
+
+    /// Lets machine time pass: waits of the desk come to their end.
+    pub(crate) fn pass(&mut self, nanos: i64) -> Result<()> {
+        self.now.machine = self.now.machine.plus(nanos);
+        self.put(Event::Timer)
     }
 
     /// The time of the last input.

@@ -1,0 +1,76 @@
+//! Bots on a screen.
+
+use serde_json::Value;
+use stockade_store::query::{Bot, BotEvent};
+
+use crate::cli::screen::{Screen, text_or_dash, time};
+
+/// A table of bots.
+pub(crate) fn table(bots: &[Bot]) -> Screen {
+    let headings = [
+        "BOT",
+        "PLUGIN",
+        "VERSION",
+        "STATE",
+        ">GENERATION",
+        ">STRIKES",
+        ">OPEN",
+        ">REFUSED",
+        "SYMBOLS",
+        "PARAMETERS",
+    ];
+    let mut screen = Screen::new(&headings, "no bots yet: stockade bot deploy");
+    for bot in bots {
+        screen.row([
+            bot.name.clone(),
+            bot.plugin.clone(),
+            bot.version.clone(),
+            bot.state.clone(),
+            bot.generation.to_string(),
+            bot.strikes.to_string(),
+            bot.open_orders.to_string(),
+            bot.refusals.to_string(),
+            symbols(&bot.symbols),
+            params(&bot.params),
+        ]);
+    }
+    screen
+}
+
+/// What happened to a bot.
+pub(crate) fn history(events: &[BotEvent]) -> Screen {
+    let mut screen = Screen::new(
+        &["TIME", ">GENERATION", "WHAT", "MESSAGE"],
+        "nothing happened yet",
+    );
+    for event in events {
+        screen.row([
+            time(event.at),
+            event.generation.to_string(),
+            event.kind.clone(),
+            event.message.clone(),
+        ]);
+    }
+    screen
+}
+
+/// Parameters on one line.
+pub(crate) fn params(params: &Value) -> String {
+    let Value::Object(params) = params else {
+        return String::new();
+    };
+    let pairs: Vec<String> = params
+        .iter()
+        .map(|(name, value)| format!("{name}={}", text_or_dash(value.as_str())))
+        .collect();
+    pairs.join(" ")
+}
+
+/// Symbols on one line.
+pub(crate) fn symbols(symbols: &Value) -> String {
+    let Value::Array(symbols) = symbols else {
+        return String::new();
+    };
+    let symbols: Vec<&str> = symbols.iter().filter_map(Value::as_str).collect();
+    symbols.join(",")
+}

@@ -1,0 +1,78 @@
+//! Bars of a backtest a second, on one core: exchange, desk, ledger, capital control and bot, as
+//! `stockade backtest` runs them. Against the same loop with the strategy in this program.
+
+use anyhow::{Context, ensure};
+use rust_decimal::Decimal;
+use stockade_core::{Money, Slug};
+use stockade_venue::files::Bars;
+
+use super::figure::Figure;
+use super::native::Native;
+use super::place::{BOT, Place};
+use super::{SEED, market};
+use crate::cli::backtest::Profile;
+use crate::drivers::backtest::{Entry, Setup, Summary, run_native, run_once};
+use crate::failure::Failure;
+
+/// One-minute bars of one symbol.
+const BARS: usize = 500_000;
+/// Runs of each kind, in turns; the middle one counts.
+const RUNS: usize = 3;
+
+pub(super) fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
+    let bars = market::bars(&place.folder("backtest")?, SEED, "BENCH", BARS)?;
+    let setup = setup(place)?;
+    let (mut rates, mut natives) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        let component = run_once(&setup, &bars)?.summary;
+        let native = native(&setup, &bars)?;
+        agree(&component, &native)?;
+        rates.push(component.bars_per_second);
+        natives.push(native.bars_per_second);
+    }
+    Ok(vec![Figure::new(
+        "backtest",
+        (middle(rates), "bars/s"),
+        ("the same loop, the strategy called natively", middle(natives)),
+        u64::try_from(BARS).unwrap_or(u64::MAX),
+    )])
+}
+
+fn setup(place: &Place) -> Result<Setup, Failure> {
+    let capital = Money::new(Decimal::from(100_000));
+    let name = Slug::new(BOT).map_err(|error| Failure::Usage(error.to_string()))?;
+    let component = place.component()?.into();
+    Ok(Setup {
+        entries: vec![Entry { name, component, stem: BOT.to_owned(), capital, params: Vec::new() }],
+        capital,
+        symbols: Vec::new(),
+        profile: Profile::Reference,
+        fee: Money::ZERO,
+        slippage_bps: Decimal::ZERO,
+        max_participation: None,
+        seed: SEED,
+    })
+}
+
+fn native(setup: &Setup, bars: &Bars) -> Result<Summary, Failure> {
+    let strategy = Native::new(10, 30, Decimal::TEN);
+    Ok(run_native(setup, bars, Box::new(strategy))?.summary)
+}
+
+/// A baseline that trades something else is none.
+fn agree(component: &Summary, native: &Summary) -> anyhow::Result<()> {
+    let of = |summary: &Summary| (summary.orders, summary.fills, summary.final_equity.0);
+    ensure!(component.fills > 0, "the run has no fill: it measures nothing");
+    ensure!(
+        of(component) == of(native),
+        "the component and the native strategy differ: {:?} and {:?} (orders, fills, equity)",
+        of(component),
+        of(native)
+    );
+    Ok(())
+}
+
+fn middle(mut rates: Vec<u64>) -> Decimal {
+    rates.sort_unstable();
+    rates.get(rates.len() / 2).copied().context("no run").map_or(Decimal::ZERO, Decimal::from)
+}

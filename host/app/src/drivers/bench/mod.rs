@@ -1,0 +1,66 @@
+//! `stockade bench`: figures that are measured, each beside a baseline of the same run.
+//!
+//! A figure without its baseline says more of the machine than of the program. Inputs are generated
+//! from a seed; databases are private ones in a folder of their own, with fsync on, and are stopped
+//! at the end. The user's data folder and database are out of reach.
+
+mod backtest;
+mod booking;
+mod call;
+mod commits;
+mod figure;
+mod latency;
+mod market;
+mod memory;
+mod native;
+mod place;
+mod tap;
+
+use crate::cli::bench::BenchArgs;
+use crate::cli::screen;
+use crate::config::Settings;
+use crate::failure::Failure;
+use figure::Figure;
+use place::Place;
+
+/// The seed of everything that is generated.
+const SEED: u64 = 20_190_211;
+
+/// What can be measured, in the order in which all of it is.
+const NAMES: [&str; 5] = ["call", "backtest", "latency", "booking", "memory"];
+
+/// Measures what is named, or all there is.
+pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Failure> {
+    let place = Place::new(settings, args).map_err(Failure::Failed)?;
+    if let Some(bots) = args.name.as_deref().and_then(memory::child_of) {
+        return memory::child(&place, bots);
+    }
+    let names: Vec<&str> = match args.name.as_deref() {
+        None => NAMES.to_vec(),
+        Some(name) if NAMES.contains(&name) => vec![name],
+        Some(name) => return Err(unknown(name)),
+    };
+    let mut figures: Vec<Figure> = Vec::new();
+    for name in names {
+        screen::note(&format!("measuring {name} …"));
+        let measured = match name {
+            "call" => call::measure(&place),
+            "backtest" => backtest::measure(&place),
+            "latency" => latency::measure(&place).await,
+            "booking" => booking::measure(&place).await,
+            "memory" => memory::measure(&place),
+            _ => Err(unknown(name)),
+        };
+        figures.extend(measured?);
+    }
+    if args.json { screen::json(&figures) } else { figure::table(&figures).print() }
+}
+
+fn unknown(name: &str) -> Failure {
+    let nearest = crate::config::nearest(name, NAMES);
+    Failure::Usage(format!(
+        "\"{name}\" is no benchmark, the nearest is \"{}\" (there are {})",
+        nearest.unwrap_or_default(),
+        NAMES.join(", ")
+    ))
+}

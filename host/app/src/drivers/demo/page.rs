@@ -1,0 +1,167 @@
+//! The tour's report: what the database and the broker say, as a page with equity curves.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use stockade_store::Invariant;
+use stockade_store::query::{EquityPoint, Filter, Sleeve, equity_curve};
+
+use super::document::Document;
+use super::ending;
+use super::plan::{self, HOSTILE_BOT, Plan};
+use super::stage::Stage;
+use super::table;
+use super::tour::Books;
+use crate::cli::screen::{money, percent, quantity, text_or_dash};
+use crate::report::{
+    ContainedRow, CrashRow, Curve, Fact, PricePicture, ReconciliationPart, ReconciliationRow, ReloadRow, ReportData,
+    SleeveRow, Trade, TradeSide, render,
+};
+
+/// Writes the report; gives its path.
+pub(super) async fn write(
+    stage: &Stage,
+    plan: &Plan,
+    books: &Books,
+    document: &Document,
+    invariants: &[Invariant],
+) -> Result<String> {
+    let points = equity_curve(stage.store()?.reads(), &Filter::default()).await?;
+    let mut data = of(document, invariants);
+    data.subtitle = format!(
+        "seed {}, {} minutes of a made-up market in {} s, PostgreSQL {}",
+        plan.seed,
+        plan.minutes,
+        document.seconds,
+        stage.store()?.server_version().await?
+    );
+    data.equity = curves(&points);
+    data.prices = prices(stage, plan, books).await?;
+    data.next = ending::next(&stage.data().display().to_string())
+        .into_iter()
+        .map(|(name, meaning)| Fact { name, value: meaning.to_owned() })
+        .collect();
+    let path = stage.out.join("report.html");
+    std::fs::write(&path, render(&data)).with_context(|| format!("{} can't be written", path.display()))?;
+    Ok(path.display().to_string())
+}
+
+fn of(document: &Document, invariants: &[Invariant]) -> ReportData {
+    let fact = |name: &str, value: String| Fact { name: name.to_owned(), value };
+    let held = invariants.iter().filter(|invariant| invariant.ok).count();
+    ReportData {
+        title: "stockade: the tour".to_owned(),
+        facts: vec![
+            fact("Account's equity", money(document.account.equity)),
+            fact("Account's cash", money(document.account.cash)),
+            fact("Orders", document.orders.to_string()),
+            fact("Executions", document.executions.to_string()),
+            fact("Books and broker", if document.reconcile.balanced { "balanced" } else { "differ" }.to_owned()),
+            fact("Invariants", format!("{held} of {} hold", invariants.len())),
+        ],
+        sleeves: document.sleeves.iter().map(sleeve).collect(),
+        reconciliation: vec![reconciliation(document)],
+        contained: document
+            .contained
+            .iter()
+            .map(|row| ContainedRow { bot: row.bot.clone(), cause: row.cause.clone(), state: row.state.clone() })
+            .collect(),
+        reloads: document
+            .reloads
+            .iter()
+            .map(|row| ReloadRow {
+                bot: row.bot.clone(),
+                from: row.from.clone(),
+                to: row.to.clone(),
+                pause_ms: row.pause_ms.to_string(),
+            })
+            .collect(),
+        crashes: vec![CrashRow {
+            killed_at: document.crash.killed_at.to_string(),
+            recovered_ms: document.crash.recovered_ms.to_string(),
+        }],
+        ..ReportData::default()
+    }
+}
+
+fn sleeve(sleeve: &Sleeve) -> SleeveRow {
+    SleeveRow {
+        name: sleeve.name.clone(),
+        bot: text_or_dash(sleeve.bot.as_deref()),
+        initial_capital: money(sleeve.initial_capital),
+        cash: money(sleeve.cash),
+        market_value: money(sleeve.market_value),
+        equity: money(sleeve.equity),
+        realised: money(sleeve.realised),
+        unrealised: money(sleeve.unrealised),
+        fees: money(sleeve.fees),
+        return_pct: percent(sleeve.return_pct),
+        positions: table::positions(sleeve),
+        state: sleeve.state.clone(),
+    }
+}
+
+fn reconciliation(document: &Document) -> ReconciliationPart {
+    let compared = &document.reconcile;
+    let cash = ReconciliationRow {
+        item: "cash".to_owned(),
+        sleeves: money(compared.cash.ours),
+        suspense: String::new(),
+        broker: money(compared.cash.broker),
+        difference: money(compared.cash.difference),
+    };
+    let symbols = compared.symbols.iter().map(|symbol| ReconciliationRow {
+        item: symbol.symbol.clone(),
+        sleeves: quantity(symbol.sleeves),
+        suspense: quantity(symbol.suspense),
+        broker: quantity(symbol.broker),
+        difference: quantity(symbol.difference),
+    });
+    ReconciliationPart {
+        account: compared.account.clone(),
+        at: compared.at.to_string(),
+        balanced: compared.balanced,
+        rows: std::iter::once(cash).chain(symbols).collect(),
+    }
+}
+
+/// One curve per sleeve that trades, relative to nothing: dollars.
+fn curves(points: &[EquityPoint]) -> Vec<Curve> {
+    let mut curves: BTreeMap<&str, Curve> = BTreeMap::new();
+    for point in points {
+        if matches!(point.sleeve.as_str(), "house" | "suspense" | HOSTILE_BOT) {
+            continue;
+        }
+        let fresh = || Curve { name: point.sleeve.clone(), points: Vec::new() };
+        curves.entry(&point.sleeve).or_insert_with(fresh).points.push((point.at.0, point.equity.0));
+    }
+    curves.into_values().collect()
+}
+
+/// The price of each symbol that was traded, with the trades on it.
+async fn prices(stage: &Stage, plan: &Plan, books: &Books) -> Result<Vec<PricePicture>> {
+    let symbols: Vec<&str> = plan::SYMBOLS.split(',').collect();
+    let bars = stage.broker()?.bars(&symbols, Plan::market_after(0), Plan::market_after(plan.minutes)).await?;
+    let mut pictures = Vec::new();
+    for symbol in symbols {
+        let trades: Vec<Trade> = books
+            .executions
+            .iter()
+            .filter(|execution| execution.symbol == symbol)
+            .map(|execution| Trade {
+                at: execution.at.0,
+                price: execution.price.0,
+                qty: execution.qty.0,
+                side: if execution.side == "buy" { TradeSide::Buy } else { TradeSide::Sell },
+                sleeve: execution.sleeve.clone(),
+            })
+            .collect();
+        if trades.is_empty() {
+            continue;
+        }
+        let mine = bars.iter().filter(|bar| bar.symbol.as_str() == symbol);
+        let points = mine.map(|bar| (bar.at.0, bar.close.get())).collect();
+        pictures.push(PricePicture { symbol: symbol.to_owned(), points, trades });
+    }
+    Ok(pictures)
+}

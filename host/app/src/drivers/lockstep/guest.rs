@@ -1,0 +1,23 @@
+//! What answers a bot's calls in the loop: a component's instance, or a strategy of this program
+//! that a component is measured against.
+
+use stockade_runtime::{Bot, Call, Outcome, Strike};
+
+/// One bot's strategy.
+pub(crate) trait Guest {
+    /// Hands over events; what it asks for comes back.
+    fn call(&mut self, call: &Call<'_>) -> Result<Outcome, Strike>;
+
+    /// Its state, as it is stored.
+    fn save(&mut self) -> Result<Vec<u8>, Strike>;
+}
+
+impl Guest for Bot {
+    fn call(&mut self, call: &Call<'_>) -> Result<Outcome, Strike> {
+        Self::call(self, call)
+    }
+
+    fn save(&mut self) -> Result<Vec<u8>, Strike> {
+        Self::save(self).map(|snapshot| snapshot.to_bytes())
+    }
+}

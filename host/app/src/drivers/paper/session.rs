@@ -1,0 +1,296 @@
+//! The loop as a host: it opens the books and the exchange where they stand, waits for a bot,
+//! replays, and answers people between two time stamps.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rust_decimal::Decimal;
+use stockade_core::desk::{Command, Desk, Event};
+use stockade_core::instrument::Instrument;
+use stockade_core::order::OrderStatus;
+use stockade_core::row::{BotState, Rows};
+use stockade_core::sleeve::Prices;
+use stockade_core::{Money, Now, Slug, Timestamp};
+use stockade_exchange as model;
+use stockade_store::{Store, WriterHandle, WriterOptions};
+use stockade_venue::files::Bars;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::Incoming;
+use super::guests::Maker;
+use super::record::Record;
+use super::sink::Committed;
+use crate::cli::backtest::Profile;
+use crate::cli::screen;
+use crate::config::Settings;
+use crate::drivers::lockstep::{Lockstep, Market};
+use crate::drivers::{backtest, base, model as translate};
+
+/// Cash of the replay's account, in dollars, as a new paper account has.
+pub(super) const CASH: i64 = 100_000;
+/// Seed of the exchange: the default of `backtest`.
+pub(super) const SEED: u64 = 1;
+/// A replay begins once no command has come for this long, so that several bots can be deployed
+/// before its first bar.
+const QUIET: Duration = Duration::from_secs(2);
+/// Rounds of lookups at the start before an order of unknown outcome is left as it is.
+const LOOKUPS_MAX: u32 = 20;
+/// Between two of them, in nanoseconds of machine time.
+const LOOKUP_NS: i64 = 15_000_000_000;
+/// Looks at a difference before it counts.
+const LOOKS_MAX: u32 = 4;
+
+/// What a session is made of.
+pub(super) struct Opening {
+    pub(super) runtime: Handle,
+    pub(super) store: Arc<Store>,
+    pub(super) settings: Settings,
+    pub(super) label: Slug,
+    pub(super) epoch: u64,
+}
+
+/// A replay under way.
+pub(super) struct Session {
+    pub(super) opening: Opening,
+    pub(super) lockstep: Lockstep<Committed>,
+    pub(super) market: Market,
+    pub(super) maker: Box<dyn Maker>,
+    /// The next time stamp.
+    pub(super) place: usize,
+    /// Its bars were matched before the restart; what the bots make of them is still to come.
+    matched: bool,
+    sampled_at: Timestamp,
+    /// Day and close of the session that the market is in.
+    session: Option<(u32, Timestamp)>,
+}
+
+impl Session {
+    /// Opens books and exchange where they stand, and compares them.
+    pub(super) fn open(opening: Opening, bars: &Bars, maker: Box<dyn Maker>) -> Result<Self> {
+        let (settings, controls, config) = backtest::rules(Profile::Live, Money::new(Decimal::from(CASH)));
+        let start = Timestamp(bars.rows.first().map_or(0, |row| row.at - 1));
+        let path = opening.settings.data.join(format!("exchange-{}.jsonl", opening.label));
+        let mut record = Record::open(&path, &config, SEED, bars)?;
+        let mut exchange = model::Exchange::new(config, SEED, translate::nanos(start))?;
+        let mut market = Market::new(bars, |symbol| exchange.intern(symbol.as_str()))?;
+        let rows = match opening.runtime.block_on(opening.store.account_load(opening.label.as_str()))? {
+            Some(rows) => rows,
+            None => {
+                let now = Now { market: start, machine: start };
+                let rows = Rows::new_account(opening.label.clone(), base::era(), true, controls, now);
+                let created = opening.store.account_create(&rows.account, &rows.to_rows());
+                opening.runtime.block_on(created)?;
+                rows
+            }
+        };
+        let now = rows.account.now.market;
+        let matched = record.repeat(&mut exchange, &market, now);
+        let place = if record.is_finished() { market.len() } else { matched.saturating_sub(1) };
+        let desk = Desk::restore(rows, settings)?;
+        let spawned = WriterHandle::spawn(
+            &opening.store,
+            opening.label.as_str(),
+            opening.epoch,
+            WriterOptions::default(),
+        );
+        let writer = opening.runtime.block_on(spawned)?;
+        let sink = Committed { runtime: opening.runtime.clone(), writer, record };
+        let epoch = opening.epoch;
+        let mut lockstep = Lockstep::new(desk, exchange, sink, now);
+        let listed: Vec<Instrument> =
+            market.symbols.iter().map(|symbol| translate::instrument_of(&lockstep.exchange, symbol)).collect();
+        lockstep.put(Event::Instruments { instruments: listed })?;
+        place_instruments(&mut market, &lockstep.desk)?;
+        let mut session = Self {
+            opening,
+            lockstep,
+            market,
+            maker,
+            place,
+            matched: matched > 0,
+            sampled_at: now,
+            session: None,
+        };
+        session.lockstep.start(epoch)?;
+        session.settle_unknown()?;
+        session.heed_notes()?;
+        Ok(session)
+    }
+
+    /// Orders that were on their way when the last process ended are looked up at once: the
+    /// exchange is here, nothing is gained by waiting.
+    fn settle_unknown(&mut self) -> Result<()> {
+        for _ in 0..LOOKUPS_MAX {
+            self.lockstep.pass(LOOKUP_NS)?;
+            let unknown = |status| matches!(status, OrderStatus::Unknown | OrderStatus::Accepted);
+            if !self.lockstep.desk.open_orders().any(|order| unknown(order.status)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Replays to the end, then ends or serves on. Gives how it went.
+    pub(super) fn run(mut self, mut inputs: mpsc::Receiver<Incoming>, until_end: bool) -> Result<()> {
+        let outcome = self.replay(&mut inputs, until_end);
+        // A desk whose commit failed has nothing more to say.
+        let ended = if outcome.is_ok() { self.lockstep.put(Event::Sample { session_close: None }) } else { Ok(()) };
+        let Self { lockstep, opening, .. } = self;
+        opening.runtime.block_on(lockstep.sink.writer.close());
+        outcome.and(ended)
+    }
+
+    fn replay(&mut self, inputs: &mut mpsc::Receiver<Incoming>, until_end: bool) -> Result<()> {
+        if self.place < self.market.len() && !self.wait_for_bots(inputs)? {
+            return Ok(());
+        }
+        while self.place < self.market.len() {
+            while let Ok(incoming) = inputs.try_recv() {
+                if !self.take(incoming)? {
+                    return Ok(());
+                }
+            }
+            self.tick()?;
+        }
+        self.finish()?;
+        if until_end {
+            return Ok(());
+        }
+        screen::note("the replay has ended; commands are still served, ctrl-C ends the host");
+        while let Some(incoming) = inputs.blocking_recv() {
+            if !self.take(incoming)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves commands until a bot runs and no more come. `false`: told to end.
+    fn wait_for_bots(&mut self, inputs: &mut mpsc::Receiver<Incoming>) -> Result<bool> {
+        if self.is_any_running() && self.matched {
+            return Ok(true);
+        }
+        if !self.is_any_running() {
+            screen::note(&format!(
+                "the replay of {} time stamps waits for its first bot: stockade bot deploy NAME --plugin P --capital \
+                 AMOUNT --symbols {}",
+                self.market.len() - self.place,
+                self.market.symbols.iter().map(|symbol| symbol.as_str()).collect::<Vec<_>>().join(",")
+            ));
+        }
+        let mut heard = Instant::now();
+        loop {
+            let left = QUIET.saturating_sub(heard.elapsed());
+            if self.is_any_running() && left.is_zero() {
+                return Ok(true);
+            }
+            let wait = if self.is_any_running() { left } else { Duration::from_secs(3600) };
+            let next = self.opening.runtime.block_on(async { tokio::time::timeout(wait, inputs.recv()).await });
+            match next {
+                Ok(Some(incoming)) => {
+                    if !self.take(incoming)? {
+                        return Ok(false);
+                    }
+                    heard = Instant::now();
+                }
+                Ok(None) => return Ok(false),
+                Err(_elapsed) => {}
+            }
+        }
+    }
+
+    fn is_any_running(&self) -> bool {
+        self.lockstep.desk.bots().any(|bot| bot.state == BotState::Running)
+    }
+
+    /// One message from outside. `false`: it is time to end.
+    fn take(&mut self, incoming: Incoming) -> Result<bool> {
+        match incoming {
+            Incoming::Stop => Ok(false),
+            Incoming::LeaseLost(why) => bail!("the lease of account {} is lost: {why}", self.opening.label),
+            Incoming::Request(task, answer) => {
+                let reply = self.answer(task)?;
+                // A person who has gone away needs no answer.
+                let _ = answer.send(reply);
+                Ok(true)
+            }
+        }
+    }
+
+    /// One time stamp.
+    pub(super) fn tick(&mut self) -> Result<()> {
+        let at = self.market.at(self.place);
+        if let Some((day, close)) = self.session
+            && at >= close
+        {
+            self.lockstep.put(Event::Sample { session_close: Some(day) })?;
+            self.session = None;
+        }
+        if std::mem::take(&mut self.matched) {
+            self.lockstep.decide(self.place, &self.market)?;
+        } else {
+            self.lockstep.tick(self.place, &self.market)?;
+        }
+        self.place += 1;
+        if self.session.is_none() {
+            let open = translate::sessions(at).into_iter().find(|s| s.open <= at && at < s.close);
+            self.session = open.map(|session| (session.day, session.close));
+        }
+        if self.lockstep.desk.bots().any(|bot| bot.state == BotState::Suspended) {
+            self.lockstep.put(Event::Timer)?;
+        }
+        let interval = self.opening.settings.equity_interval_seconds.saturating_mul(1_000_000_000);
+        if u64::try_from(at.since(self.sampled_at)).is_ok_and(|since| since >= interval) {
+            self.sampled_at = at;
+            self.lockstep.put(Event::Sample { session_close: None })?;
+        }
+        self.heed_notes()
+    }
+
+    /// The end of the market: open day orders are cancelled, and books and exchange compared.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        if !self.lockstep.sink.record.is_finished() {
+            self.lockstep.finish()?;
+        }
+        if let Some((day, _)) = self.session.take() {
+            self.lockstep.put(Event::Sample { session_close: Some(day) })?;
+        }
+        self.heed_notes()?;
+        self.compare()?;
+        let last = self.lockstep.desk.reconciliation();
+        if !last.balanced || self.lockstep.desk.breaks().next().is_some() {
+            bail!("the replay has ended and books and exchange differ: stockade reconcile shows where");
+        }
+        Ok(())
+    }
+
+    /// Compares books and exchange; a difference is looked at again before it counts.
+    pub(super) fn compare(&mut self) -> Result<()> {
+        for _ in 0..LOOKS_MAX {
+            let before = self.lockstep.desk.reconciliation().count;
+            self.lockstep.command(Command::Reconcile)?;
+            let last = self.lockstep.desk.reconciliation();
+            if last.count > before && last.balanced {
+                return Ok(());
+            }
+            self.lockstep.pass(LOOKUP_NS)?;
+        }
+        Ok(())
+    }
+}
+
+/// The loop's bars name instruments by their place in the files; a desk that was restored may have
+/// them elsewhere.
+fn place_instruments(market: &mut Market, desk: &Desk) -> Result<()> {
+    let places = market
+        .symbols
+        .iter()
+        .map(|symbol| desk.find(symbol).with_context(|| format!("{symbol} has no place in the table of instruments")))
+        .collect::<Result<Vec<_>>>()?;
+    for bar in &mut market.bars {
+        bar.instrument = places[bar.instrument.index()];
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! Where the loop's rows go: Postgres, one commit for each input, before anything happens.
+
+use anyhow::Result;
+use stockade_core::Timestamp;
+use stockade_core::row::Row;
+use stockade_store::{Group, WriterHandle};
+use tokio::runtime::Handle;
+
+use super::record::Record;
+use crate::drivers::lockstep::{ExchangeRequest, Sink};
+
+/// The writer, and the record of what the exchange was asked for.
+pub(super) struct Committed {
+    pub(super) runtime: Handle,
+    pub(super) writer: WriterHandle,
+    pub(super) record: Record,
+}
+
+impl Sink for Committed {
+    fn commit(&mut self, rows: &mut Vec<Row>) -> Result<()> {
+        let rows = std::mem::take(rows);
+        Ok(self.runtime.block_on(self.writer.commit(Group { rows }))?)
+    }
+
+    fn before(&mut self, request: ExchangeRequest<'_>, at: Timestamp) -> Result<()> {
+        self.record.append(request, at)
+    }
+}

@@ -1,0 +1,561 @@
+//! A bot: one Store, one instance. Calls go in, requests come out; any fault ends the instance.
+
+use std::sync::Arc;
+
+use stockade_core::{InstrumentId, Price, Timestamp};
+use wasmtime::component::Resource;
+use wasmtime::{Store, Trap};
+
+use crate::call::{Call, Cause, Outcome, Strike};
+use crate::contract::{self, BotPre, exports, stockade::bot::types as wit};
+use crate::convert;
+use crate::engine::{Engine, STACK_BYTES, TICK_MS};
+use crate::events::{EVENTS_PER_CALL_MAX, Events};
+use crate::history::History;
+use crate::host::Host;
+pub use crate::lent::BotInstrument;
+use crate::lent::{Lease, Mark, Table};
+use crate::limits::Limits;
+use crate::log::{LogLine, clip, escape};
+use crate::params::{self, ParamError};
+use crate::plugin::Plugin;
+use crate::snapshot::Snapshot;
+
+/// Bytes of a cause's text that are kept.
+const CAUSE_BYTES_MAX: usize = 500;
+/// Bytes that the host adds to a state on its way out of the bot.
+const SAVE_SLACK: usize = 64;
+
+/// How a bot is made.
+#[derive(Debug, Clone, Default)]
+pub struct BotConfig {
+    /// Names and values; defaults are filled in.
+    pub params: Vec<(String, String)>,
+    /// Its only randomness.
+    pub seed: u64,
+    /// Its instruments, in the order of its table.
+    pub instruments: Vec<BotInstrument>,
+    /// What it may use.
+    pub limits: Limits,
+    /// Bars for its `history`.
+    pub history: Option<Arc<History>>,
+}
+
+/// Why there is no bot.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BotError {
+    /// A parameter does not fit the schema.
+    #[error(transparent)]
+    Param(#[from] ParamError),
+    /// It could not be made, or its `init` or `restore` ended badly.
+    #[error(transparent)]
+    Strike(#[from] Strike),
+}
+
+/// A running instance.
+#[derive(Debug)]
+pub struct Bot {
+    plugin: Plugin,
+    live: Option<Live>,
+    leases: u32,
+    scratch: Scratch,
+    start_logs: Vec<LogLine>,
+}
+
+/// Lists for the bot, kept so that a call allocates nothing.
+#[derive(Debug, Default)]
+struct Scratch {
+    bars: Vec<wit::Bar>,
+    quotes: Vec<wit::Quote>,
+    trades: Vec<wit::Trade>,
+}
+
+impl Bot {
+    /// Makes an instance and calls `init`.
+    pub fn start(plugin: &Plugin, config: BotConfig) -> Result<Self, BotError> {
+        let params = params::check(&plugin.description().params, &config.params)?;
+        let table = Arc::new(Table::new(config.instruments));
+        let instruments = table
+            .items
+            .iter()
+            .zip(0_u32..)
+            .map(|(item, id)| wit::InstrumentInfo {
+                id,
+                symbol: item.symbol.to_string(),
+                class: convert::class_out(item.class),
+            });
+        let init = exports::stockade::bot::lifecycle::Config {
+            instruments: instruments.collect(),
+            params,
+            seed: config.seed,
+        };
+        let host = Host::new(Arc::new(config.limits), table, config.history, config.seed);
+        let mut live = Live::new(plugin.engine(), plugin.pre(), host)?;
+        live.init(&init)?;
+        let (start_logs, _) = live.store.data_mut().log.take();
+        let plugin = plugin.clone();
+        Ok(Self {
+            plugin,
+            live: Some(live),
+            leases: 0,
+            scratch: Scratch::default(),
+            start_logs,
+        })
+    }
+
+    /// What it was made of.
+    #[must_use]
+    pub const fn plugin(&self) -> &Plugin {
+        &self.plugin
+    }
+
+    /// What it wrote while it started.
+    pub fn take_start_logs(&mut self) -> Vec<LogLine> {
+        std::mem::take(&mut self.start_logs)
+    }
+
+    /// Whether an instance is there: no call has struck it.
+    #[must_use]
+    pub const fn is_alive(&self) -> bool {
+        self.live.is_some()
+    }
+
+    /// Hands over events. After an error the instance is gone and its requests are void.
+    pub fn call(&mut self, call: &Call<'_>) -> Result<Outcome, Strike> {
+        let count = call.events.len();
+        if count == 0 {
+            return Ok(Outcome::default());
+        }
+        let mut live = self.live.take().ok_or(Strike::of(Cause::Gone))?;
+        if count > EVENTS_PER_CALL_MAX {
+            self.live = Some(live);
+            let what = format!("{count} events, at most {EVENTS_PER_CALL_MAX} are allowed");
+            return Err(Strike::of(Cause::Host { what }));
+        }
+        self.leases = self.leases.wrapping_add(1);
+        let result = live.call(call, self.leases, &mut self.scratch);
+        let (logs, logs_dropped) = live.store.data_mut().log.take();
+        match result {
+            Ok(mut outcome) => {
+                (outcome.logs, outcome.logs_dropped) = (logs, logs_dropped);
+                self.live = Some(live);
+                Ok(outcome)
+            }
+            Err(cause) => {
+                if matches!(cause, Cause::Host { .. }) {
+                    // The bot has not been called.
+                    self.live = Some(live);
+                }
+                Err(Strike {
+                    cause,
+                    logs,
+                    logs_dropped,
+                })
+            }
+        }
+    }
+
+    /// The bot's state.
+    pub fn save(&mut self) -> Result<Snapshot, Strike> {
+        let mut live = self.live.take().ok_or(Strike::of(Cause::Gone))?;
+        let state = live.save()?;
+        self.live = Some(live);
+        Ok(Snapshot {
+            schema: self.plugin.description().state_schema,
+            state,
+        })
+    }
+
+    /// Gives it a state, after `start` and before the first event.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Strike> {
+        let mut live = self.live.take().ok_or(Strike::of(Cause::Gone))?;
+        live.restore(snapshot)?;
+        self.live = Some(live);
+        Ok(())
+    }
+}
+
+/// A Store with its instance.
+pub(crate) struct Live {
+    store: Store<Host>,
+    world: contract::Bot,
+    deadlines: bool,
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").finish_non_exhaustive()
+    }
+}
+
+impl Live {
+    pub(crate) fn new(engine: &Engine, pre: &BotPre<Host>, host: Host) -> Result<Self, Strike> {
+        let mut store = Store::new(&engine.wasm, host);
+        store.limiter(|host| &mut host.memory);
+        let fuel = store.data().limits.start_fuel;
+        begin(&mut store, fuel, engine.deadlines);
+        match pre.instantiate(&mut store) {
+            Ok(world) => Ok(Self {
+                store,
+                world,
+                deadlines: engine.deadlines,
+            }),
+            Err(error) => Err(strike(&mut store, &error, fuel)),
+        }
+    }
+
+    pub(crate) fn describe(
+        &mut self,
+    ) -> Result<exports::stockade::bot::lifecycle::Description, Strike> {
+        self.run(true, |world, store| {
+            world.stockade_bot_lifecycle().call_describe(store)
+        })
+    }
+
+    fn init(&mut self, config: &exports::stockade::bot::lifecycle::Config) -> Result<(), Strike> {
+        self.run(true, |world, store| {
+            world.stockade_bot_lifecycle().call_init(store, config)
+        })?
+        .map_err(|message| self.refused("init", &message))
+    }
+
+    fn save(&mut self) -> Result<Vec<u8>, Strike> {
+        let allowed = self.store.data().limits.snapshot_bytes;
+        let room = usize::try_from(allowed)
+            .unwrap_or(usize::MAX)
+            .saturating_add(SAVE_SLACK);
+        self.store.set_hostcall_fuel(room);
+        let begun = self.begin(false);
+        let saved = self
+            .world
+            .stockade_bot_lifecycle()
+            .call_save(&mut self.store);
+        self.store.set_hostcall_fuel(host_bytes(&self.store));
+        let too_long = |found: u64| Cause::Limit {
+            what: "bytes of state:",
+            found,
+            allowed: u64::from(allowed),
+            setting: "snapshot_bytes",
+        };
+        match saved {
+            Ok(state) if state.len() > usize::try_from(allowed).unwrap_or(usize::MAX) => Err(
+                Strike::of(too_long(u64::try_from(state.len()).unwrap_or(u64::MAX))),
+            ),
+            Ok(state) => Ok(state),
+            Err(error) if is_copy_limit(&error) => {
+                Err(Strike::of(too_long(u64::from(allowed).saturating_add(1))))
+            }
+            Err(error) => Err(strike(&mut self.store, &error, begun)),
+        }
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Strike> {
+        let state = &snapshot.state;
+        let restored = self.run(true, |world, store| {
+            world
+                .stockade_bot_lifecycle()
+                .call_restore(store, snapshot.schema, state)
+        })?;
+        restored.map_err(|message| self.refused("restore", &message))
+    }
+
+    fn refused(&mut self, function: &'static str, message: &str) -> Strike {
+        let (logs, logs_dropped) = self.store.data_mut().log.take();
+        let message = escape(clip(message, CAUSE_BYTES_MAX));
+        Strike {
+            cause: Cause::Refused { function, message },
+            logs,
+            logs_dropped,
+        }
+    }
+
+    /// Sets the limits of a call; gives its fuel.
+    fn begin(&mut self, start: bool) -> u64 {
+        let limits = &self.store.data().limits;
+        let fuel = if start {
+            limits.start_fuel
+        } else {
+            limits.fuel
+        };
+        begin(&mut self.store, fuel, self.deadlines);
+        fuel
+    }
+
+    fn run<R>(
+        &mut self,
+        start: bool,
+        f: impl FnOnce(&contract::Bot, &mut Store<Host>) -> wasmtime::Result<R>,
+    ) -> Result<R, Strike> {
+        let fuel = self.begin(start);
+        f(&self.world, &mut self.store).map_err(|error| strike(&mut self.store, &error, fuel))
+    }
+
+    fn call(
+        &mut self,
+        call: &Call<'_>,
+        lease: u32,
+        scratch: &mut Scratch,
+    ) -> Result<Outcome, Cause> {
+        let fuel = self.begin(false);
+        let host = self.store.data_mut();
+        host.lent
+            .open(call.view, call.prices, call.now, call.warm_up);
+        host.wasi.now = call.now;
+        mark(host, &call.events)?;
+        host.lease = Some(lease);
+        let handled = self.deliver(call, Resource::new_borrow(lease), scratch);
+        let host = self.store.data_mut();
+        host.lease = None;
+        let handled = match handled {
+            Ok(handled) => handled?,
+            Err(error) => return Err(cause(&mut self.store, &error, fuel)),
+        };
+        let count = call.events.len();
+        let within = usize::try_from(handled).is_ok_and(|handled| (1..=count).contains(&handled));
+        if !within {
+            let what = format!("it says that it handled {handled} of {count} events");
+            return Err(Cause::Contract { what });
+        }
+        let requests = self
+            .store
+            .data_mut()
+            .lent
+            .finish(handled)
+            .map_err(|what| Cause::Contract { what })?;
+        let left = self.store.get_fuel().unwrap_or(0);
+        let fuel_used = fuel.saturating_sub(left);
+        Ok(Outcome {
+            handled,
+            requests,
+            fuel_used,
+            ..Outcome::default()
+        })
+    }
+
+    /// Calls the handler. The outer error is the bot's, the inner one the host's.
+    fn deliver(
+        &mut self,
+        call: &Call<'_>,
+        capital: Resource<Lease>,
+        scratch: &mut Scratch,
+    ) -> wasmtime::Result<Result<u32, Cause>> {
+        let (world, warm_up) = (&self.world, call.warm_up);
+        let table = self.store.data().table.clone();
+        let place = |id: InstrumentId| table.place(id).unwrap_or(u32::MAX);
+        let store = &mut self.store;
+        let handled = match call.events {
+            Events::Bars(bars) => {
+                let out = bars
+                    .iter()
+                    .map(|e| convert::bar_out(e, place(e.instrument), warm_up));
+                refill(&mut scratch.bars, out);
+                world
+                    .stockade_bot_on_bars()
+                    .call_handle(store, capital, &scratch.bars)?
+            }
+            Events::Quotes(quotes) => {
+                let out = quotes
+                    .iter()
+                    .map(|e| convert::quote_out(e, place(e.instrument), warm_up));
+                refill(&mut scratch.quotes, out);
+                world
+                    .stockade_bot_on_quotes()
+                    .call_handle(store, capital, &scratch.quotes)?
+            }
+            Events::Trades(trades) => {
+                let out = trades
+                    .iter()
+                    .map(|e| convert::trade_out(e, place(e.instrument), warm_up));
+                refill(&mut scratch.trades, out);
+                world
+                    .stockade_bot_on_trades()
+                    .call_handle(store, capital, &scratch.trades)?
+            }
+            Events::Orders(updates) => {
+                let mut out = Vec::with_capacity(updates.len());
+                for update in updates {
+                    let Some(instrument) = table.place_of_symbol(&update.symbol) else {
+                        return Ok(Err(unknown(&update.symbol.to_string())));
+                    };
+                    out.push(order_out(update, instrument, warm_up));
+                }
+                world
+                    .stockade_bot_on_orders()
+                    .call_handle(store, capital, &out)?
+            }
+            Events::Timer(times) => {
+                let out: Vec<_> = times
+                    .iter()
+                    .map(|at| convert::timer_out(*at, warm_up))
+                    .collect();
+                world
+                    .stockade_bot_on_timer()
+                    .call_handle(store, capital, &out)?
+            }
+            Events::Session(sessions) => {
+                let out: Vec<_> = sessions
+                    .iter()
+                    .map(|e| convert::session_out(e, warm_up))
+                    .collect();
+                world
+                    .stockade_bot_on_session()
+                    .call_handle(store, capital, &out)?
+            }
+        };
+        Ok(Ok(handled))
+    }
+}
+
+fn refill<T>(list: &mut Vec<T>, items: impl Iterator<Item = T>) {
+    list.clear();
+    list.extend(items);
+}
+
+fn order_out(
+    update: &stockade_core::desk::OrderUpdate,
+    instrument: u32,
+    warm_up: bool,
+) -> wit::OrderEvent {
+    wit::OrderEvent {
+        at: update.at.0,
+        order: update.intent_id.0,
+        instrument,
+        side: convert::side_out(update.side),
+        status: convert::status_out(update.status),
+        reason: update.reason.as_deref().map(str::to_owned),
+        filled: convert::decimal_out(update.filled_qty.get()),
+        last_qty: convert::decimal_out(update.last_qty.get()),
+        last_price: update
+            .last_price
+            .map(|price| convert::decimal_out(price.get())),
+        warm_up,
+    }
+}
+
+fn unknown(name: &str) -> Cause {
+    Cause::Host {
+        what: format!("an event of {name}, which is none of the bot's instruments"),
+    }
+}
+
+/// Notes times and prices of the events.
+fn mark(host: &mut Host, events: &Events<'_>) -> Result<(), Cause> {
+    let table = host.table.clone();
+    let keep_bars = host.history.is_some();
+    let lent = &mut host.lent;
+    let priced = |at: Timestamp, id: InstrumentId, price: Option<Price>| match table.place(id) {
+        Some(_) => Ok(Mark {
+            at,
+            price: price.map(|price| (id, price)),
+        }),
+        None => Err(unknown(&format!("instrument {}", id.0))),
+    };
+    match events {
+        Events::Bars(bars) => {
+            if keep_bars {
+                lent.bars.extend_from_slice(bars);
+            }
+            for bar in *bars {
+                lent.marks
+                    .push(priced(bar.at, bar.instrument, Some(bar.close))?);
+            }
+        }
+        Events::Quotes(quotes) => {
+            for quote in *quotes {
+                lent.marks.push(priced(quote.at, quote.instrument, None)?);
+            }
+        }
+        Events::Trades(trades) => {
+            for trade in *trades {
+                lent.marks
+                    .push(priced(trade.at, trade.instrument, Some(trade.price))?);
+            }
+        }
+        Events::Orders(updates) => lent.marks.extend(updates.iter().map(|e| plain(e.at))),
+        Events::Timer(times) => lent.marks.extend(times.iter().map(|at| plain(*at))),
+        Events::Session(sessions) => lent.marks.extend(sessions.iter().map(|e| plain(e.at))),
+    }
+    Ok(())
+}
+
+const fn plain(at: Timestamp) -> Mark {
+    Mark { at, price: None }
+}
+
+fn host_bytes(store: &Store<Host>) -> usize {
+    usize::try_from(store.data().limits.host_bytes).unwrap_or(usize::MAX)
+}
+
+/// Sets the limits of a call into the bot.
+fn begin(store: &mut Store<Host>, fuel: u64, deadlines: bool) {
+    store.data_mut().begin();
+    store.set_fuel(fuel).expect("the engine counts fuel");
+    let ticks = if deadlines {
+        store.data().limits.deadline_ms / TICK_MS + 1
+    } else {
+        u64::MAX / 2
+    };
+    store.set_epoch_deadline(ticks);
+    store.set_hostcall_fuel(host_bytes(store));
+}
+
+fn strike(store: &mut Store<Host>, error: &wasmtime::Error, fuel: u64) -> Strike {
+    let cause = cause(store, error, fuel);
+    let (logs, logs_dropped) = store.data_mut().log.take();
+    Strike {
+        cause,
+        logs,
+        logs_dropped,
+    }
+}
+
+/// wasmtime's own word for it; its type is private. A test holds it to this.
+fn is_copy_limit(error: &wasmtime::Error) -> bool {
+    error.chain().any(|e| {
+        e.to_string()
+            .contains("fuel allocated for hostcalls has been exhausted")
+    })
+}
+
+/// What an error of a call means.
+fn cause(store: &mut Store<Host>, error: &wasmtime::Error, fuel: u64) -> Cause {
+    let host = store.data_mut();
+    if let Some(cause) = host.breach.take().or_else(|| host.memory.breach.take()) {
+        return cause;
+    }
+    let limits = &host.limits;
+    let limit = |what, allowed, setting| Cause::Limit {
+        what,
+        found: allowed + 1,
+        allowed,
+        setting,
+    };
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => {
+            let setting = if fuel == limits.fuel {
+                "fuel"
+            } else {
+                "start_fuel"
+            };
+            limit("instructions of one call: more than", fuel, setting)
+        }
+        Some(Trap::Interrupt) => limit(
+            "milliseconds of one call: more than",
+            limits.deadline_ms,
+            "deadline_ms",
+        ),
+        Some(Trap::StackOverflow) => {
+            let what = format!("call stack exhausted (the host gives {STACK_BYTES} bytes)");
+            Cause::Trap { what }
+        }
+        _ if is_copy_limit(error) => limit(
+            "bytes of one host call:",
+            u64::from(limits.host_bytes),
+            "host_bytes",
+        ),
+        _ => {
+            let what = escape(clip(&format!("{error:#}"), CAUSE_BYTES_MAX));
+            Cause::Trap { what }
+        }
+    }
+}

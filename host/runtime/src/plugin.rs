@@ -1,0 +1,145 @@
+//! A plugin: checked, compiled and described; ready to make bots of.
+
+use std::sync::Arc;
+
+use wasmtime::component::{Component, Linker};
+
+use crate::bot::Live;
+use crate::bytes::{self, CONTRACT_VERSION};
+use crate::contract::BotPre;
+use crate::describe::Description;
+use crate::engine::Engine;
+use crate::host::Host;
+use crate::lent::Table;
+use crate::limits::{Limits, Tier};
+use crate::load_error::LoadError;
+use crate::wasi;
+
+/// Bytes from which on a component is taken to bring an interpreter.
+const INTERPRETER_BYTES: usize = 4 << 20;
+
+/// A compiled component. Cheap to clone.
+#[derive(Clone)]
+pub struct Plugin(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    digest: Arc<str>,
+    size: usize,
+    description: Description,
+    pre: BotPre<Host>,
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Inner {
+            digest,
+            description,
+            ..
+        } = &*self.0;
+        f.debug_struct("Plugin")
+            .field("name", &description.name)
+            .field("digest", digest)
+            .finish()
+    }
+}
+
+impl Plugin {
+    /// Checks, compiles and describes. `stem` is the name of the file without its ending. Takes
+    /// tens of milliseconds for a small component and seconds for an interpreter: not for a thread
+    /// that has events to handle.
+    pub fn load(engine: &Engine, bytes: &[u8], stem: &str) -> Result<Self, LoadError> {
+        let checked = bytes::check(bytes)?;
+        let component = Component::new(&engine.wasm, &checked.component).map_err(|error| {
+            LoadError::Compile {
+                message: format!("{error:#}"),
+            }
+        })?;
+        let link = |error: wasmtime::Error| LoadError::Link {
+            spoken: CONTRACT_VERSION,
+            message: format!("{error:#}"),
+        };
+        let mut linker: Linker<Host> = Linker::clone(&engine.sealed);
+        if checked.wasi {
+            wasi::define(&mut linker, &component, &engine.wasm).map_err(link)?;
+        }
+        let pre = linker
+            .instantiate_pre(&component)
+            .and_then(BotPre::new)
+            .map_err(link)?;
+        let limits = Arc::new(Limits::of(tier_of(bytes.len())));
+        let table = Arc::new(Table::default());
+        let mut live =
+            Live::new(engine, &pre, Host::new(limits, table, None, 0)).map_err(|strike| {
+                LoadError::Describe {
+                    cause: strike.cause,
+                }
+            })?;
+        let raw = live.describe().map_err(|strike| LoadError::Describe {
+            cause: strike.cause,
+        })?;
+        let description = Description::read(raw)?;
+        if description.name != stem {
+            return Err(LoadError::Name {
+                found: description.name,
+                stem: stem.to_owned(),
+            });
+        }
+        let digest = bytes::digest(bytes).into();
+        let size = bytes.len();
+        Ok(Self(Arc::new(Inner {
+            engine: engine.clone(),
+            digest,
+            size,
+            description,
+            pre,
+        })))
+    }
+
+    /// SHA-256 of exactly the bytes that were loaded, in hex.
+    #[must_use]
+    pub fn digest(&self) -> &Arc<str> {
+        &self.0.digest
+    }
+
+    /// Bytes that were loaded.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.size
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.0.description
+    }
+
+    /// The name: the file's stem.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.description.name
+    }
+
+    /// Which defaults its bots get where nothing is configured: large components bring an
+    /// interpreter.
+    #[must_use]
+    pub fn tier(&self) -> Tier {
+        tier_of(self.0.size)
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(crate) fn pre(&self) -> &BotPre<Host> {
+        &self.0.pre
+    }
+}
+
+const fn tier_of(size: usize) -> Tier {
+    if size >= INTERPRETER_BYTES {
+        Tier::Interpreted
+    } else {
+        Tier::Compiled
+    }
+}

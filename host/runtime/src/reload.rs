@@ -1,0 +1,50 @@
+//! Putting a new version in the place of a running bot, between two calls.
+
+use crate::bot::{Bot, BotConfig, BotError};
+use crate::plugin::Plugin;
+
+/// The new version runs. The old instance is kept as it was at the swap, for a roll-back.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// The new version, with the old one's state.
+    pub bot: Bot,
+    /// The old one.
+    pub previous: Bot,
+}
+
+/// The new version was not taken.
+#[derive(Debug)]
+pub struct Kept {
+    /// The old one. It runs on, unless its own `save` struck it: then it is no longer alive and
+    /// the cause says so.
+    pub bot: Bot,
+    /// Why.
+    pub cause: BotError,
+}
+
+/// Saves the old bot, makes a shadow of the new version and gives it the state. The new plugin is
+/// verified and compiled already; nothing about orders and lots moves, since they are the
+/// sleeve's.
+#[expect(
+    clippy::result_large_err,
+    reason = "both ways carry a bot; once a reload"
+)]
+pub fn reload(mut old: Bot, new: &Plugin, config: BotConfig) -> Result<Reloaded, Kept> {
+    let snapshot = match old.save() {
+        Ok(snapshot) => snapshot,
+        Err(strike) => {
+            return Err(Kept {
+                bot: old,
+                cause: strike.into(),
+            });
+        }
+    };
+    let shadow = Bot::start(new, config).and_then(|mut bot| {
+        bot.restore(&snapshot)?;
+        Ok(bot)
+    });
+    match shadow {
+        Ok(bot) => Ok(Reloaded { bot, previous: old }),
+        Err(cause) => Err(Kept { bot: old, cause }),
+    }
+}

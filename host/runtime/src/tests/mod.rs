@@ -1,0 +1,13 @@
+//! Tests of the crate against small components written by hand.
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![allow(clippy::panic, reason = "a test may fail loudly")]
+
+mod calls;
+mod capital;
+mod contain;
+mod exact;
+mod loading;
+mod real;
+mod threads;
+mod wasi;
+mod wat_bot;

@@ -1,0 +1,47 @@
+//! End-to-end tests: the real program, real PostgreSQL, the real exchange server, real components.
+//!
+//! Each test has a data folder, a database and an exchange of its own, and a clean environment; no
+//! test waits for luck: it waits for a condition that it can see, with a deadline. A test names the
+//! faults and invariants that it covers. `cargo xtask test` builds what they need first.
+
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+mod backtest;
+mod books;
+mod bots;
+mod containment;
+mod crash;
+mod demo;
+mod hosts;
+mod input;
+mod ledger;
+mod market;
+mod program;
+mod python;
+mod reload;
+mod stage;
+mod week;
+mod worked;
+
+/// A file that nobody declares is a test that never runs.
+#[test]
+fn every_file_of_this_binary_is_declared() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("it");
+    let declared = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    let mut missing = Vec::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let module = name.strip_suffix(".rs").unwrap_or(&name);
+        if module != "main"
+            && !declared
+                .lines()
+                .any(|line| line == format!("mod {module};"))
+        {
+            missing.push(name);
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "not declared in tests/it/main.rs: {missing:?}"
+    );
+}
