@@ -291,12 +291,12 @@ pub(crate) async fn address(exchange: &mut Running) -> String {
     let end = Instant::now() + Duration::from_secs(60);
     loop {
         let said = format!("{}\n{}", exchange.printed(), exchange.errors());
-        let ports = said.split("127.0.0.1:").skip(1).map(|rest| {
+        let mut ports = said.split("127.0.0.1:").skip(1).map(|rest| {
             rest.chars()
                 .take_while(char::is_ascii_digit)
                 .collect::<String>()
         });
-        if let Some(port) = ports.filter(|port| !port.is_empty() && port != "0").next() {
+        if let Some(port) = ports.find(|port| !port.is_empty() && port != "0") {
             return format!("http://127.0.0.1:{port}");
         }
         if let Some(status) = exchange.ended() {

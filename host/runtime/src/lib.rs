@@ -29,6 +29,7 @@ mod plugin;
 mod reload;
 mod settle;
 mod shard;
+mod shard_message;
 mod snapshot;
 mod wasi;
 
@@ -47,7 +48,8 @@ pub use log::{LogLevel, LogLine};
 pub use params::ParamError;
 pub use plugin::Plugin;
 pub use reload::{Kept, Reloaded, reload};
-pub use shard::{OwnedCall, ShardError, ShardPool, ShardReply, StartRequest};
+pub use shard::ShardPool;
+pub use shard_message::{OwnedCall, ShardError, ShardReply, StartRequest};
 pub use snapshot::{Snapshot, SnapshotError};
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod settings;
 mod value;
 
 pub(crate) use environment::Environment;
-pub(crate) use key::KEYS;
+pub(crate) use key::{KEYS, nearest};
 pub(crate) use settings::{Flags, Settings};
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
-use super::key::nearest;
 use super::*;
 use crate::failure::Failure;
 use std::path::{Path, PathBuf};

@@ -132,12 +132,19 @@ impl Desk {
         }
     }
 
+    /// Machine nanoseconds between two lookups of one order.
+    pub(super) fn lookup_step(&self) -> i64 {
+        self.settings.unknown_quiet_ns / i64::from(limits::LOOKUPS_MIN)
+    }
+
     fn look_unknown_up(&mut self, out: &mut Effects) {
         let machine = self.now.machine;
-        let step = self.settings.unknown_quiet_ns / i64::from(limits::LOOKUPS_MIN);
+        let step = self.lookup_step();
         let due = |order: &&crate::row::OrderRow| {
             order.status == OrderStatus::Unknown
                 && machine.since(order.claimed_at) >= step.saturating_mul(i64::from(order.lookups))
+                // One lookup at a time: its answer may take as long as the broker likes.
+                && self.not_before.get(&order.id).is_none_or(|at| machine >= *at)
         };
         let ids: Vec<OrderId> = self
             .open_orders()

@@ -628,6 +628,7 @@ impl Desk {
         if cost.is_negative() {
             return Err(amount_refusal(cost));
         }
+        self.check_not_short(target, to, instrument)?;
         let parts = self.take(SleeveId::SUSPENSE, instrument, symbol, qty, out)?;
         let fees: Money = parts.iter().map(|lot| lot.fee).sum();
         let carried = parts.iter().map(|lot| lot.cost).sum::<Money>() + fees;
@@ -678,6 +679,7 @@ impl Desk {
             ));
         }
         let instrument = self.known(symbol)?;
+        self.check_not_short(target, to, instrument)?;
         let mut parts = self.take(source, instrument, symbol, qty, out)?;
         let carried: Money = parts.iter().map(|lot| lot.cost + lot.fee).sum();
         let fees: Money = parts.iter().map(|lot| lot.fee).sum();
@@ -730,6 +732,21 @@ impl Desk {
             symbol: symbol.to_string(),
         };
         self.by_symbol.get(symbol).copied().ok_or_else(missing)
+    }
+
+    /// Shares that come to a sleeve that is short of them would close its lots without a price.
+    fn check_not_short(
+        &self,
+        id: SleeveId,
+        name: &Slug,
+        instrument: crate::InstrumentId,
+    ) -> Result<(), Refusal> {
+        let holding = self.sleeves[&id].holdings.get(&instrument);
+        if holding.is_some_and(|h| h.qty.is_negative()) {
+            let why = "it is short of the symbol: shares can't be given to it";
+            return Err(not_allowed("sleeve", name, why));
+        }
+        Ok(())
     }
 
     /// Takes shares that are not offered out of a sleeve.

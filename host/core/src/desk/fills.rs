@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::effect::Effects;
 use super::state::Desk;
 use crate::broker::Fill;
+use crate::bug::{self, Bug};
 use crate::decimal::Money;
 use crate::id::{EntryId, OrderId, SleeveId};
 use crate::ledger::{EntryKind, LedgerAccount, Posting, Trade};
@@ -25,6 +26,9 @@ impl Desk {
             broker_order_id: fill.broker_order_id.clone(),
             cumulative_qty: fill.cumulative_qty,
         };
+        if self.is_dropped_by_a_bug(fill) {
+            return false;
+        }
         let before_opening = self
             .account
             .opened_at
@@ -61,6 +65,22 @@ impl Desk {
             self.fill_order(id, fill, out);
         }
         true
+    }
+
+    fn is_dropped_by_a_bug(&self, fill: &Fill) -> bool {
+        let late_part = bug::is(Bug::LatePartDropped);
+        let late = bug::is(Bug::LateFillDropped);
+        if !late_part && !late {
+            return false;
+        }
+        let client_order_id = fill.client_order_id.as_deref().unwrap_or_default();
+        let order = self.owner_of(client_order_id, &fill.broker_order_id);
+        order
+            .and_then(|id| self.orders.get(&id))
+            .is_some_and(|order| {
+                let known = fill.cumulative_qty.is_some_and(|qty| qty <= order.filled_qty);
+                (late && order.status.is_final()) || (late_part && known)
+            })
     }
 
     /// Books an execution to a sleeve: lots, round trips, one balanced entry.
@@ -115,7 +135,8 @@ impl Desk {
             leg(LedgerAccount::Realised, -booking.gross),
             leg(LedgerAccount::Fees, fill.fee),
         ];
-        if self.account.has_broker && source != ExecutionSource::Opening {
+        let rounds = self.account.has_broker && !bug::is(Bug::RoundingForgotten);
+        if rounds && source != ExecutionSource::Opening {
             let rounding = cash.to_cents() - cash;
             let leg = |account, amount| Posting {
                 sleeve: SleeveId::ROUNDING,

@@ -3,6 +3,7 @@
 use super::effect::{Action, Effects, OrderUpdate};
 use super::event::{BotRequest, IntentBatch};
 use super::state::{Desk, Sleeve};
+use crate::bug::{self, Bug};
 use crate::decimal::{Price, Qty};
 use crate::id::{IntentId, OrderId, SleeveId, Slug};
 use crate::instrument::AssetClass;
@@ -131,7 +132,7 @@ impl Desk {
                 why: view.state_reason,
             });
         }
-        if view.controls.opposite_order_open {
+        if view.controls.opposite_order_open && !bug::is(Bug::OppositeOff) {
             self.check_opposite(id, intent, &admission)?;
         }
         Ok(admission)
@@ -238,7 +239,7 @@ impl Desk {
             state,
             BotState::Stopped | BotState::Quarantined | BotState::Retired
         );
-        if batch.generation != present || stopped {
+        if (batch.generation != present || stopped) && !bug::is(Bug::StaleGeneration) {
             let message = format!(
                 "{} intents of instance {} are void",
                 batch.requests.len(),

@@ -27,6 +27,7 @@ pub use restore::RestoreError;
 pub use state::{Desk, Settings};
 
 use crate::broker::Answer;
+use crate::bug::{self, Bug};
 use crate::id::{InputIndex, OrderId};
 use crate::limits;
 use crate::order::OrderStatus;
@@ -107,7 +108,7 @@ impl Desk {
         self.started = true;
         let sending: Vec<OrderId> = self
             .open_orders()
-            .filter(|o| o.status == OrderStatus::Sending)
+            .filter(|o| o.status == OrderStatus::Sending && !bug::is(Bug::SendingForgotten))
             .map(|o| o.id)
             .collect();
         for id in sending {

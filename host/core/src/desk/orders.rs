@@ -6,6 +6,7 @@ use super::budget::RequestClass;
 use super::effect::{Action, Effects, OrderUpdate};
 use super::state::Desk;
 use crate::broker::{Answer, BrokerOrder, BrokerStatus, OrderReport};
+use crate::bug::{self, Bug};
 use crate::decimal::{Money, Price, Qty};
 use crate::id::{IntentId, OrderId, SleeveId};
 use crate::limits;
@@ -38,6 +39,12 @@ fn reservation(order: &OrderRow) -> Money {
     if order.status.is_final() || order.side == Side::Sell {
         return Money::ZERO;
     }
+    if bug::is(Bug::UnknownReleased) && order.status == OrderStatus::Unknown {
+        return Money::ZERO;
+    }
+    if bug::is(Bug::ReservationKept) && !order.reserved.is_zero() {
+        return order.reserved;
+    }
     let held = match order.size {
         Size::Qty(_) => order.worst_price.value_of(open_qty(order)),
         Size::Notional(amount) => amount - order.filled_value,
@@ -63,6 +70,9 @@ impl Desk {
         let instrument = self.by_symbol[&symbol];
         let sleeve = self.sleeve_mut(sleeve);
         sleeve.row.reserved += reserved_change;
+        if bug::is(Bug::ReservationTwice) && reserved_change.is_negative() {
+            sleeve.row.reserved += reserved_change;
+        }
         let holding = sleeve.holdings.entry(instrument).or_default();
         match side {
             Side::Buy => holding.buying += open_change,
@@ -283,20 +293,32 @@ impl Desk {
                 );
                 continue;
             }
-            let filled = self.orders[&ended].filled_qty;
-            if let Size::Qty(qty) = self.orders[&id].size
-                && filled.is_positive()
-            {
-                let left = qty - filled;
-                if left.is_positive() {
-                    self.update_order(id, |order| order.size = Size::Qty(left));
-                } else {
+            match self.size_left(id, ended) {
+                Some(size) => self.update_order(id, |order| order.size = size),
+                None => {
                     let why = "the order to be replaced had filled as much";
                     self.end(id, OrderStatus::Canceled, Some(why), out);
                     continue;
                 }
             }
             self.try_claim(id, out);
+        }
+    }
+
+    /// What a replacement is still for: its size is in all, so what the order before it filled is
+    /// taken off. `None` where nothing that the broker takes is left.
+    fn size_left(&self, id: OrderId, ended: OrderId) -> Option<Size> {
+        let before = &self.orders[&ended];
+        match self.orders[&id].size {
+            Size::Qty(qty) => {
+                let left = qty - before.filled_qty;
+                left.is_positive().then_some(Size::Qty(left))
+            }
+            Size::Notional(amount) => {
+                let left = (amount - before.filled_value).get();
+                let cents = left.round_dp_with_strategy(2, rust_decimal::RoundingStrategy::ToZero);
+                (cents >= rust_decimal::Decimal::ONE).then_some(Size::Notional(Money::new(cents)))
+            }
         }
     }
 
@@ -362,6 +384,9 @@ impl Desk {
                 self.not_before.insert(id, at);
                 self.update_order(id, |order| order.status = OrderStatus::Accepted);
             }
+            Answer::Unknown { .. } if bug::is(Bug::TimeoutRejects) => {
+                self.end(id, OrderStatus::Rejected, Some("timed out"), out);
+            }
             Answer::NotFound | Answer::Unknown { .. } => self.become_unknown(id, out),
         }
     }
@@ -380,6 +405,8 @@ impl Desk {
 
     pub(super) fn look_up(&mut self, id: OrderId, out: &mut Effects) {
         self.budget.spend(self.now.machine, RequestClass::Reconcile);
+        let next = self.now.machine.plus(self.lookup_step());
+        self.not_before.insert(id, next);
         let client_order_id = self.orders[&id].client_order_id.to_string();
         out.actions.push(Action::LookUp {
             order: id,
@@ -405,6 +432,15 @@ impl Desk {
                     return;
                 }
                 self.update_order(id, |order| order.lookups += 1);
+                if bug::is(Bug::UnknownResent) {
+                    self.update_order(id, |order| order.status = OrderStatus::Accepted);
+                    self.try_claim(id, out);
+                    return;
+                }
+                if bug::is(Bug::AbandonedAtOnce) {
+                    self.end(id, OrderStatus::Abandoned, Some("not found"), out);
+                    return;
+                }
                 let order = &self.orders[&id];
                 let quiet =
                     self.now.machine.since(order.claimed_at) >= self.settings.unknown_quiet_ns;
@@ -563,7 +599,13 @@ impl Desk {
         let message = format!("order {id} ({symbol}) was given up and is alive at the broker");
         Self::alert(out, "serious", message);
         self.notify(id, Qty::ZERO, None, out);
-        if side == Side::Buy {
+        // What it was to sell may be offered by another order since.
+        let oversold = self
+            .by_symbol
+            .get(&symbol)
+            .and_then(|instrument| self.sleeves[&sleeve].holdings.get(instrument))
+            .is_some_and(|holding| holding.available().is_negative());
+        if side == Side::Buy || oversold {
             self.update_order(id, |order| order.cancel_requested = true);
             self.send_cancel(id, out);
         }
@@ -583,7 +625,7 @@ impl Desk {
         if order.status.is_final() {
             return;
         }
-        if order.filled_qty < order.broker_filled_qty {
+        if order.filled_qty < order.broker_filled_qty && !bug::is(Bug::EndsIncomplete) {
             self.ending.insert(id, target);
             if matches!(
                 self.orders[&id].status,

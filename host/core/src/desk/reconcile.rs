@@ -12,6 +12,7 @@ use super::budget::RequestClass;
 use super::effect::{Action, Effects};
 use super::state::{Desk, Mark};
 use crate::broker::{BrokerSnapshot, BrokerStatus};
+use crate::bug::{self, Bug};
 use crate::decimal::{Money, Qty};
 use crate::id::{BreakId, OrderId, SleeveId, Symbol};
 use crate::ledger::{EntryKind, LedgerAccount, LotSide, Posting};
@@ -99,7 +100,7 @@ impl Desk {
         let since = self
             .account
             .fills_since
-            .plus(-self.settings.overlap_ns)
+            .plus(if bug::is(Bug::NoOverlap) { 0 } else { -self.settings.overlap_ns })
             .max(earliest);
         out.actions.push(Action::Snapshot { since });
     }
@@ -372,6 +373,11 @@ impl Desk {
                 OrderStatus::Unknown => {
                     self.absent.insert(id);
                     self.look_up(id, out);
+                }
+                OrderStatus::Acknowledged | OrderStatus::PartiallyFilled
+                    if bug::is(Bug::AbsenceCancels) =>
+                {
+                    self.end(id, OrderStatus::Canceled, Some("not in the list"), out);
                 }
                 OrderStatus::Acknowledged | OrderStatus::PartiallyFilled => self.look_up(id, out),
                 _ => {}

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::budget::Budget;
 use super::effect::{Action, Effects};
 use super::reconcile::Reconciliation;
+use crate::bug::{self, Bug};
 use crate::decimal::{Money, Price, Qty};
 use crate::id::{BreakId, InstrumentId, IntentId, OrderId, SleeveId, Slug, Symbol};
 use crate::instrument::Instrument;
@@ -139,7 +140,8 @@ pub struct Desk {
     pub(super) ending: BTreeMap<OrderId, OrderStatus>,
     /// Orders that the last complete order list did not hold.
     pub(super) absent: BTreeSet<OrderId>,
-    /// When an accepted order may be claimed again, by the machine's time.
+    /// When an accepted order may be claimed again, and an unknown one looked up again, by the
+    /// machine's time.
     pub(super) not_before: BTreeMap<OrderId, Timestamp>,
     pub(super) executions: BTreeSet<u128>,
     pub(super) bots: BTreeMap<SleeveId, BotRow>,
@@ -177,7 +179,9 @@ impl Desk {
     pub fn is_ready(&self) -> bool {
         self.started
             && !self.refused
-            && (!self.account.has_broker || (self.stream_up && self.reconciliation.ready))
+            && (!self.account.has_broker
+                || (self.stream_up && self.reconciliation.ready)
+                || (bug::is(Bug::RiskWhileDown) && self.bots_started))
     }
 
     /// All instruments, in table order: the index is the [`InstrumentId`].

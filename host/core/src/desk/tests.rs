@@ -107,6 +107,10 @@ impl Bench {
     }
 
     fn snapshot(&mut self, orders: Vec<OrderReport>) {
+        self.snapshot_with(orders, Vec::new());
+    }
+
+    fn snapshot_with(&mut self, orders: Vec<OrderReport>, fills: Vec<Fill>) {
         let positions = self
             .desk
             .instruments()
@@ -131,7 +135,7 @@ impl Bench {
             trading_blocked: false,
             positions,
             orders,
-            fills: Vec::new(),
+            fills,
             since: Timestamp(0),
             began: Timestamp(self.time),
             sessions: Vec::new(),
@@ -588,4 +592,237 @@ fn a_replacement_waits_for_the_end_of_the_old_order() {
     bench.put(Event::TradeUpdate { update });
     let new = bench.sent().remove(0);
     assert_eq!(new.size, Size::Qty(Qty::new(dec!(16))));
+}
+
+#[test]
+fn a_replacement_of_a_replacement_waits_for_the_first() {
+    let mut bench = Bench::new();
+    create(&mut bench, "alpha", dec!(10000));
+    bench.price("AAPL", dec!(100));
+    bench.market("alpha", "AAPL", Side::Buy, dec!(10));
+    let order = bench.sent().remove(0);
+    let open = bench.report(&order, dec!(0), BrokerStatus::Open);
+    bench.put(Event::Submitted {
+        order: order.order,
+        attempt: 1,
+        answer: Answer::Done { value: open },
+    });
+    for (number, qty) in [(0, dec!(20)), (1, dec!(30))] {
+        bench.command(Command::OrderReplace {
+            order: OrderId(order.order.0 + number),
+            qty: Some(Qty::new(qty)),
+            limit_price: None,
+        });
+        assert!(bench.sent().is_empty(), "the first order may still trade");
+    }
+    let report = bench.report(&order, dec!(0), BrokerStatus::Canceled);
+    let update = TradeUpdate {
+        event: "canceled".to_owned(),
+        order: report,
+        fill: None,
+    };
+    bench.put(Event::TradeUpdate { update });
+    let sent = bench.sent();
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].size, Size::Qty(Qty::new(dec!(30))));
+}
+
+#[test]
+fn a_replaced_notional_is_for_the_rest() {
+    let mut bench = Bench::new();
+    create(&mut bench, "alpha", dec!(10000));
+    bench.price("AAPL", dec!(100));
+    let intent = Intent {
+        symbol: symbol("AAPL"),
+        side: Side::Buy,
+        size: Size::Notional(money(dec!(1000))),
+        order_type: OrderType::Market,
+        time_in_force: TimeInForce::Day,
+        extended_hours: false,
+        reason: None,
+        tag: None,
+    };
+    bench.command(Command::OrderSubmit {
+        sleeve: slug("alpha"),
+        intent,
+    });
+    let mut order = bench.sent().remove(0);
+    // Reports of the bench have a quantity; the desk doesn't look at it.
+    order.size = Size::Qty(Qty::new(dec!(10)));
+    let open = bench.report(&order, dec!(0), BrokerStatus::Open);
+    bench.put(Event::Submitted {
+        order: order.order,
+        attempt: 1,
+        answer: Answer::Done { value: open },
+    });
+    bench.command(Command::OrderReplace {
+        order: order.order,
+        qty: None,
+        limit_price: None,
+    });
+    let update = bench.update(&order, dec!(4), dec!(4), dec!(100));
+    bench.put(Event::TradeUpdate { update });
+    let report = bench.report(&order, dec!(4), BrokerStatus::Canceled);
+    let update = TradeUpdate {
+        event: "canceled".to_owned(),
+        order: report,
+        fill: None,
+    };
+    bench.put(Event::TradeUpdate { update });
+    let new = bench.sent().remove(0);
+    assert_eq!(new.size, Size::Notional(money(dec!(600))));
+}
+
+#[test]
+fn a_snapshot_from_before_the_stream_came_up_does_not_make_ready() {
+    let mut bench = Bench::new();
+    bench.put(Event::AccountStream { up: false });
+    bench.put(Event::Command {
+        command: Command::Reconcile,
+    });
+    bench.actions.clear();
+    bench.put(Event::AccountStream { up: true });
+    bench.snapshot(Vec::new());
+    assert!(!bench.desk.is_ready(), "it can't show the gap");
+    assert!(
+        bench
+            .actions
+            .iter()
+            .any(|a| matches!(a, Action::Snapshot { .. }))
+    );
+    bench.snapshot(Vec::new());
+    assert!(bench.desk.is_ready());
+}
+
+#[test]
+fn a_fill_that_shows_before_its_order_waits_for_its_owner() {
+    let mut bench = Bench::new();
+    create(&mut bench, "alpha", dec!(10000));
+    bench.price("AAPL", dec!(100));
+    bench.market("alpha", "AAPL", Side::Buy, dec!(10));
+    let order = bench.sent().remove(0);
+    let answer = Answer::Unknown {
+        why: "timed out".to_owned(),
+    };
+    bench.put(Event::Submitted {
+        order: order.order,
+        attempt: 1,
+        answer,
+    });
+    let update = bench.update(&order, dec!(10), dec!(10), dec!(100));
+    let mut fill = update.fill.unwrap();
+    fill.client_order_id = None;
+    bench.snapshot_with(Vec::new(), vec![fill.clone()]);
+    assert_eq!(bench.desk.holdings(SleeveId::SUSPENSE).count(), 0);
+    bench.snapshot_with(vec![update.order], vec![fill]);
+    bench.cash -= dec!(1000);
+    let row = bench.desk.order(order.order).unwrap();
+    assert_eq!(row.status, OrderStatus::Filled);
+    assert_eq!(bench.sleeve("alpha").cash, money(dec!(9000)));
+    bench.check();
+}
+
+#[test]
+fn shares_leave_suspense_with_their_fee() {
+    let mut bench = Bench::new();
+    create(&mut bench, "alpha", dec!(10000));
+    let fill = Fill {
+        execution_id: "manual".to_owned(),
+        broker_order_id: "foreign".to_owned(),
+        client_order_id: Some("my-own".to_owned()),
+        symbol: symbol("AAPL"),
+        side: Side::Buy,
+        qty: Qty::new(dec!(7)),
+        price: Price::new(dec!(10)),
+        fee: money(dec!(0.14)),
+        cumulative_qty: Some(Qty::new(dec!(7))),
+        at: Timestamp(bench.time),
+    };
+    let mut out = Effects::default();
+    bench.desk.on_fill(&fill, ExecutionSource::Stream, &mut out);
+    bench.cash -= dec!(70.14);
+    let assign = |qty| Command::PositionAssign {
+        symbol: symbol("AAPL"),
+        qty: Qty::new(qty),
+        to: slug("alpha"),
+        cost: money(dec!(55)),
+        opened: Timestamp(5),
+    };
+    for qty in [dec!(5), dec!(2)] {
+        let reply = bench.command(assign(qty));
+        assert!(matches!(reply, Reply::Done { .. }), "{reply:?}");
+        bench.check();
+    }
+}
+
+#[test]
+fn a_cancel_is_asked_for_until_the_order_ends() {
+    let mut bench = Bench::new();
+    create(&mut bench, "alpha", dec!(10000));
+    bench.price("AAPL", dec!(100));
+    bench.market("alpha", "AAPL", Side::Buy, dec!(10));
+    let order = bench.sent().remove(0);
+    let open = bench.report(&order, dec!(0), BrokerStatus::Open);
+    bench.put(Event::Submitted {
+        order: order.order,
+        attempt: 1,
+        answer: Answer::Done { value: open },
+    });
+    bench.command(Command::OrderCancel { order: order.order });
+    for _ in 0..600 {
+        bench.time += limits::NANOS_PER_SECOND;
+        bench.put(Event::Timer);
+    }
+    let count = |wanted: fn(&Action) -> bool| bench.actions.iter().filter(|a| wanted(a)).count();
+    let cancels = count(|a| matches!(a, Action::Cancel { .. }));
+    assert!((8..20).contains(&cancels), "{cancels} cancels in ten minutes");
+    let serious = count(|a| matches!(a, Action::Alert { severity, .. } if severity == "serious"));
+    assert_eq!(serious, 1, "people are told once");
+}
+
+#[test]
+fn intents_of_a_stopped_bot_are_void() {
+    let mut bench = Bench::new();
+    bench.price("AAPL", dec!(100));
+    bench.command(Command::BotDeploy {
+        name: slug("alpha"),
+        sleeve: None,
+        capital: money(dec!(10000)),
+        plugin: "p".to_owned(),
+        digest: "d".to_owned(),
+        version: "1".to_owned(),
+        params: Vec::new(),
+        symbols: vec![symbol("AAPL")],
+        seed: 1,
+    });
+    let sleeve = bench.sleeve("alpha").id;
+    let generation = bench.desk.bot(sleeve).unwrap().generation;
+    bench.put(Event::Bot {
+        sleeve,
+        report: BotReport::Ready { generation },
+    });
+    bench.command(Command::BotStop {
+        name: slug("alpha"),
+    });
+    let intent = Intent {
+        symbol: symbol("AAPL"),
+        side: Side::Buy,
+        size: Size::Qty(Qty::new(dec!(1))),
+        order_type: OrderType::Market,
+        time_in_force: TimeInForce::Day,
+        extended_hours: false,
+        reason: None,
+        tag: None,
+    };
+    let intent_id = crate::IntentId(1);
+    let batch = IntentBatch {
+        sleeve,
+        generation,
+        requests: vec![BotRequest::Submit { intent_id, intent }],
+        snapshot: None,
+        digest: "d".into(),
+    };
+    bench.put(Event::Intents { batch });
+    assert!(bench.sent().is_empty());
+    assert_eq!(bench.desk.open_orders().count(), 0);
 }

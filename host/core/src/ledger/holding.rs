@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::lot::LotSide;
+use crate::bug::{self, Bug};
 use crate::decimal::{Money, Price, Qty, proportion};
 use crate::id::{LotId, RoundTripId, SleeveId, Symbol};
 use crate::order::Side;
@@ -104,7 +105,7 @@ impl Holding {
         let key = (lot.opened_at, lot.id);
         let place = self
             .lots
-            .partition_point(|other| (other.opened_at, other.id) < key);
+            .partition_point(|other| (other.opened_at, other.id) < key && !bug::is(Bug::NewestFirst));
         self.lots.insert(place, lot);
     }
 

@@ -103,6 +103,7 @@ impl Controls {
             price_collar_pct: Some(Decimal::from(5)),
             duplicate_window_ms: Some(100),
             market_hours: true,
+            stale_price_ms: Some(900_000),
             ..Self::default()
         }
     }

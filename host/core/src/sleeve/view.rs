@@ -2,6 +2,7 @@
 
 use rust_decimal::Decimal;
 
+use crate::bug::{self, Bug};
 use crate::decimal::{Money, Price, Qty};
 use crate::id::{InstrumentId, IntentId, SleeveId, Symbol};
 use crate::instrument::Instrument;
@@ -88,6 +89,9 @@ impl SleeveView {
     /// Cash that no order holds; never below zero.
     #[must_use]
     pub fn buying_power(&self) -> Money {
+        if bug::is(Bug::CapIgnoresReserved) {
+            return self.cash;
+        }
         let free = self.cash - self.reserved;
         if free.is_negative() {
             Money::ZERO

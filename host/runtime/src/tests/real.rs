@@ -225,36 +225,3 @@ fn a_network_is_refused_by_name() {
         "{text}"
     );
 }
-
-#[test]
-fn zz_timing() {
-    for name in ["sma-cross", "counter"] {
-        let one = BotConfig {
-            instruments: vec![instrument(0)],
-            ..config()
-        };
-        let mut bot = Bot::start(&load(name), one).unwrap();
-        let list: Vec<_> = (1..200_000).map(|i| bar(i, "100.25")).collect();
-        let (view, prices) = (view("10"), TestPrices::default());
-        for batch in [1, 8, 64, 1024] {
-            let m = measure_call_overhead(&mut bot, &list, batch, &view, &prices).unwrap();
-            eprintln!(
-                "{name} {batch}: {:?} ns/bar, fuel {}",
-                m.took.as_nanos() / u128::from(m.bars),
-                m.fuel / m.bars
-            );
-        }
-    }
-    let plugin = load("counter");
-    let t = std::time::Instant::now();
-    let bots: Vec<_> = (0..1000)
-        .map(|_| Bot::start(&plugin, config()).unwrap())
-        .collect();
-    let rss = std::fs::read_to_string("/proc/self/status").unwrap();
-    eprintln!(
-        "{} bots {:?} {:?}",
-        bots.len(),
-        t.elapsed() / 1000,
-        rss.lines().find(|l| l.starts_with("VmRSS"))
-    );
-}

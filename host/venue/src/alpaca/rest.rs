@@ -184,7 +184,7 @@ impl Rest {
                 tracing::debug!(%method, path, status = reply.status, request_id = id, elapsed_ms);
             }
             Ok((reply, id)) => {
-                tracing::info!(%method, path, status = reply.status, request_id = id, elapsed_ms);
+                tracing::debug!(%method, path, status = reply.status, request_id = id, elapsed_ms);
             }
             Err(Outcome::NotWritten(why) | Outcome::Lost(why)) => {
                 tracing::warn!(%method, path, elapsed_ms, why, "request without an answer");

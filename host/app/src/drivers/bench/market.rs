@@ -15,7 +15,7 @@ const START: i64 = 1_549_895_400_000_000_000;
 const MINUTE: i64 = 60_000_000_000;
 
 /// Writes `count` one-minute bars of one symbol, a walk from 100 dollars on.
-pub(super) fn write(file: &Path, seed: u64, count: usize, sessions: Sessions) -> Result<()> {
+pub(in crate::drivers) fn write(file: &Path, seed: u64, count: usize, sessions: Sessions) -> Result<()> {
     let listing = Listing { symbol: SymbolId(0), cents: 10_000, crypto: false };
     let market = Market::new(seed, &[listing], Nanos(START), MINUTE, sessions);
     let mut text = String::from("timestamp,open,high,low,close,volume\n");

@@ -10,7 +10,7 @@ mod call;
 mod commits;
 mod figure;
 mod latency;
-mod market;
+pub(in crate::drivers) mod market;
 mod memory;
 mod native;
 mod place;

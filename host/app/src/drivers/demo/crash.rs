@@ -7,11 +7,11 @@ use anyhow::{Context, Result, bail, ensure};
 use rust_decimal::Decimal;
 use stockade_core::desk::{Command, Reply};
 use stockade_core::order::{Intent, OrderType, Side, Size, TimeInForce};
-use stockade_core::{Price, Qty, Slug, Symbol, Timestamp};
-use stockade_store::query::{At, Order, OrderFilter, execution_list, order_list, order_show};
+use stockade_core::{Price, Qty, Slug, Symbol};
+use stockade_store::query::{At, Bot, Filter, Order, OrderFilter, execution_list, order_list, order_show};
 
 use super::document::Crash;
-use super::plan::{HAND, HAND_QTY, HAND_SYMBOLS};
+use super::plan::{BOTS, BotPlan, HAND, HAND_QTY, HAND_SYMBOLS, HOSTILE_BOT};
 use super::table;
 use super::tour::Tour;
 use crate::drivers::base;
@@ -33,6 +33,7 @@ pub(super) async fn play(tour: &mut Tour<'_>) -> Result<()> {
     tour.voice.scene("kill -9 of the host while orders of a person are open at the broker")?;
     for _ in 0..ATTEMPTS {
         let orders = submit(tour).await?;
+        let before = std::mem::take(&mut tour.books.bots);
         let killed_at = At(base::machine().0);
         let pid = tour.stage.kill_host().await?;
         let open = open_of(tour, &orders).await?;
@@ -47,7 +48,8 @@ pub(super) async fn play(tour: &mut Tour<'_>) -> Result<()> {
             tour.voice.say("no order filled while it was down: once more")?;
             continue;
         }
-        return booked(tour, &filled).await;
+        booked(tour, &filled).await?;
+            return resumed(tour, &before).await;
     }
     bail!("no order by hand filled while the host was down, in {ATTEMPTS} attempts")
 }
@@ -114,8 +116,8 @@ async fn open_of(tour: &Tour<'_>, orders: &[Order]) -> Result<Vec<Order>> {
     Ok(open)
 }
 
-fn by_hand() -> stockade_store::query::Filter {
-    stockade_store::query::Filter { sleeve: Some(HAND.to_owned()), ..Default::default() }
+fn by_hand() -> Filter {
+    Filter { sleeve: Some(HAND.to_owned()), ..Filter::default() }
 }
 
 /// Those that the broker has filled although the books know nothing of it.
@@ -157,6 +159,22 @@ async fn booked(tour: &mut Tour<'_>, filled: &[Order]) -> Result<()> {
         ensure!(first.source != "stream", "the fill of order {id} came from a stream that nobody read");
         tour.voice.say(&format!("found by comparing with the broker: {}", table::fill(first)))?;
     }
-    let now: Timestamp = tour.stage.broker()?.market_time().await?;
-    Ok(tour.voice.say(&format!("{}  the bots trade on", table::clock(At(now.0))))?)
+    Ok(())
+}
+
+/// Every well-behaved bot gets events again, from the state that was saved last.
+async fn resumed(tour: &mut Tour<'_>, before: &[Bot]) -> Result<()> {
+    tour.until("the bots run again", BOOKED_MAX, async |_, books| {
+        let runs = |plan: &BotPlan| {
+            let old = before.iter().find(|bot| bot.name == plan.name).map_or(0, |bot| bot.generation);
+            books.bot(plan.name).map(|bot| bot.state == "running" && bot.generation > old)
+        };
+        let behaved = BOTS.iter().filter(|bot| bot.name != HOSTILE_BOT);
+        let all = behaved.map(runs).collect::<Result<Vec<bool>>>()?;
+        Ok(all.into_iter().all(|runs| runs).then_some(()))
+    })
+    .await?;
+    let quarantined = tour.books.bot(HOSTILE_BOT)?.state == "quarantined";
+    ensure!(quarantined, "{HOSTILE_BOT} left its quarantine with the crash");
+    Ok(tour.voice.say(&format!("the bots trade on; {HOSTILE_BOT} stays in quarantine"))?)
 }

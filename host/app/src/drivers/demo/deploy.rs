@@ -14,15 +14,20 @@ const RUNNING_MAX: Duration = Duration::from_secs(30);
 pub(super) async fn play(tour: &mut Tour<'_>) -> Result<()> {
     tour.voice.scene("one account, several owners: each gets its own capital and not a cent more")?;
     typed(tour, &["sleeve", "create", plan::HAND, "--capital", plan::HAND_CAPITAL]).await?;
-    for bot in &plan::BOTS {
-        typed(tour, &words(bot)).await?;
+    let behaved: Vec<&BotPlan> = plan::BOTS.iter().filter(|bot| bot.name != plan::HOSTILE_BOT).collect();
+    for bot in &behaved {
+        deploy(tour, bot).await?;
     }
-    let names: Vec<&str> = plan::BOTS.iter().map(|bot| bot.name).collect();
     tour.until("every bot gets events", RUNNING_MAX, async |_, books| {
-        let started = |name: &&str| books.bot_events.iter().any(|e| e.bot == **name && e.kind == "started");
-        Ok(names.iter().all(started).then_some(()))
+        let started = |bot: &&BotPlan| books.bot_events.iter().any(|e| e.bot == bot.name && e.kind == "started");
+        Ok(behaved.iter().all(started).then_some(()))
     })
     .await
+}
+
+/// Deploys a bot.
+pub(super) async fn deploy(tour: &Tour<'_>, bot: &BotPlan) -> Result<()> {
+    typed(tour, &words(bot)).await
 }
 
 fn words(bot: &BotPlan) -> Vec<&'static str> {

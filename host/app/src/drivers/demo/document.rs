@@ -10,8 +10,8 @@ use crate::link::Comparison;
 pub(super) struct Document {
     /// How long it took, in seconds.
     pub(super) seconds: u64,
-    /// Inputs that the host's desk took.
-    pub(super) events: i64,
+    /// Market events: bars that the broker published.
+    pub(super) events: usize,
     /// Orders in the books.
     pub(super) orders: usize,
     /// Executions in the books.

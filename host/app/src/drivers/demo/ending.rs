@@ -9,10 +9,10 @@ use stockade_core::broker::{BrokerSnapshot, BrokerStatus};
 use stockade_core::desk::Command;
 use stockade_core::{OrderId, Slug};
 use stockade_store::Invariant;
-use stockade_store::query::{Filter, Holding, Number, account_list};
+use stockade_store::query::{Holding, Number};
 
 use super::document::{Account, Contained, Document};
-use super::plan::{BOTS, HOSTILE_BOT, Plan, RELOADED_BOT};
+use super::plan::{self, BOTS, HOSTILE_BOT, Plan, RELOADED_BOT};
 use super::tour::{Books, Tour};
 use super::voice::Voice;
 use super::{page, table};
@@ -99,8 +99,9 @@ async fn collect(tour: &mut Tour<'_>, reconcile: Comparison, snapshot: &BrokerSn
     let store = tour.stage.store()?;
     let label = tour.stage.broker()?.label.clone();
     let invariants = store.db_check(&label).await?;
-    let accounts = account_list(store.reads(), &Filter::default()).await?;
-    let events = accounts.first().map_or(0, |account| account.input_index);
+    let (first, last) = (Plan::market_after(0), Plan::market_after(tour.plan.minutes));
+    let symbols: Vec<&str> = plan::SYMBOLS.split(',').collect();
+    let bars = tour.stage.broker()?.bars(&symbols, first, last).await?;
     let books = &tour.books;
     let contained = books.bots.iter().filter(|bot| bot.state == "quarantined").map(|bot| Contained {
         bot: bot.name.clone(),
@@ -109,7 +110,7 @@ async fn collect(tour: &mut Tour<'_>, reconcile: Comparison, snapshot: &BrokerSn
     });
     let document = Document {
         seconds: tour.began.elapsed().as_secs(),
-        events,
+        events: bars.len(),
         orders: books.orders.len(),
         executions: books.executions.len(),
         sleeves: books.sleeves.clone(),
@@ -120,7 +121,7 @@ async fn collect(tour: &mut Tour<'_>, reconcile: Comparison, snapshot: &BrokerSn
         crash: tour.crash.context("the host was never killed")?,
         out: tour.stage.out.display().to_string(),
     };
-    let report = page::write(tour.stage, tour.plan, &tour.books, &document, &invariants).await?;
+    let report = page::write(tour.stage, tour.plan, &tour.books, &bars, &document, &invariants).await?;
     let wrong = wrong(&document, &tour.books, &invariants, snapshot);
     let data = tour.stage.data().display().to_string();
     Ok(Ended { document, invariants, report, data, wrong })
@@ -189,11 +190,11 @@ impl Ended {
         reconcile::show(&document.reconcile)?;
         let held = self.invariants.iter().filter(|invariant| invariant.ok).count();
         voice.say(&format!(
-            "\n{held} of {} invariants of the books hold; {} orders, {} executions, {} inputs in {} s",
+            "\n{held} of {} invariants of the books hold; {} bars, {} orders, {} executions in {} s",
             self.invariants.len(),
+            document.events,
             document.orders,
             document.executions,
-            document.events,
             document.seconds
         ))?;
         voice.say(&format!("report with equity curves: {}", self.report))?;

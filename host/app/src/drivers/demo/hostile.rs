@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
+use super::deploy::deploy;
 use super::plan::{BOTS, HOSTILE_BOT};
 use super::tour::{Books, Tour};
 
@@ -14,6 +15,9 @@ const CONTAINED_MAX: Duration = Duration::from_secs(40);
 /// Plays it.
 pub(super) async fn play(tour: &mut Tour<'_>) -> Result<()> {
     tour.voice.scene("a hostile bot asks for a billion shares, then never comes back from a call")?;
+    for bot in BOTS.iter().filter(|bot| bot.name == HOSTILE_BOT) {
+        deploy(tour, bot).await?;
+    }
     let limit = CONTAINED_MAX.max(Duration::from_secs(tour.plan.seconds));
     tour.until("the hostile bot is in quarantine", limit, async |_, books| {
         Ok((books.bot(HOSTILE_BOT)?.state == "quarantined").then_some(()))

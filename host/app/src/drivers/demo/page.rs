@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use stockade_store::Invariant;
 use stockade_store::query::{EquityPoint, Filter, Sleeve, equity_curve};
+use stockade_venue::alpaca::SymbolBar;
 
 use super::document::Document;
 use super::ending;
@@ -23,6 +24,7 @@ pub(super) async fn write(
     stage: &Stage,
     plan: &Plan,
     books: &Books,
+    bars: &[SymbolBar],
     document: &Document,
     invariants: &[Invariant],
 ) -> Result<String> {
@@ -36,7 +38,7 @@ pub(super) async fn write(
         stage.store()?.server_version().await?
     );
     data.equity = curves(&points);
-    data.prices = prices(stage, plan, books).await?;
+    data.prices = prices(books, bars);
     data.next = ending::next(&stage.data().display().to_string())
         .into_iter()
         .map(|(name, meaning)| Fact { name, value: meaning.to_owned() })
@@ -125,7 +127,7 @@ fn reconciliation(document: &Document) -> ReconciliationPart {
     }
 }
 
-/// One curve per sleeve that trades, relative to nothing: dollars.
+/// One curve per sleeve that trades, in dollars.
 fn curves(points: &[EquityPoint]) -> Vec<Curve> {
     let mut curves: BTreeMap<&str, Curve> = BTreeMap::new();
     for point in points {
@@ -139,11 +141,9 @@ fn curves(points: &[EquityPoint]) -> Vec<Curve> {
 }
 
 /// The price of each symbol that was traded, with the trades on it.
-async fn prices(stage: &Stage, plan: &Plan, books: &Books) -> Result<Vec<PricePicture>> {
-    let symbols: Vec<&str> = plan::SYMBOLS.split(',').collect();
-    let bars = stage.broker()?.bars(&symbols, Plan::market_after(0), Plan::market_after(plan.minutes)).await?;
+fn prices(books: &Books, bars: &[SymbolBar]) -> Vec<PricePicture> {
     let mut pictures = Vec::new();
-    for symbol in symbols {
+    for symbol in plan::SYMBOLS.split(',') {
         let trades: Vec<Trade> = books
             .executions
             .iter()
@@ -163,5 +163,5 @@ async fn prices(stage: &Stage, plan: &Plan, books: &Books) -> Result<Vec<PricePi
         let points = mine.map(|bar| (bar.at.0, bar.close.get())).collect();
         pictures.push(PricePicture { symbol: symbol.to_owned(), points, trades });
     }
-    Ok(pictures)
+    pictures
 }

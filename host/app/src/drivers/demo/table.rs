@@ -1,7 +1,7 @@
 //! The table of sleeves while the tour runs, and what one line of it says.
 
 use rust_decimal::Decimal;
-use stockade_store::query::{At, Execution, Number, Order, Sleeve};
+use stockade_store::query::{At, Execution, Number, Order, Position, Sleeve};
 
 use crate::cli::screen::{Screen, money, percent, price, quantity};
 
@@ -58,6 +58,12 @@ pub(super) fn fill(execution: &Execution) -> String {
         price(execution.price),
         if execution.source == "stream" { "stream" } else { "account's activities" },
     )
+}
+
+/// A sleeve's part of the account's position.
+pub(super) fn share(position: &Position) -> String {
+    let (sleeve, qty) = (&position.sleeve, quantity(position.qty));
+    format!("{sleeve} has {qty} ({} %)", percent(position.share_of_account_pct))
 }
 
 /// Amounts of all sleeves together.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use stockade_core::Timestamp;
 use stockade_store::query::{
-    At, Bot, BotEvent, Execution, Filter, Order, OrderFilter, Refusal, Sleeve, bot_events, bot_list, execution_list,
-    order_list, refusal_list, sleeve_list,
+    At, Bot, BotEvent, Execution, Filter, Order, OrderFilter, Position, Refusal, Sleeve, bot_events, bot_list,
+    execution_list, order_list, position_list, refusal_list, sleeve_list,
 };
 
 use super::plan::Plan;
@@ -34,6 +34,7 @@ pub(super) struct Books {
     pub(super) executions: Vec<Execution>,
     pub(super) refusals: Vec<Refusal>,
     pub(super) bot_events: Vec<BotEvent>,
+    pub(super) positions: Vec<Position>,
 }
 
 impl Books {
@@ -46,6 +47,7 @@ impl Books {
             executions: execution_list(pool, &all).await?,
             refusals: refusal_list(pool, &all).await?,
             bot_events: bot_events(pool, &all).await?,
+            positions: position_list(pool, &all).await?,
         })
     }
 
@@ -74,6 +76,7 @@ pub(super) struct Tour<'a> {
     events_told: usize,
     refusals_seen: usize,
     refusals_told: BTreeMap<String, usize>,
+    shares_told: bool,
     table_at: Instant,
 }
 
@@ -92,6 +95,7 @@ impl<'a> Tour<'a> {
             events_told: 0,
             refusals_seen: 0,
             refusals_told: BTreeMap::new(),
+            shares_told: false,
             table_at: began,
         }
     }
@@ -103,6 +107,7 @@ impl<'a> Tour<'a> {
         self.tell_fills()?;
         self.tell_refusals()?;
         self.tell_bot_events()?;
+        self.tell_shares()?;
         self.tell_table()
     }
 
@@ -146,6 +151,21 @@ impl<'a> Tour<'a> {
             self.voice.say(&format!("{at}  {bot:<8} {}: {}", event.kind, event.message))?;
         }
         self.events_told = self.books.bot_events.len();
+        Ok(())
+    }
+
+    /// Once: how two sleeves share one position of the account.
+    fn tell_shares(&mut self) -> Result<()> {
+        if self.shares_told {
+            return Ok(());
+        }
+        let shared = |symbol: &str| self.books.positions.iter().filter(|p| p.symbol == symbol).count() > 1;
+        let both: Vec<&Position> = self.books.positions.iter().filter(|p| shared(&p.symbol)).collect();
+        let Some(first) = both.first() else { return Ok(()) };
+        let owners: Vec<String> =
+            both.iter().filter(|p| p.symbol == first.symbol).map(|position| table::share(position)).collect();
+        self.voice.say(&format!("one position, two owners: {} of {}", owners.join(", "), first.symbol))?;
+        self.shares_told = true;
         Ok(())
     }
 

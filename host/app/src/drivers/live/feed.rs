@@ -30,17 +30,20 @@ pub(crate) struct Feeds {
 #[derive(Clone)]
 pub(crate) struct Assets {
     alpaca: Arc<Alpaca>,
+    looked_at: Arc<Mutex<BTreeSet<Symbol>>>,
 }
 
 impl Assets {
-    pub(crate) const fn new(alpaca: Arc<Alpaca>) -> Self {
-        Self { alpaca }
-    }
 
     /// Instruments as the broker describes them; symbols that it doesn't know are left out.
     pub(crate) async fn instruments(&self, symbols: &[Symbol]) -> Option<Event> {
         match self.alpaca.assets(symbols).await {
-            Answer::Done { value } => Some(Event::Instruments { instruments: value }),
+            Answer::Done { value } => {
+                if let Ok(mut looked_at) = self.looked_at.lock() {
+                    looked_at.extend(symbols.iter().cloned());
+                }
+                Some(Event::Instruments { instruments: value })
+            }
             other => {
                 tracing::warn!(?other, ?symbols, "the broker's asset list can't be read");
                 None
@@ -62,13 +65,13 @@ impl Feeds {
         }
     }
 
-    pub(crate) fn clone_assets(&self) -> Assets {
-        Assets::new(self.alpaca.clone())
+    pub(crate) fn assets(&self) -> Assets {
+        Assets { alpaca: self.alpaca.clone(), looked_at: self.looked_at.clone() }
     }
 
-    /// Whether a symbol was never looked up before: a broker that doesn't know it is asked once.
-    pub(crate) fn first_look(&self, symbol: &Symbol) -> bool {
-        self.looked_at.lock().is_ok_and(|mut set| set.insert(symbol.clone()))
+    /// Whether the broker was never asked for a symbol; one that it doesn't know is asked for once.
+    pub(crate) fn is_new(&self, symbol: &Symbol) -> bool {
+        self.looked_at.lock().is_ok_and(|set| !set.contains(symbol))
     }
 
     /// Subscribes to bars of these, in table order.

@@ -333,6 +333,11 @@ impl Host {
     }
 
     async fn on_command(&mut self, command: Command, answer: oneshot::Sender<link::Answer>) -> Result<()> {
+        let new = self.unknown_symbols(&command);
+        if !new.is_empty() {
+            self.look_symbols_up(new, command, answer);
+            return Ok(());
+        }
         let (sender, receiver) = oneshot::channel();
         tokio::spawn(async move {
             let reply = receiver.await.map_or_else(
@@ -343,31 +348,28 @@ impl Host {
             );
             let _ = answer.send(reply);
         });
-        // A symbol that a person names may be new to the account.
-        let new = self.unknown_symbols(&command);
-        if new.is_empty() {
-            self.put(Event::Command { command }, Some(sender)).await?;
-            self.feed_wanted();
-            return Ok(());
-        }
-        let (feeds, inputs) = (self.parts.feeds.clone_assets(), self.parts.inputs.clone());
-        let (again, wait) = oneshot::channel();
-        tokio::spawn(async move {
-            if let Some(event) = feeds.instruments(&new).await {
-                let _ = inputs.send(Incoming::Event(event)).await;
-            }
-            let _ = inputs.send(Incoming::Request(link::Task::Command(Box::new(command)), again)).await;
-        });
-        // The second time around the symbols are known, or are refused as unknown.
-        tokio::spawn(async move {
-            if let Ok(link::Answer::Reply(reply)) = wait.await {
-                let _ = sender.send(reply);
-            }
-        });
+        self.put(Event::Command { command }, Some(sender)).await?;
+        self.feed_wanted();
         Ok(())
     }
 
-    fn unknown_symbols(&mut self, command: &Command) -> Vec<Symbol> {
+    /// A symbol that a person names may be new to the account: the broker is asked once, then the
+    /// command comes again.
+    fn look_symbols_up(&self, symbols: Vec<Symbol>, command: Command, answer: oneshot::Sender<link::Answer>) {
+        let (assets, inputs) = (self.parts.feeds.assets(), self.parts.inputs.clone());
+        tokio::spawn(async move {
+            let Some(event) = assets.instruments(&symbols).await else {
+                let message = "the broker's asset list can't be read: nothing was done".to_owned();
+                let _ = answer.send(link::Answer::Failed { message });
+                return;
+            };
+            let _ = inputs.send(Incoming::Event(event)).await;
+            let again = Incoming::Request(link::Task::Command(Box::new(command)), answer);
+            let _ = inputs.send(again).await;
+        });
+    }
+
+    fn unknown_symbols(&self, command: &Command) -> Vec<Symbol> {
         use stockade_core::sleeve::Prices;
         let named: Vec<Symbol> = match command {
             Command::OrderSubmit { intent, .. } => vec![intent.symbol.clone()],
@@ -375,7 +377,7 @@ impl Host {
             _ => Vec::new(),
         };
         let desk = &self.parts.desk;
-        named.into_iter().filter(|s| desk.find(s).is_none() && self.parts.feeds.first_look(s)).collect()
+        named.into_iter().filter(|s| desk.find(s).is_none() && self.parts.feeds.is_new(s)).collect()
     }
 
     fn health(&self) -> link::AccountHealth {

@@ -188,7 +188,7 @@ async fn stop_on_signal(senders: Vec<mpsc::Sender<Incoming>>) {
 
 type Prepared = (Host, mpsc::Receiver<Incoming>, mpsc::Sender<Incoming>);
 
-async fn prepare(settings: &Settings, args: &RunArgs, store: &Arc<Store>, account: AccountConfig) -> Result<Prepared> {
+pub(super) async fn prepare(settings: &Settings, args: &RunArgs, store: &Arc<Store>, account: AccountConfig) -> Result<Prepared> {
     let (sender, receiver) = mpsc::channel(INPUTS_MAX);
     let label = Slug::new(&account.label)?;
     let alpaca = Arc::new(Alpaca::new(&account, RestLimits::default(), notices(sender.clone()))?);
@@ -209,7 +209,8 @@ async fn prepare(settings: &Settings, args: &RunArgs, store: &Arc<Store>, accoun
     let bots = bots::Bots::new(settings, args.plugins.as_deref(), store.clone(), alpaca.clone(), label.clone(), sender.clone())?;
     // Held positions and open orders need their instruments before the first comparison.
     let symbols: Vec<_> = market::wanted(desk.bots().map(|bot| bot.symbols.as_slice()));
-    if let Some(event) = feed::Assets::new(alpaca.clone()).instruments(&symbols).await {
+    let feeds = Feeds::new(account, alpaca.clone(), sender.clone());
+    if let Some(event) = feeds.assets().instruments(&symbols).await {
         let _ = sender.send(Incoming::Event(event)).await;
     }
     let host = Host::new(Parts {
@@ -221,8 +222,8 @@ async fn prepare(settings: &Settings, args: &RunArgs, store: &Arc<Store>, accoun
         epoch,
         take_over: args.take_over,
         clock,
-        edge: Edge::new(alpaca.clone(), sender.clone()),
-        feeds: Feeds::new(account, alpaca, sender.clone()),
+        edge: Edge::new(alpaca, sender.clone()),
+        feeds,
         bots,
         inputs: sender.clone(),
         equity_interval_ns: seconds(settings.equity_interval_seconds),

@@ -80,7 +80,8 @@ impl Session {
             None => {
                 let now = Now { market: start, machine: start };
                 let rows = Rows::new_account(opening.label.clone(), base::era(), true, controls, now);
-                let created = opening.store.account_create(&rows.account, &rows.to_rows());
+                let opening_rows = rows.to_rows();
+                let created = opening.store.account_create(&rows.account, &opening_rows);
                 opening.runtime.block_on(created)?;
                 rows
             }
@@ -96,7 +97,7 @@ impl Session {
             WriterOptions::default(),
         );
         let writer = opening.runtime.block_on(spawned)?;
-        let sink = Committed { runtime: opening.runtime.clone(), writer, record };
+        let sink = Committed::new(opening.runtime.clone(), writer, record);
         let epoch = opening.epoch;
         let mut lockstep = Lockstep::new(desk, exchange, sink, now);
         let listed: Vec<Instrument> =

@@ -14,10 +14,30 @@ pub(super) struct Committed {
     pub(super) runtime: Handle,
     pub(super) writer: WriterHandle,
     pub(super) record: Record,
+    /// Commits until the process is taken to have been killed.
+    #[cfg(test)]
+    pub(super) commits_left: u32,
+}
+
+impl Committed {
+    pub(super) const fn new(runtime: Handle, writer: WriterHandle, record: Record) -> Self {
+        Self {
+            runtime,
+            writer,
+            record,
+            #[cfg(test)]
+            commits_left: u32::MAX,
+        }
+    }
 }
 
 impl Sink for Committed {
     fn commit(&mut self, rows: &mut Vec<Row>) -> Result<()> {
+        #[cfg(test)]
+        {
+            anyhow::ensure!(self.commits_left > 0, "killed before a commit");
+            self.commits_left -= 1;
+        }
         let rows = std::mem::take(rows);
         Ok(self.runtime.block_on(self.writer.commit(Group { rows }))?)
     }

@@ -74,6 +74,15 @@ pub(crate) fn run_seed(seed: u64, steps: u64, printed: bool) -> Outcome {
     }
 }
 
+/// Runs seeds with a mistake in the core until one is found; gives the seed that found it.
+#[cfg(feature = "seeded-bugs")]
+pub(crate) fn hunt(bug: stockade_core::bug::Bug, first: u64, seeds: u64, steps: u64) -> Option<Failure> {
+    stockade_core::bug::set(Some(bug));
+    let found = (first..first.saturating_add(seeds)).find_map(|seed| run_seed(seed, steps, false).failure);
+    stockade_core::bug::set(None);
+    found.map(|failure| Failure { repeat: format!("{} --bug {}", failure.repeat, bug.as_str()), ..failure })
+}
+
 fn run_world(world: &mut World, seed: u64, steps: u64) -> Outcome {
     let done = catch_unwind(AssertUnwindSafe(|| world.run(steps)));
     let violation = match done {

@@ -56,6 +56,6 @@ fn seconds(at: i64) -> rust_decimal::Decimal {
 }
 
 fn clip(text: &str) -> String {
-    const LONGEST: usize = 400_200;
+    const LONGEST: usize = 2_000;
     text.chars().take(LONGEST).collect()
 }

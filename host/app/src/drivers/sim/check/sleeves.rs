@@ -96,7 +96,12 @@ fn offered(checks: &Checks, desk: &Desk, row: &SleeveRow, id: InstrumentId, hold
     let replaced = |order: &OrderRow| order.replaces.and_then(|other| desk.order(other)).filter(|other| !other.status.is_final());
     let legs = |order: &OrderRow| replaced(order).map_or(rest(order), |other| {
         // What the old one has filled is taken off the new one when the old one ends.
-        let more = rest(order) - rest(other) - other.filled_qty;
+        let mut behind = order.clone();
+        behind.size = match order.size {
+            Size::Qty(qty) => Size::Qty(qty - other.filled_qty),
+            Size::Notional(amount) => Size::Notional(amount - other.filled_value),
+        };
+        let more = rest(&behind) - rest(other);
         if more.is_negative() { Qty::ZERO } else { more }
     });
     let once: Qty = sales().map(legs).sum();
