@@ -55,6 +55,7 @@ async fn the_books_equal_the_exchanges_journal_after_every_execution() {
         if steps % STRIDE == 0 {
             keeps_up(&stage).await;
         }
+        strikes_in_time(&stage).await;
     }
     assert!(
         stage.exchange.progress().1 * SYMBOLS.len() >= EVENTS,
@@ -91,6 +92,20 @@ async fn keeps_up(stage: &Stage) {
             .count("SELECT coalesce(max(at_ns), 0) FROM stockade.equity")
             .await;
         (seen >= now - 2 * far).then_some(())
+    })
+    .await;
+}
+
+/// Strikes count within ten minutes of the market: a bot that has to start again does so before the
+/// market goes on, or a market this fast would be past the window each time.
+async fn strikes_in_time(stage: &Stage) {
+    let waiting = format!(
+        "SELECT count(*) FROM stockade.bot WHERE state = 'loading'
+            OR (state = 'suspended' AND suspended_until_ns < {})",
+        stage.exchange.now() - crate::market::MINUTE
+    );
+    until("no bot has to start", SOON, async || {
+        (stage.count(&waiting).await == 0).then_some(())
     })
     .await;
 }

@@ -24,7 +24,7 @@ use crate::bots;
 use crate::program::{Finished, Running, Surroundings, until};
 
 /// A host starts, or something becomes visible, within this.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_secs(90);
 
 /// A place with books that can be asked directly.
 pub(crate) struct Stage {

@@ -64,30 +64,3 @@ impl Events<'_> {
         self.len() == 0
     }
 }
-
-/// [`Events`] that can go to another thread.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the same as in Events")]
-pub enum OwnedEvents {
-    Bars(Vec<Bar>),
-    Quotes(Vec<Quote>),
-    Trades(Vec<Trade>),
-    Orders(Vec<OrderUpdate>),
-    Timer(Vec<Timestamp>),
-    Session(Vec<SessionEvent>),
-}
-
-impl OwnedEvents {
-    /// To read.
-    #[must_use]
-    pub fn as_events(&self) -> Events<'_> {
-        match self {
-            Self::Bars(e) => Events::Bars(e),
-            Self::Quotes(e) => Events::Quotes(e),
-            Self::Trades(e) => Events::Trades(e),
-            Self::Orders(e) => Events::Orders(e),
-            Self::Timer(e) => Events::Timer(e),
-            Self::Session(e) => Events::Session(e),
-        }
-    }
-}

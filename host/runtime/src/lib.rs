@@ -28,8 +28,6 @@ mod params;
 mod plugin;
 mod reload;
 mod settle;
-mod shard;
-mod shard_message;
 mod snapshot;
 mod wasi;
 
@@ -39,7 +37,7 @@ pub use bytes::{CONTRACT_VERSION, Inspection, Kind, PLUGIN_BYTES_MAX, digest, in
 pub use call::{Call, Cause, Outcome, Strike};
 pub use describe::{Description, EventKind, Param, ParamType};
 pub use engine::{Engine, EngineConfig, EngineError};
-pub use events::{EVENTS_PER_CALL_MAX, Events, OwnedEvents, SessionEvent, SessionKind};
+pub use events::{EVENTS_PER_CALL_MAX, Events, SessionEvent, SessionKind};
 pub use folder::{Folder, FolderError, FolderEvent, load_file};
 pub use history::History;
 pub use limits::{Limits, Tier};
@@ -48,8 +46,6 @@ pub use log::{LogLevel, LogLine};
 pub use params::ParamError;
 pub use plugin::Plugin;
 pub use reload::{Kept, Reloaded, reload};
-pub use shard::ShardPool;
-pub use shard_message::{OwnedCall, ShardError, ShardReply, StartRequest};
 pub use snapshot::{Snapshot, SnapshotError};
 
 #[cfg(test)]

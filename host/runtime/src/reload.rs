@@ -2,6 +2,7 @@
 
 use crate::bot::{Bot, BotConfig, BotError};
 use crate::plugin::Plugin;
+use crate::snapshot::Snapshot;
 
 /// The new version runs. The old instance is kept as it was at the swap, for a roll-back.
 #[derive(Debug)]
@@ -10,6 +11,8 @@ pub struct Reloaded {
     pub bot: Bot,
     /// The old one.
     pub previous: Bot,
+    /// Its state at the swap.
+    pub snapshot: Snapshot,
 }
 
 /// The new version was not taken.
@@ -44,7 +47,11 @@ pub fn reload(mut old: Bot, new: &Plugin, config: BotConfig) -> Result<Reloaded,
         Ok(bot)
     });
     match shadow {
-        Ok(bot) => Ok(Reloaded { bot, previous: old }),
+        Ok(bot) => Ok(Reloaded {
+            bot,
+            previous: old,
+            snapshot,
+        }),
         Err(cause) => Err(Kept { bot: old, cause }),
     }
 }

@@ -154,7 +154,6 @@ fn execution_id(row: &FillRow, account: &str, sleeve: &Slug) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 mod tests {
     use super::*;
 

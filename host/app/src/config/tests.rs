@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
-
 use super::*;
 use crate::failure::Failure;
 use std::path::{Path, PathBuf};

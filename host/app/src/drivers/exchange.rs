@@ -9,7 +9,9 @@ use rust_decimal::Decimal;
 use stockade_core::Symbol;
 use stockade_exchange::Sessions;
 use stockade_exchange::faults::FaultSettings;
-use stockade_venue::server::{AccountConfig, ExchangeServer, Feed, Generated, ServerConfig, Speed, StartError};
+use stockade_venue::server::{
+    AccountConfig, ExchangeServer, Feed, Generated, ServerConfig, Speed, StartError,
+};
 
 use crate::cli::argument;
 use crate::cli::exchange::ExchangeArgs;
@@ -27,7 +29,9 @@ pub(crate) async fn run(_settings: &Settings, args: &ExchangeArgs) -> Result<(),
     let config = config(args)?;
     // Whoever reads the address may send a signal at once.
     let signals = Signals::listen()?;
-    let mut running = ExchangeServer::start(config).await.map_err(|error| start_failure(args, error))?;
+    let mut running = ExchangeServer::start(config)
+        .await
+        .map_err(|error| start_failure(args, error))?;
     screen::line(&format!("listening on {}", running.url()))?;
     tokio::select! {
         () = signals.wait() => {}
@@ -47,7 +51,10 @@ impl Signals {
     /// Listens from now on.
     pub(crate) fn listen() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
     }
 
     /// Waits for the first of them.
@@ -61,7 +68,11 @@ impl Signals {
 
 fn config(args: &ExchangeArgs) -> Result<ServerConfig, Failure> {
     let generated = args.bars.is_empty();
-    let feed = if generated { generated_feed(args) } else { Feed::Files(args.bars.clone()) };
+    let feed = if generated {
+        generated_feed(args)
+    } else {
+        Feed::Files(args.bars.clone())
+    };
     let speed = match args.speed {
         argument::Speed::Max => Speed::Max,
         argument::Speed::Times(times) => Speed::Times(times),
@@ -82,7 +93,10 @@ fn config(args: &ExchangeArgs) -> Result<ServerConfig, Failure> {
         accounts,
         speed,
         seed: args.seed,
-        faults: args.faults.as_deref().map_or(Ok(FaultSettings::default()), faults)?,
+        faults: args
+            .faults
+            .as_deref()
+            .map_or(Ok(FaultSettings::default()), faults)?,
         state_file: args.state.clone(),
         // A generated market has no time of its own that could be missed.
         start_on_subscribe: generated || speed == Speed::Max,
@@ -92,9 +106,16 @@ fn config(args: &ExchangeArgs) -> Result<ServerConfig, Failure> {
 
 fn generated_feed(args: &ExchangeArgs) -> Feed {
     let named = args.symbols.iter().map(Symbol::as_str);
-    let symbols: Vec<&str> = if args.symbols.is_empty() { SYMBOLS.to_vec() } else { named.collect() };
+    let symbols: Vec<&str> = if args.symbols.is_empty() {
+        SYMBOLS.to_vec()
+    } else {
+        named.collect()
+    };
     Feed::Generated(Generated {
-        symbols: symbols.into_iter().map(|symbol| (symbol.to_owned(), first_price(symbol))).collect(),
+        symbols: symbols
+            .into_iter()
+            .map(|symbol| (symbol.to_owned(), first_price(symbol)))
+            .collect(),
         steps: args.minutes,
         start: GENERATED_START,
         sessions: Sessions::Calendar,
@@ -103,12 +124,16 @@ fn generated_feed(args: &ExchangeArgs) -> Feed {
 
 /// A price between 40 and 240 dollars that depends on the name alone.
 fn first_price(symbol: &str) -> Decimal {
-    let hash = symbol.bytes().fold(7_u64, |hash, byte| (hash * 31 + u64::from(byte)) % 20_000);
+    let hash = symbol
+        .bytes()
+        .fold(7_u64, |hash, byte| (hash * 31 + u64::from(byte)) % 20_000);
     Decimal::new(4_000, 2) + Decimal::from(hash) / Decimal::ONE_HUNDRED
 }
 
 fn faults(path: &Path) -> Result<FaultSettings, Failure> {
-    let wrong = |error: String| Failure::Usage(format!("fault plan {} (--faults): {error}", path.display()));
+    let wrong = |error: String| {
+        Failure::Usage(format!("fault plan {} (--faults): {error}", path.display()))
+    };
     let text = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
     serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))
 }
@@ -116,7 +141,9 @@ fn faults(path: &Path) -> Result<FaultSettings, Failure> {
 /// What the system refuses has failed; all else is a matter of the command line and its files.
 fn start_failure(args: &ExchangeArgs, error: StartError) -> Failure {
     match error {
-        StartError::Listen { .. } | StartError::State(_) => Failure::from(anyhow::Error::new(error)),
+        StartError::Listen { .. } | StartError::State(_) => {
+            Failure::from(anyhow::Error::new(error))
+        }
         StartError::FaultPlan(error) => {
             let path = args.faults.as_deref().unwrap_or(Path::new("")).display();
             Failure::Usage(format!("fault plan {path} (--faults): {error}"))
@@ -126,7 +153,6 @@ fn start_failure(args: &ExchangeArgs, error: StartError) -> Failure {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 mod tests {
     use clap::Parser;
 
@@ -139,25 +165,57 @@ mod tests {
     }
 
     fn parsed(words: &[&str]) -> ExchangeArgs {
-        Line::try_parse_from([&["exchange"], words].concat()).unwrap().args
+        Line::try_parse_from([&["exchange"], words].concat())
+            .unwrap()
+            .args
     }
 
     #[test]
     fn a_generated_market_begins_with_a_session_and_waits_for_its_first_reader() {
-        assert_eq!(stockade_store::query::At(GENERATED_START).to_string(), "2026-02-09T14:30:00Z");
-        let config = config(&parsed(&["--speed", "60", "--symbols", "X,Y", "--minutes", "9"])).unwrap();
+        assert_eq!(
+            stockade_store::query::At(GENERATED_START).to_string(),
+            "2026-02-09T14:30:00Z"
+        );
+        let config = config(&parsed(&[
+            "--speed",
+            "60",
+            "--symbols",
+            "X,Y",
+            "--minutes",
+            "9",
+        ]))
+        .unwrap();
         assert!(config.start_on_subscribe);
         assert_eq!(config.speed, Speed::Times(60));
-        let Feed::Generated(market) = config.feed else { panic!("generated") };
+        let Feed::Generated(market) = config.feed else {
+            panic!("generated")
+        };
         assert_eq!((market.steps, market.symbols.len()), (9, 2));
-        assert!(market.symbols.iter().all(|(_, price)| *price >= Decimal::from(40)));
+        assert!(
+            market
+                .symbols
+                .iter()
+                .all(|(_, price)| *price >= Decimal::from(40))
+        );
     }
 
     #[test]
     fn files_keep_their_own_time() {
-        let config = config(&parsed(&["--bars", "SPY_1m.csv", "--key", "PKA:s", "--key", "PKB:t"])).unwrap();
+        let config = config(&parsed(&[
+            "--bars",
+            "SPY_1m.csv",
+            "--key",
+            "PKA:s",
+            "--key",
+            "PKB:t",
+        ]))
+        .unwrap();
         assert!(!config.start_on_subscribe);
-        let ids: Vec<&str> = config.accounts.iter().map(|account| account.key_id.as_str()).collect();
+        let ids: Vec<&str> = config
+            .accounts
+            .iter()
+            .map(|account| account.key_id.as_str())
+            .collect();
         assert_eq!(ids, ["PKA", "PKB"]);
     }
 
@@ -165,6 +223,9 @@ mod tests {
     fn a_fault_plan_that_is_none_is_wrong_usage() {
         let failure = config(&parsed(&["--faults", "/nowhere/plan.json"])).unwrap_err();
         assert_eq!(failure.exit_code(), 2);
-        assert!(failure.to_string().contains("/nowhere/plan.json"), "{failure}");
+        assert!(
+            failure.to_string().contains("/nowhere/plan.json"),
+            "{failure}"
+        );
     }
 }

@@ -26,6 +26,7 @@ use stockade_venue::files::Bars;
 use tokio::sync::{mpsc, oneshot};
 
 use super::base;
+use super::exchange::Signals;
 use crate::cli::run::RunArgs;
 use crate::config::Settings;
 use crate::failure::Failure;
@@ -83,7 +84,7 @@ async fn replay(settings: &Settings, args: &RunArgs, store: &Arc<Store>, label: 
     let epoch = base::lease(store, label.as_str(), args.take_over).await?;
     let renewal = tokio::spawn(renew(store.clone(), label.to_string(), epoch, sender.clone()));
     let served = tokio::spawn(link::serve(listener, route(label.clone(), sender.clone())));
-    let signals = tokio::spawn(stop_on_signal(sender));
+    let signals = tokio::spawn(stop_on_signal(Signals::listen()?, sender));
     let opening = Opening {
         runtime: tokio::runtime::Handle::current(),
         store: store.clone(),
@@ -132,17 +133,8 @@ fn route(
     }
 }
 
-async fn stop_on_signal(sender: mpsc::Sender<Incoming>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        tracing::error!("signals can't be listened to");
-        return;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+async fn stop_on_signal(signals: Signals, sender: mpsc::Sender<Incoming>) {
+    signals.wait().await;
     // Where nobody listens any more the loop has ended already.
     let _ = sender.send(Incoming::Stop).await;
 }

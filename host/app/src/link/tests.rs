@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
-
 use super::*;
 use rust_decimal::Decimal;
 use stockade_core::Slug;

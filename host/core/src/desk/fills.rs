@@ -137,7 +137,9 @@ impl Desk {
         ];
         let rounds = self.account.has_broker && !bug::is(Bug::RoundingForgotten);
         if rounds && source != ExecutionSource::Opening {
-            let rounding = cash.to_cents() - cash;
+            // The broker rounds the trade and its fee each by itself.
+            let rounded = (cash + fill.fee).to_cents() + (-fill.fee).to_cents();
+            let rounding = rounded - cash;
             let leg = |account, amount| Posting {
                 sleeve: SleeveId::ROUNDING,
                 account,

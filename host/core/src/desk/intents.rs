@@ -266,8 +266,8 @@ impl Desk {
     fn on_request(&mut self, sleeve: SleeveId, request: &BotRequest, out: &mut Effects) {
         match request {
             BotRequest::Submit { intent_id, intent } => {
-                self.promise(sleeve, *intent_id);
-                match self.check(sleeve, intent) {
+                let taken = self.promise(sleeve, *intent_id);
+                match taken.and_then(|()| self.check(sleeve, intent)) {
                     Ok(admission) => {
                         self.accept(sleeve, Some(*intent_id), intent, &admission, None, out);
                     }
@@ -281,6 +281,8 @@ impl Desk {
                 intent,
                 refusal,
             } => {
+                // The number was told to the bot: it never means another order.
+                self.promise(sleeve, *intent_id);
                 self.refuse_intent(sleeve, *intent_id, intent, refusal, false, out);
             }
             BotRequest::Cancel { intent_id } => {
@@ -295,22 +297,32 @@ impl Desk {
                 qty,
                 limit_price,
             } => {
-                self.promise(sleeve, *new_intent_id);
+                let taken = self.promise(sleeve, *new_intent_id);
                 let Some(id) = self.open_by_intent(sleeve, *intent_id) else {
                     return;
                 };
                 let intent = self.changed(id, *qty, *limit_price);
-                if let Err(refusal) = self.replace(id, Some(*new_intent_id), &intent, out) {
+                let replaced =
+                    taken.and_then(|()| self.replace(id, Some(*new_intent_id), &intent, out));
+                if let Err(refusal) = replaced {
                     self.refuse_intent(sleeve, *new_intent_id, &intent, &refusal, true, out);
                 }
             }
         }
     }
 
-    /// Takes an id that a bot was told: the next one is higher.
-    fn promise(&mut self, sleeve: SleeveId, id: IntentId) {
-        let sleeve = self.sleeve_mut(sleeve);
-        sleeve.row.next_intent = sleeve.row.next_intent.max(IntentId(id.0 + 1));
+    /// Takes an id that a bot was told: the next one is higher. One that an earlier call has used
+    /// (of a view from before that) is refused.
+    fn promise(&mut self, sleeve: SleeveId, id: IntentId) -> Result<(), Refusal> {
+        let row = &mut self.sleeve_mut(sleeve).row;
+        if id < row.next_intent || id.0 >= IntentId::BY_HAND {
+            return Err(Refusal::Exists {
+                what: "intent".to_owned(),
+                name: id.to_string(),
+            });
+        }
+        row.next_intent = IntentId(id.0 + 1);
+        Ok(())
     }
 
     fn open_by_intent(&self, sleeve: SleeveId, intent_id: IntentId) -> Option<OrderId> {

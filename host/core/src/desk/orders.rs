@@ -280,7 +280,12 @@ impl Desk {
         let next: Vec<OrderId> = self.sleeves[&sleeve]
             .open
             .iter()
-            .filter(|id| self.orders[*id].replaces == Some(ended))
+            .filter(|id| {
+                // One that went out already stands for itself: what it replaced was given up, and
+                // has ended a second time.
+                let order = &self.orders[*id];
+                order.replaces == Some(ended) && order.status == OrderStatus::Accepted
+            })
             .copied()
             .collect();
         for id in next {

@@ -8,6 +8,5 @@ mod contain;
 mod exact;
 mod loading;
 mod real;
-mod threads;
 mod wasi;
 mod wat_bot;

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
-
 use serde_json::{Value, json};
 use std::str::FromStr;
 

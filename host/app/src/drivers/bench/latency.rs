@@ -5,7 +5,8 @@
 //! The host is the live one, whole: lease, writer, streams, request budget. Orders go in one at a
 //! time, well below the budget; each is a limit order that can't fill and ends with the next bar.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command as Process, Stdio};
 use std::sync::mpsc::Receiver;
@@ -46,7 +47,9 @@ const KEY: &str = "PKBENCH";
 const SECRET: &str = "bench-secret";
 const SLEEVE: &str = "bench";
 const SYMBOL: &str = "BENCH";
-/// What may take long at most: the exchange's start, an order's way.
+/// Where an exchange is that has not said it.
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+/// What may take long at most: the first comparison, an order's way.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
@@ -220,29 +223,21 @@ struct Exchange {
 
 impl Exchange {
     fn start(bars: &Path, data: &Path) -> Result<Self> {
-        // Taken and let go: the next process to listen there is ours.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let mut process = Process::new(std::env::current_exe()?);
         process.arg("exchange").arg("--bars").arg(format!("{}:{SYMBOL}", bars.display()));
-        process.args(["--listen", &address.to_string(), "--speed", SPEED, "--cash", "100000"]);
+        process.args(["--listen", "127.0.0.1:0", "--speed", SPEED, "--cash", "100000"]);
         process.arg("--key").arg(format!("{KEY}:{SECRET}")).arg("--data").arg(data);
-        process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = process.spawn().context("the exchange's process")?;
-        let mut exchange = Self { child, address };
-        exchange.wait_for()?;
+        process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = process.spawn().context("the exchange's process")?;
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().context("the exchange's output")?);
+        // From here on the process is ended with this value.
+        let exchange = |address| Self { child, address };
+        output.read_line(&mut line)?;
+        let address = line.trim().rsplit('/').next().and_then(|address| address.parse().ok());
+        let exchange = exchange(address.unwrap_or(NOWHERE));
+        ensure!(address.is_some(), "the exchange does not say where it listens: {line:?}");
         Ok(exchange)
-    }
-
-    fn wait_for(&mut self) -> Result<()> {
-        let until = Instant::now() + PATIENCE;
-        while TcpStream::connect(self.address).is_err() {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("the exchange's process ended with {status}");
-            }
-            ensure!(Instant::now() < until, "the exchange does not listen at {}", self.address);
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
     }
 }
 

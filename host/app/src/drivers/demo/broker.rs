@@ -5,7 +5,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use stockade_core::broker::{Answer, BrokerSnapshot, OrderReport};
 use stockade_core::{Symbol, Timestamp};
-use stockade_venue::alpaca::{AccountConfig, Alpaca, HistoryRequest, RestLimits, SymbolBar, accounts};
+use stockade_venue::alpaca::{
+    AccountConfig, Alpaca, HistoryRequest, RestLimits, SymbolBar, accounts,
+};
 
 /// Bars read at once: all of a tour.
 const BARS_MAX: usize = 10_000;
@@ -20,11 +22,21 @@ pub(super) struct Broker {
 impl Broker {
     /// The account that these variables describe.
     pub(super) fn of(variables: &[(String, String)]) -> Result<Self> {
-        let lookup = |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-        let account: AccountConfig =
-            accounts(lookup, false)?.into_iter().next().context("the tour's keys describe no account")?;
+        let lookup = |name: &str| {
+            variables
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
+        };
+        let account: AccountConfig = accounts(lookup, false)?
+            .into_iter()
+            .next()
+            .context("the tour's keys describe no account")?;
         let alpaca = Alpaca::new(&account, RestLimits::default(), Arc::new(|_| {}))?;
-        Ok(Self { alpaca, label: account.label.to_string() })
+        Ok(Self {
+            alpaca,
+            label: account.label.to_string(),
+        })
     }
 
     /// The market's time.
@@ -46,9 +58,23 @@ impl Broker {
     }
 
     /// Every bar of these symbols between two times.
-    pub(super) async fn bars(&self, symbols: &[&str], from: Timestamp, to: Timestamp) -> Result<Vec<SymbolBar>> {
-        let symbols = symbols.iter().map(|symbol| Symbol::new(symbol)).collect::<Result<Vec<_>, _>>()?;
-        let request = HistoryRequest { symbols, timeframe: "1Min".to_owned(), from, to, bars_max: BARS_MAX };
+    pub(super) async fn bars(
+        &self,
+        symbols: &[&str],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<SymbolBar>> {
+        let symbols = symbols
+            .iter()
+            .map(|symbol| Symbol::new(symbol))
+            .collect::<Result<Vec<_>, _>>()?;
+        let request = HistoryRequest {
+            symbols,
+            timeframe: "1Min".to_owned(),
+            from,
+            to,
+            bars_max: BARS_MAX,
+        };
         done("bars", self.alpaca.history_bars(&request).await)
     }
 }
@@ -56,8 +82,12 @@ impl Broker {
 fn done<T>(what: &str, answer: Answer<T>) -> Result<T> {
     match answer {
         Answer::Done { value } => Ok(value),
-        Answer::Refused { http, message, .. } => bail!("the broker refused {what} ({http}: {message})"),
+        Answer::Refused { http, message, .. } => {
+            bail!("the broker refused {what} ({http}: {message})")
+        }
         Answer::NotFound => bail!("the broker doesn't know {what}"),
-        Answer::NotTaken { why, .. } | Answer::Unknown { why } => bail!("the broker did not give {what}: {why}"),
+        Answer::NotTaken { why, .. } | Answer::Unknown { why } => {
+            bail!("the broker did not give {what}: {why}")
+        }
     }
 }

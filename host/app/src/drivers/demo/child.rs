@@ -30,10 +30,23 @@ impl Child {
         let file = File::options().create(true).append(true).open(log);
         let file = file.with_context(|| format!("{} can't be written", log.display()))?;
         // A group of its own: ctrl-C reaches the tour alone, which then ends its children in order.
-        command.stdin(Stdio::null()).stderr(file).kill_on_drop(true).process_group(0);
-        let process = command.spawn().with_context(|| format!("the {name} can't be started"))?;
-        let pid = process.id().with_context(|| format!("the {name} has no process id"))?;
-        Ok(Self { name, process, pid, log: log.to_owned() })
+        command
+            .stdin(Stdio::null())
+            .stderr(file)
+            .kill_on_drop(true)
+            .process_group(0);
+        let process = command
+            .spawn()
+            .with_context(|| format!("the {name} can't be started"))?;
+        let pid = process
+            .id()
+            .with_context(|| format!("the {name} has no process id"))?;
+        Ok(Self {
+            name,
+            process,
+            pid,
+            log: log.to_owned(),
+        })
     }
 
     pub(super) const fn pid(&self) -> u32 {
@@ -42,15 +55,24 @@ impl Child {
 
     /// The first line that it prints; its stdout has to be piped.
     pub(super) async fn first_line(&mut self) -> Result<String> {
-        let stdout = self.process.stdout.take().with_context(|| format!("the {} has no stdout", self.name))?;
+        let stdout = self
+            .process
+            .stdout
+            .take()
+            .with_context(|| format!("the {} has no stdout", self.name))?;
         let mut lines = BufReader::new(stdout).lines();
         let line = tokio::time::timeout(FIRST_LINE_MAX, lines.next_line()).await;
         // Later lines are read, so that the child never waits for a reader.
-        let read = tokio::spawn(async move { while matches!(lines.next_line().await, Ok(Some(_))) {} });
+        let read =
+            tokio::spawn(async move { while matches!(lines.next_line().await, Ok(Some(_))) {} });
         drop(read);
         match line {
             Ok(Ok(Some(line))) => Ok(line),
-            _ => bail!("the {} said nothing within {FIRST_LINE_MAX:?}{}", self.name, self.last_words()),
+            _ => bail!(
+                "the {} said nothing within {FIRST_LINE_MAX:?}{}",
+                self.name,
+                self.last_words()
+            ),
         }
     }
 
@@ -58,19 +80,28 @@ impl Child {
     pub(super) fn check(&mut self) -> Result<()> {
         match self.process.try_wait()? {
             None => Ok(()),
-            Some(status) => bail!("the {} ended by itself with {status}{}", self.name, self.last_words()),
+            Some(status) => bail!(
+                "the {} ended by itself with {status}{}",
+                self.name,
+                self.last_words()
+            ),
         }
     }
 
     /// kill -9, and waits until it is gone.
     pub(super) async fn kill(mut self) -> Result<()> {
-        self.process.kill().await.with_context(|| format!("the {} can't be killed", self.name))
+        self.process
+            .kill()
+            .await
+            .with_context(|| format!("the {} can't be killed", self.name))
     }
 
     /// Asks it to end, and waits; one that doesn't is killed, which is an error.
     pub(super) async fn end(mut self) -> Result<()> {
         if self.process.try_wait()?.is_none() {
-            let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+            let pid = i32::try_from(self.pid)
+                .ok()
+                .and_then(rustix::process::Pid::from_raw);
             let pid = pid.with_context(|| format!("the {} has no process id", self.name))?;
             // Not waited for yet, so the number is still this child's.
             rustix::process::kill_process(pid, rustix::process::Signal::TERM)
@@ -78,7 +109,11 @@ impl Child {
         }
         let Ok(status) = tokio::time::timeout(END_MAX, self.process.wait()).await else {
             let _ = self.process.kill().await;
-            bail!("the {} did not end within {END_MAX:?} and was killed{}", self.name, self.last_words());
+            bail!(
+                "the {} did not end within {END_MAX:?} and was killed{}",
+                self.name,
+                self.last_words()
+            );
         };
         let status = status?;
         if status.success() {
@@ -93,6 +128,10 @@ impl Child {
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();
         let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
-        if last.is_empty() { String::new() } else { format!("; its log ends with:\n{}", last.join("\n")) }
+        if last.is_empty() {
+            String::new()
+        } else {
+            format!("; its log ends with:\n{}", last.join("\n"))
+        }
     }
 }

@@ -12,14 +12,33 @@ const RUNNING_MAX: Duration = Duration::from_secs(30);
 
 /// Plays it.
 pub(super) async fn play(tour: &mut Tour<'_>) -> Result<()> {
-    tour.voice.scene("one account, several owners: each gets its own capital and not a cent more")?;
-    typed(tour, &["sleeve", "create", plan::HAND, "--capital", plan::HAND_CAPITAL]).await?;
-    let behaved: Vec<&BotPlan> = plan::BOTS.iter().filter(|bot| bot.name != plan::HOSTILE_BOT).collect();
+    tour.voice
+        .scene("one account, several owners: each gets its own capital and not a cent more")?;
+    typed(
+        tour,
+        &[
+            "sleeve",
+            "create",
+            plan::HAND,
+            "--capital",
+            plan::HAND_CAPITAL,
+        ],
+    )
+    .await?;
+    let behaved: Vec<&BotPlan> = plan::BOTS
+        .iter()
+        .filter(|bot| bot.name != plan::HOSTILE_BOT)
+        .collect();
     for bot in &behaved {
         deploy(tour, bot).await?;
     }
     tour.until("every bot gets events", RUNNING_MAX, async |_, books| {
-        let started = |bot: &&BotPlan| books.bot_events.iter().any(|e| e.bot == bot.name && e.kind == "started");
+        let started = |bot: &&BotPlan| {
+            books
+                .bot_events
+                .iter()
+                .any(|e| e.bot == bot.name && e.kind == "started")
+        };
         Ok(behaved.iter().all(started).then_some(()))
     })
     .await

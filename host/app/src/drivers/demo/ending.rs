@@ -37,7 +37,8 @@ pub(super) struct Ended {
 
 /// Plays it.
 pub(super) async fn play(tour: &mut Tour<'_>) -> Result<Ended> {
-    tour.voice.scene("the market has closed for the tour: the books are compared with the broker")?;
+    tour.voice
+        .scene("the market has closed for the tour: the books are compared with the broker")?;
     stop_bots(tour).await?;
     quiet(tour).await?;
     let reconcile = compare(tour).await?;
@@ -50,7 +51,11 @@ pub(super) async fn play(tour: &mut Tour<'_>) -> Result<Ended> {
 
 async fn stop_bots(tour: &Tour<'_>) -> Result<()> {
     for bot in BOTS.iter().filter(|bot| bot.name != HOSTILE_BOT) {
-        tour.stage.command(Command::BotStop { name: Slug::new(bot.name)? }).await?;
+        tour.stage
+            .command(Command::BotStop {
+                name: Slug::new(bot.name)?,
+            })
+            .await?;
     }
     Ok(())
 }
@@ -59,9 +64,23 @@ async fn stop_bots(tour: &Tour<'_>) -> Result<()> {
 async fn quiet(tour: &mut Tour<'_>) -> Result<()> {
     let open = |books: &Books| -> Vec<i64> {
         let is_final = |status: &str| {
-            matches!(status, "filled" | "cancelled" | "canceled" | "expired" | "rejected" | "replaced" | "abandoned")
+            matches!(
+                status,
+                "filled"
+                    | "cancelled"
+                    | "canceled"
+                    | "expired"
+                    | "rejected"
+                    | "replaced"
+                    | "abandoned"
+            )
         };
-        books.orders.iter().filter(|order| !is_final(&order.status)).map(|order| order.id).collect()
+        books
+            .orders
+            .iter()
+            .filter(|order| !is_final(&order.status))
+            .map(|order| order.id)
+            .collect()
     };
     tour.look().await?;
     for id in open(&tour.books) {
@@ -74,7 +93,9 @@ async fn quiet(tour: &mut Tour<'_>) -> Result<()> {
             return Ok(None);
         }
         let snapshot = stage.broker()?.snapshot(Plan::market_after(0)).await?;
-        let alive = |status: &BrokerStatus| matches!(status, BrokerStatus::Open | BrokerStatus::PartiallyFilled);
+        let alive = |status: &BrokerStatus| {
+            matches!(status, BrokerStatus::Open | BrokerStatus::PartiallyFilled)
+        };
         Ok((!snapshot.orders.iter().any(|order| alive(&order.status))).then_some(()))
     })
     .await
@@ -95,7 +116,11 @@ async fn compare(tour: &mut Tour<'_>) -> Result<Comparison> {
     }
 }
 
-async fn collect(tour: &mut Tour<'_>, reconcile: Comparison, snapshot: &BrokerSnapshot) -> Result<Ended> {
+async fn collect(
+    tour: &mut Tour<'_>,
+    reconcile: Comparison,
+    snapshot: &BrokerSnapshot,
+) -> Result<Ended> {
     let store = tour.stage.store()?;
     let label = tour.stage.broker()?.label.clone();
     let invariants = store.db_check(&label).await?;
@@ -103,11 +128,15 @@ async fn collect(tour: &mut Tour<'_>, reconcile: Comparison, snapshot: &BrokerSn
     let symbols: Vec<&str> = plan::SYMBOLS.split(',').collect();
     let bars = tour.stage.broker()?.bars(&symbols, first, last).await?;
     let books = &tour.books;
-    let contained = books.bots.iter().filter(|bot| bot.state == "quarantined").map(|bot| Contained {
-        bot: bot.name.clone(),
-        cause: bot.state_reason.clone().unwrap_or_default(),
-        state: bot.state.clone(),
-    });
+    let contained = books
+        .bots
+        .iter()
+        .filter(|bot| bot.state == "quarantined")
+        .map(|bot| Contained {
+            bot: bot.name.clone(),
+            cause: bot.state_reason.clone().unwrap_or_default(),
+            state: bot.state.clone(),
+        });
     let document = Document {
         seconds: tour.began.elapsed().as_secs(),
         events: bars.len(),
@@ -121,10 +150,24 @@ async fn collect(tour: &mut Tour<'_>, reconcile: Comparison, snapshot: &BrokerSn
         crash: tour.crash.context("the host was never killed")?,
         out: tour.stage.out.display().to_string(),
     };
-    let report = page::write(tour.stage, tour.plan, &tour.books, &bars, &document, &invariants).await?;
+    let report = page::write(
+        tour.stage,
+        tour.plan,
+        &tour.books,
+        &bars,
+        &document,
+        &invariants,
+    )
+    .await?;
     let wrong = wrong(&document, &tour.books, &invariants, snapshot);
     let data = tour.stage.data().display().to_string();
-    Ok(Ended { document, invariants, report, data, wrong })
+    Ok(Ended {
+        document,
+        invariants,
+        report,
+        data,
+        wrong,
+    })
 }
 
 fn account(snapshot: &BrokerSnapshot) -> Account {
@@ -132,41 +175,80 @@ fn account(snapshot: &BrokerSnapshot) -> Account {
         symbol: position.symbol.to_string(),
         qty: Number(position.qty.get()),
     });
-    Account { cash: Number(snapshot.cash.get()), equity: Number(snapshot.equity.get()), positions: held.collect() }
+    Account {
+        cash: Number(snapshot.cash.get()),
+        equity: Number(snapshot.equity.get()),
+        positions: held.collect(),
+    }
 }
 
 /// What should have been and is not.
-fn wrong(document: &Document, books: &Books, invariants: &[Invariant], snapshot: &BrokerSnapshot) -> Vec<String> {
+fn wrong(
+    document: &Document,
+    books: &Books,
+    invariants: &[Invariant],
+    snapshot: &BrokerSnapshot,
+) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut claim = |holds: bool, otherwise: String| {
         if !holds {
             wrong.push(otherwise);
         }
     };
-    claim(document.reconcile.balanced, "books and broker differ".to_owned());
-    let (cash, equity) =
-        (table::total(&books.sleeves, |sleeve| sleeve.cash), table::total(&books.sleeves, |sleeve| sleeve.equity));
+    claim(
+        document.reconcile.balanced,
+        "books and broker differ".to_owned(),
+    );
+    let (cash, equity) = (
+        table::total(&books.sleeves, |sleeve| sleeve.cash),
+        table::total(&books.sleeves, |sleeve| sleeve.equity),
+    );
     claim(
         same_cents(cash, snapshot.cash.get()),
-        format!("the sleeves' cash is {cash} together, the broker's {}", snapshot.cash),
+        format!(
+            "the sleeves' cash is {cash} together, the broker's {}",
+            snapshot.cash
+        ),
     );
     claim(
         same_cents(equity, snapshot.equity.get()),
-        format!("the sleeves' equity is {equity} together, the broker's {}", snapshot.equity),
+        format!(
+            "the sleeves' equity is {equity} together, the broker's {}",
+            snapshot.equity
+        ),
     );
     for invariant in invariants.iter().filter(|invariant| !invariant.ok) {
-        claim(false, format!("invariant {} does not hold: {}", invariant.id, invariant.rows.join("; ")));
+        claim(
+            false,
+            format!(
+                "invariant {} does not hold: {}",
+                invariant.id,
+                invariant.rows.join("; ")
+            ),
+        );
     }
     for bot in BOTS.iter().filter(|bot| bot.name != HOSTILE_BOT) {
-        let traded = books.executions.iter().any(|execution| execution.sleeve == bot.name);
+        let traded = books
+            .executions
+            .iter()
+            .any(|execution| execution.sleeve == bot.name);
         claim(traded, format!("{} never traded", bot.name));
     }
     claim(
-        document.contained.iter().any(|contained| contained.bot == HOSTILE_BOT),
+        document
+            .contained
+            .iter()
+            .any(|contained| contained.bot == HOSTILE_BOT),
         format!("{HOSTILE_BOT} is not in quarantine"),
     );
-    claim(document.contained.len() == 1, "a well-behaved bot was contained".to_owned());
-    claim(!document.reloads.is_empty(), format!("{RELOADED_BOT} was not reloaded"));
+    claim(
+        document.contained.len() == 1,
+        "a well-behaved bot was contained".to_owned(),
+    );
+    claim(
+        !document.reloads.is_empty(),
+        format!("{RELOADED_BOT} was not reloaded"),
+    );
     wrong
 }
 
@@ -188,7 +270,11 @@ impl Ended {
         self.account().print()?;
         voice.say("\nbooks and broker side by side, from the host")?;
         reconcile::show(&document.reconcile)?;
-        let held = self.invariants.iter().filter(|invariant| invariant.ok).count();
+        let held = self
+            .invariants
+            .iter()
+            .filter(|invariant| invariant.ok)
+            .count();
         voice.say(&format!(
             "\n{held} of {} invariants of the books hold; {} bars, {} orders, {} executions in {} s",
             self.invariants.len(),
@@ -207,8 +293,11 @@ impl Ended {
 
     fn account(&self) -> Screen {
         let account = &self.document.account;
-        let held: Vec<String> =
-            account.positions.iter().map(|held| format!("{} {}", quantity(held.qty), held.symbol)).collect();
+        let held: Vec<String> = account
+            .positions
+            .iter()
+            .map(|held| format!("{} {}", quantity(held.qty), held.symbol))
+            .collect();
         let mut screen = Screen::new(&[">CASH", ">EQUITY", "POSITIONS"], "");
         screen.row([money(account.cash), money(account.equity), held.join(", ")]);
         screen
@@ -219,7 +308,10 @@ impl Ended {
         if self.wrong.is_empty() {
             return Ok(());
         }
-        Err(Failure::Failed(anyhow::anyhow!("the tour found something wrong: {}", self.wrong.join("; "))))
+        Err(Failure::Failed(anyhow::anyhow!(
+            "the tour found something wrong: {}",
+            self.wrong.join("; ")
+        )))
     }
 }
 
@@ -227,11 +319,23 @@ impl Ended {
 pub(super) fn next(data: &str) -> Vec<(String, &'static str)> {
     let command = |words: &str| format!("stockade --data {data} {words}");
     vec![
-        (command("position list"), "who holds what, and its share of the account's position"),
-        (command("roundtrip list --sleeve dip"), "each trade with its profit"),
+        (
+            command("position list"),
+            "who holds what, and its share of the account's position",
+        ),
+        (
+            command("roundtrip list --sleeve dip"),
+            "each trade with its profit",
+        ),
         (command("bot show rogue"), "what became of the hostile bot"),
-        (command("journal list --limit 10"), "the balanced entries behind every figure"),
+        (
+            command("journal list --limit 10"),
+            "the balanced entries behind every figure",
+        ),
         (command("figures trend"), "what the equity curve says"),
-        (command("db check"), "asks every rule of the books once more"),
+        (
+            command("db check"),
+            "asks every rule of the books once more",
+        ),
     ]
 }

@@ -17,6 +17,7 @@ mod document;
 mod ending;
 mod hostile;
 mod page;
+mod place;
 mod plan;
 mod reload;
 mod stage;
@@ -56,7 +57,9 @@ pub(crate) async fn run(settings: &Settings, args: &DemoArgs) -> Result<(), Fail
     let ended = match outcome {
         Ok(ended) => ended,
         Err(error) => {
-            return Err(Failure::from(error.context(format!("the tour ended early (logs and data: {logs})"))));
+            return Err(Failure::from(
+                error.context(format!("the tour ended early (logs and data: {logs})")),
+            ));
         }
     };
     ended.say(&voice, args.json)?;

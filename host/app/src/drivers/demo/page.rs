@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
+use stockade_stats::{Options, Request, Series, figures, value};
 use stockade_store::Invariant;
-use stockade_store::query::{EquityPoint, Filter, Sleeve, equity_curve};
+use stockade_store::query::{
+    EquityPoint, Filter, RoundTrip, Sleeve, equity_curve, round_trip_list,
+};
 use stockade_venue::alpaca::SymbolBar;
 
 use super::document::Document;
@@ -15,8 +18,8 @@ use super::table;
 use super::tour::Books;
 use crate::cli::screen::{money, percent, quantity, text_or_dash};
 use crate::report::{
-    ContainedRow, CrashRow, Curve, Fact, PricePicture, ReconciliationPart, ReconciliationRow, ReloadRow, ReportData,
-    SleeveRow, Trade, TradeSide, render,
+    ContainedRow, CrashRow, Curve, Fact, FigureColumn, PricePicture, ReconciliationPart,
+    ReconciliationRow, ReloadRow, ReportData, SleeveRow, Trade, TradeSide, render,
 };
 
 /// Writes the report; gives its path.
@@ -39,17 +42,28 @@ pub(super) async fn write(
     );
     data.equity = curves(&points);
     data.prices = prices(books, bars);
+    data.figures = figures_of(
+        &points,
+        &round_trip_list(stage.store()?.reads(), &Filter::default()).await?,
+    )?;
     data.next = ending::next(&stage.data().display().to_string())
         .into_iter()
-        .map(|(name, meaning)| Fact { name, value: meaning.to_owned() })
+        .map(|(name, meaning)| Fact {
+            name,
+            value: meaning.to_owned(),
+        })
         .collect();
     let path = stage.out.join("report.html");
-    std::fs::write(&path, render(&data)).with_context(|| format!("{} can't be written", path.display()))?;
+    std::fs::write(&path, render(&data))
+        .with_context(|| format!("{} can't be written", path.display()))?;
     Ok(path.display().to_string())
 }
 
 fn of(document: &Document, invariants: &[Invariant]) -> ReportData {
-    let fact = |name: &str, value: String| Fact { name: name.to_owned(), value };
+    let fact = |name: &str, value: String| Fact {
+        name: name.to_owned(),
+        value,
+    };
     let held = invariants.iter().filter(|invariant| invariant.ok).count();
     ReportData {
         title: "stockade: the tour".to_owned(),
@@ -58,7 +72,15 @@ fn of(document: &Document, invariants: &[Invariant]) -> ReportData {
             fact("Account's cash", money(document.account.cash)),
             fact("Orders", document.orders.to_string()),
             fact("Executions", document.executions.to_string()),
-            fact("Books and broker", if document.reconcile.balanced { "balanced" } else { "differ" }.to_owned()),
+            fact(
+                "Books and broker",
+                if document.reconcile.balanced {
+                    "balanced"
+                } else {
+                    "differ"
+                }
+                .to_owned(),
+            ),
             fact("Invariants", format!("{held} of {} hold", invariants.len())),
         ],
         sleeves: document.sleeves.iter().map(sleeve).collect(),
@@ -66,7 +88,11 @@ fn of(document: &Document, invariants: &[Invariant]) -> ReportData {
         contained: document
             .contained
             .iter()
-            .map(|row| ContainedRow { bot: row.bot.clone(), cause: row.cause.clone(), state: row.state.clone() })
+            .map(|row| ContainedRow {
+                bot: row.bot.clone(),
+                cause: row.cause.clone(),
+                state: row.state.clone(),
+            })
             .collect(),
         reloads: document
             .reloads
@@ -134,10 +160,55 @@ fn curves(points: &[EquityPoint]) -> Vec<Curve> {
         if matches!(point.sleeve.as_str(), "house" | "suspense" | HOSTILE_BOT) {
             continue;
         }
-        let fresh = || Curve { name: point.sleeve.clone(), points: Vec::new() };
-        curves.entry(&point.sleeve).or_insert_with(fresh).points.push((point.at.0, point.equity.0));
+        let fresh = || Curve {
+            name: point.sleeve.clone(),
+            points: Vec::new(),
+        };
+        curves
+            .entry(&point.sleeve)
+            .or_insert_with(fresh)
+            .points
+            .push((point.at.0, point.equity.0));
     }
     curves.into_values().collect()
+}
+
+/// What an equity curve of minutes can give; yearly figures would need days.
+fn figures_of(points: &[EquityPoint], trips: &[RoundTrip]) -> Result<Vec<FigureColumn>> {
+    let mut columns = Vec::new();
+    for curve in curves(points) {
+        let equity: Vec<f64> = curve
+            .points
+            .iter()
+            .filter_map(|(_, equity)| value(*equity))
+            .collect();
+        let mine = trips.iter().filter(|trip| trip.sleeve == curve.name);
+        let net: Vec<f64> = mine.filter_map(|trip| value(trip.net.0)).collect();
+        let found = figures(&Request {
+            series: Series::Equity(&equity),
+            benchmark: None,
+            round_trips: &net,
+            options: Options::new(Options::PERIODS_EQUITY, 0.0, None)?,
+        });
+        let part = |share: Option<f64>| share.map(|share| format!("{:.2} %", share * 100.0));
+        let ratio = |ratio: Option<f64>| ratio.map(|ratio| format!("{ratio:.2}"));
+        let fact = |name: &str, text: Option<String>| Fact {
+            name: name.to_owned(),
+            value: text.unwrap_or_else(|| "not enough data".to_owned()),
+        };
+        columns.push(FigureColumn {
+            sleeve: curve.name,
+            figures: vec![
+                fact("total return", part(found.total_return)),
+                fact("maximum drawdown", part(found.max_drawdown)),
+                fact("round trips", Some(net.len().to_string())),
+                fact("win rate", part(found.win_rate)),
+                fact("profit factor", ratio(found.profit_factor)),
+                fact("expectancy", ratio(found.expectancy)),
+            ],
+        });
+    }
+    Ok(columns)
 }
 
 /// The price of each symbol that was traded, with the trades on it.
@@ -152,7 +223,11 @@ fn prices(books: &Books, bars: &[SymbolBar]) -> Vec<PricePicture> {
                 at: execution.at.0,
                 price: execution.price.0,
                 qty: execution.qty.0,
-                side: if execution.side == "buy" { TradeSide::Buy } else { TradeSide::Sell },
+                side: if execution.side == "buy" {
+                    TradeSide::Buy
+                } else {
+                    TradeSide::Sell
+                },
                 sleeve: execution.sleeve.clone(),
             })
             .collect();
@@ -161,7 +236,11 @@ fn prices(books: &Books, bars: &[SymbolBar]) -> Vec<PricePicture> {
         }
         let mine = bars.iter().filter(|bar| bar.symbol.as_str() == symbol);
         let points = mine.map(|bar| (bar.at.0, bar.close.get())).collect();
-        pictures.push(PricePicture { symbol: symbol.to_owned(), points, trades });
+        pictures.push(PricePicture {
+            symbol: symbol.to_owned(),
+            points,
+            trades,
+        });
     }
     pictures
 }

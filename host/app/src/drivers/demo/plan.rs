@@ -51,7 +51,13 @@ pub(super) const BOTS: [BotPlan; 4] = [
         symbols: "BOLT,CRUX",
         params: &["every=8", "weights=BOLT=0.6,CRUX=0.4"],
     },
-    BotPlan { name: HOSTILE_BOT, plugin: "hostile", capital: "5000", symbols: "DUNE,ECHO", params: &["after=8"] },
+    BotPlan {
+        name: HOSTILE_BOT,
+        plugin: "hostile",
+        capital: "5000",
+        symbols: "DUNE,ECHO",
+        params: &["after=8"],
+    },
 ];
 
 /// Capital of the sleeve that is traded by hand.
@@ -82,7 +88,12 @@ impl Plan {
     pub(super) fn of(seconds: u64, seed: u64) -> Self {
         let market = seconds.saturating_sub(AROUND).max(1);
         let minutes = (market * BARS_A_SECOND).min(MINUTES_MAX);
-        Self { seconds, seed, minutes, speed: (minutes * 60 / market).max(1) }
+        Self {
+            seconds,
+            seed,
+            minutes,
+            speed: (minutes * 60 / market).max(1),
+        }
     }
 
     /// After how many minutes of the market the bot is reloaded.
@@ -112,7 +123,10 @@ mod tests {
             let plan = Plan::of(seconds, 1);
             assert!(plan.minutes <= 380, "{seconds}");
             // Bars at this speed take no longer than the tour has.
-            assert!(plan.minutes * 60 / plan.speed <= seconds + seconds / 5, "{seconds}");
+            assert!(
+                plan.minutes * 60 / plan.speed <= seconds + seconds / 5,
+                "{seconds}"
+            );
             assert!(plan.reload_at() < plan.crash_at() && plan.crash_at() < plan.minutes);
         }
     }
@@ -120,7 +134,13 @@ mod tests {
     #[test]
     fn nobody_trades_against_the_orders_by_hand() {
         for bot in BOTS.iter().filter(|bot| bot.name != HOSTILE_BOT) {
-            assert!(HAND_SYMBOLS.iter().all(|symbol| !bot.symbols.contains(symbol)), "{}", bot.name);
+            assert!(
+                HAND_SYMBOLS
+                    .iter()
+                    .all(|symbol| !bot.symbols.contains(symbol)),
+                "{}",
+                bot.name
+            );
         }
     }
 }

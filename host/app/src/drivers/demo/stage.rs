@@ -14,6 +14,7 @@ use tokio::process::Command;
 
 use super::broker::Broker;
 use super::child::Child;
+use super::place;
 use super::plan::{self, Plan};
 use super::voice::Voice;
 use crate::cli::demo::DemoArgs;
@@ -55,25 +56,42 @@ impl Stage {
     /// Makes the folder; starts nothing yet.
     pub(super) fn new(settings: &Settings, args: &DemoArgs) -> Result<Self, Failure> {
         let program = std::env::current_exe()?;
-        let bots = bots(args.plugins.as_deref(), &program)?;
-        let out = folder(args.out.as_deref())?;
+        let bots = place::bots(args.plugins.as_deref(), &program)?;
+        let out = place::folder(args.out.as_deref())?;
         let mut settings = settings.apart(out.join("data"));
         settings.account = None;
         std::fs::create_dir(&settings.data)?;
         std::fs::create_dir(&settings.plugins)?;
-        let kept = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+        let kept = KEPT
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
         let environment = kept.collect();
-        Ok(Self { out, settings, bots, program, base: None, exchange: None, host: None, broker: None, environment })
+        Ok(Self {
+            out,
+            settings,
+            bots,
+            program,
+            base: None,
+            exchange: None,
+            host: None,
+            broker: None,
+            environment,
+        })
     }
 
     /// Starts everything, and tells what it started.
     pub(super) async fn open(&mut self, plan: &Plan, voice: &Voice) -> Result<()> {
-        voice.scene("a private PostgreSQL, the paper exchange and the host, each a process of its own")?;
+        voice.scene(
+            "a private PostgreSQL, the paper exchange and the host, each a process of its own",
+        )?;
         voice.say(&format!("everything is kept in {}", self.out.display()))?;
         let began = Instant::now();
         self.base = Some(base::open(&self.settings).await?);
         let version = self.store()?.server_version().await?;
-        voice.say(&format!("PostgreSQL {version} answers after {} ms", began.elapsed().as_millis()))?;
+        voice.say(&format!(
+            "PostgreSQL {version} answers after {} ms",
+            began.elapsed().as_millis()
+        ))?;
         self.put_bots()?;
         let address = self.open_exchange(plan).await?;
         let broker = Broker::of(&self.environment)?;
@@ -85,7 +103,10 @@ impl Stage {
         self.broker = Some(broker);
         let ready = self.start_host().await?;
         let pid = self.host.as_ref().map_or(0, Child::pid);
-        voice.say(&format!("the host (process {pid}) is ready to trade after {} ms", ready.as_millis()))?;
+        voice.say(&format!(
+            "the host (process {pid}) is ready to trade after {} ms",
+            ready.as_millis()
+        ))?;
         Ok(())
     }
 
@@ -110,9 +131,22 @@ impl Stage {
         let secret = format!("{}{}", base::era(), base::era());
         let mut command = self.program_command();
         command
-            .args(["exchange", "--listen", "127.0.0.1:0", "--symbols", plan::SYMBOLS, "--cash", plan::CASH])
+            .args([
+                "exchange",
+                "--listen",
+                "127.0.0.1:0",
+                "--symbols",
+                plan::SYMBOLS,
+                "--cash",
+                plan::CASH,
+            ])
             .args(["--key", &format!("{KEY}:{secret}")])
-            .args(["--speed", &plan.speed.to_string(), "--minutes", &plan.minutes.to_string()])
+            .args([
+                "--speed",
+                &plan.speed.to_string(),
+                "--minutes",
+                &plan.minutes.to_string(),
+            ])
             .args(["--seed", &plan.seed.to_string()])
             .arg("--state")
             .arg(self.out.join("exchange.state"))
@@ -124,7 +158,8 @@ impl Stage {
         let Some(address) = line.strip_prefix("listening on ") else {
             bail!("the exchange said {line:?} instead of where it listens");
         };
-        let mut set = |name: &str, value: &str| self.environment.push((name.to_owned(), value.to_owned()));
+        let mut set =
+            |name: &str, value: &str| self.environment.push((name.to_owned(), value.to_owned()));
         set("ALPACA_PAPER_API_KEY", KEY);
         set("ALPACA_PAPER_SECRET_KEY", &secret);
         set("ALPACA_PAPER_BASE_URL", address);
@@ -137,24 +172,38 @@ impl Stage {
     /// Starts the host and waits until it can trade; gives how long that took.
     pub(super) async fn start_host(&mut self) -> Result<Duration> {
         let mut command = self.program_command();
-        command.arg("--data").arg(&self.settings.data).arg("run").arg("--plugins").arg(&self.settings.plugins);
+        command
+            .arg("--data")
+            .arg(&self.settings.data)
+            .arg("run")
+            .arg("--plugins")
+            .arg(&self.settings.plugins);
         command.stdout(Stdio::null());
         let began = Instant::now();
         self.host = Some(Child::start("host", command, &self.out.join("host.log"))?);
         loop {
             self.check()?;
-            if self.health().await?.is_some_and(|health| health.ready && health.account_stream) {
+            if self
+                .health()
+                .await?
+                .is_some_and(|health| health.ready && health.account_stream)
+            {
                 return Ok(began.elapsed());
             }
             if began.elapsed() > READY_MAX {
-                bail!("the host was not ready within {READY_MAX:?}: see {}", self.out.join("host.log").display());
+                bail!(
+                    "the host was not ready within {READY_MAX:?}: see {}",
+                    self.out.join("host.log").display()
+                );
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
     async fn health(&self) -> Result<Option<AccountHealth>> {
-        let Some(mut link) = Link::open(&self.settings.socket()).await? else { return Ok(None) };
+        let Some(mut link) = Link::open(&self.settings.socket()).await? else {
+            return Ok(None);
+        };
         match link.call(None, Task::Host(HostRequest::Health)).await {
             Ok(Answer::Host(HostReply::Health { accounts })) => Ok(accounts.into_iter().next()),
             // A host that starts or ends may close the connection.
@@ -173,13 +222,28 @@ impl Stage {
     /// Runs one of the product's commands as a person would, and gives what it printed.
     pub(super) async fn type_in(&self, words: &[&str]) -> Result<String> {
         let mut command = self.program_command();
-        command.arg("--data").arg(&self.settings.data).args(words).stdin(Stdio::null()).kill_on_drop(true);
-        let output = command.output().await.context("a command can't be started")?;
+        command
+            .arg("--data")
+            .arg(&self.settings.data)
+            .args(words)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let output = command
+            .output()
+            .await
+            .context("a command can't be started")?;
         if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
+            return Ok(String::from_utf8_lossy(&output.stdout)
+                .trim_end()
+                .to_owned());
         }
         let said = String::from_utf8_lossy(&output.stderr);
-        bail!("stockade {} ended with {}: {}", words.join(" "), output.status, said.trim_end())
+        bail!(
+            "stockade {} ended with {}: {}",
+            words.join(" "),
+            output.status,
+            said.trim_end()
+        )
     }
 
     /// Has the host's desk carry out a command.
@@ -194,12 +258,17 @@ impl Stage {
     /// Asks the host.
     pub(super) async fn ask(&self, task: Task) -> Result<Answer> {
         let link = Link::open(&self.settings.socket()).await?;
-        link.context("the host does not listen")?.call(None, task).await
+        link.context("the host does not listen")?
+            .call(None, task)
+            .await
     }
 
     /// An error where a child has ended by itself.
     pub(super) fn check(&mut self) -> Result<()> {
-        [&mut self.exchange, &mut self.host].into_iter().flatten().try_for_each(Child::check)
+        [&mut self.exchange, &mut self.host]
+            .into_iter()
+            .flatten()
+            .try_for_each(Child::check)
     }
 
     /// kill -9 of the host; gives its process id.
@@ -212,7 +281,11 @@ impl Stage {
 
     /// Ends the host in good order.
     pub(super) async fn end_host(&mut self) -> Result<()> {
-        self.host.take().context("the host does not run")?.end().await
+        self.host
+            .take()
+            .context("the host does not run")?
+            .end()
+            .await
     }
 
     pub(super) fn store(&self) -> Result<&Store> {
@@ -236,88 +309,14 @@ impl Stage {
         let closed = match self.base {
             Some(base) => base.close().await,
             // The tour was interrupted while the cluster started: it is adopted and stopped.
-            None if self.settings.data.join("postgres.lock").exists() => match Cluster::open(&self.settings.data).await {
-                Ok(cluster) => cluster.stop().await.map(drop).map_err(Into::into),
-                Err(error) => Err(error.into()),
-            },
+            None if self.settings.data.join("postgres.lock").exists() => {
+                match Cluster::open(&self.settings.data).await {
+                    Ok(cluster) => cluster.stop().await.map(drop).map_err(Into::into),
+                    Err(error) => Err(error.into()),
+                }
+            }
             None => Ok(()),
         };
         outcome.and(closed)
-    }
-}
-
-/// The folder that was named, if it is empty, else a new one among the temporary files.
-fn folder(named: Option<&Path>) -> Result<PathBuf, Failure> {
-    let Some(named) = named else {
-        let folder = std::env::temp_dir().join(format!("stockade-demo-{}", base::era()));
-        std::fs::create_dir(&folder)?;
-        return Ok(folder.canonicalize()?);
-    };
-    let about = |error: std::io::Error| Failure::Usage(format!("{} (--out): {error}", named.display()));
-    std::fs::create_dir_all(named).map_err(about)?;
-    if named.read_dir().map_err(about)?.next().is_some() {
-        return Err(Failure::Usage(format!("{} is not empty, the tour takes an empty folder (--out)", named.display())));
-    }
-    named.canonicalize().map_err(about)
-}
-
-/// The folder of the bots: the one that was named, or the nearest `bots` beside the program.
-fn bots(named: Option<&Path>, program: &Path) -> Result<PathBuf, Failure> {
-    let needed = plan::BOTS.iter().map(|bot| bot.plugin).chain([plan::RELOADED.1]);
-    let files: Vec<String> = needed.map(|name| format!("{name}.wasm")).collect();
-    let missing = |folder: &Path| files.iter().find(|file| !folder.join(file).is_file());
-    if let Some(named) = named {
-        return match missing(named) {
-            None => Ok(named.canonicalize()?),
-            Some(file) => Err(Failure::Usage(format!("{} has no {file} (--plugins)", named.display()))),
-        };
-    }
-    let beside = program.ancestors().skip(1).take(3).map(|folder| folder.join("bots"));
-    beside.into_iter().find(|folder| missing(folder).is_none()).ok_or_else(|| {
-        Failure::Usage(format!(
-            "no folder with the tour's bots beside {}: name one with {} (--plugins)",
-            program.display(),
-            files.join(", ")
-        ))
-    })
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_in_use_is_never_taken() {
-        let dir = tempfile::tempdir().unwrap();
-        let inner = dir.path().join("tour");
-        assert_eq!(folder(Some(&inner)).unwrap(), inner.canonicalize().unwrap());
-        std::fs::write(inner.join("mine"), "x").unwrap();
-        let failure = folder(Some(&inner)).unwrap_err();
-        assert_eq!(failure.exit_code(), 2);
-        assert!(inner.join("mine").is_file());
-    }
-
-    #[test]
-    fn a_bot_that_is_missing_is_named() {
-        let dir = tempfile::tempdir().unwrap();
-        let failure = bots(Some(dir.path()), Path::new("/x/stockade")).unwrap_err().to_string();
-        assert!(failure.contains("sma-cross.wasm"), "{failure}");
-        for bot in &plan::BOTS {
-            std::fs::write(dir.path().join(format!("{}.wasm", bot.plugin)), "x").unwrap();
-        }
-        let failure = bots(Some(dir.path()), Path::new("/x/stockade")).unwrap_err().to_string();
-        assert!(failure.contains("sma-cross-v2.wasm"), "{failure}");
-    }
-
-    #[test]
-    fn bots_are_found_beside_the_program() {
-        let dir = tempfile::tempdir().unwrap();
-        let beside = dir.path().join("bots");
-        std::fs::create_dir(&beside).unwrap();
-        for name in plan::BOTS.iter().map(|bot| bot.plugin).chain([plan::RELOADED.1]) {
-            std::fs::write(beside.join(format!("{name}.wasm")), "x").unwrap();
-        }
-        assert_eq!(bots(None, &dir.path().join("debug").join("stockade")).unwrap(), beside);
     }
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use stockade_core::Timestamp;
 use stockade_store::query::{
-    At, Bot, BotEvent, Execution, Filter, Order, OrderFilter, Position, Refusal, Sleeve, bot_events, bot_list,
-    execution_list, order_list, position_list, refusal_list, sleeve_list,
+    At, Bot, BotEvent, Execution, Filter, Order, OrderFilter, Position, Refusal, Sleeve,
+    bot_events, bot_list, execution_list, order_list, position_list, refusal_list, sleeve_list,
 };
 
 use super::plan::Plan;
@@ -52,12 +52,17 @@ impl Books {
     }
 
     pub(super) fn bot(&self, name: &str) -> Result<&Bot> {
-        self.bots.iter().find(|bot| bot.name == name).with_context(|| format!("there is no bot {name}"))
+        self.bots
+            .iter()
+            .find(|bot| bot.name == name)
+            .with_context(|| format!("there is no bot {name}"))
     }
 
     /// Executions of an order.
     pub(super) fn executions_of(&self, order: i64) -> impl Iterator<Item = &Execution> {
-        self.executions.iter().filter(move |execution| execution.order_id == Some(order))
+        self.executions
+            .iter()
+            .filter(move |execution| execution.order_id == Some(order))
     }
 }
 
@@ -81,7 +86,12 @@ pub(super) struct Tour<'a> {
 }
 
 impl<'a> Tour<'a> {
-    pub(super) fn new(stage: &'a mut Stage, plan: &'a Plan, voice: &'a Voice, began: Instant) -> Self {
+    pub(super) fn new(
+        stage: &'a mut Stage,
+        plan: &'a Plan,
+        voice: &'a Voice,
+        began: Instant,
+    ) -> Self {
         Self {
             stage,
             plan,
@@ -129,7 +139,10 @@ impl<'a> Tour<'a> {
 
     fn tell_refusals(&mut self) -> Result<()> {
         for refusal in self.books.refusals.iter().skip(self.refusals_seen) {
-            let told = self.refusals_told.entry(refusal.sleeve.clone()).or_default();
+            let told = self
+                .refusals_told
+                .entry(refusal.sleeve.clone())
+                .or_default();
             *told += 1;
             if *told <= REFUSALS_TOLD {
                 self.voice.say(&format!(
@@ -148,7 +161,8 @@ impl<'a> Tour<'a> {
     fn tell_bot_events(&mut self) -> Result<()> {
         for event in self.books.bot_events.iter().skip(self.events_told) {
             let (at, bot) = (table::clock(event.at), &event.bot);
-            self.voice.say(&format!("{at}  {bot:<8} {}: {}", event.kind, event.message))?;
+            self.voice
+                .say(&format!("{at}  {bot:<8} {}: {}", event.kind, event.message))?;
         }
         self.events_told = self.books.bot_events.len();
         Ok(())
@@ -159,12 +173,33 @@ impl<'a> Tour<'a> {
         if self.shares_told {
             return Ok(());
         }
-        let shared = |symbol: &str| self.books.positions.iter().filter(|p| p.symbol == symbol).count() > 1;
-        let both: Vec<&Position> = self.books.positions.iter().filter(|p| shared(&p.symbol)).collect();
-        let Some(first) = both.first() else { return Ok(()) };
-        let owners: Vec<String> =
-            both.iter().filter(|p| p.symbol == first.symbol).map(|position| table::share(position)).collect();
-        self.voice.say(&format!("one position, two owners: {} of {}", owners.join(", "), first.symbol))?;
+        let shared = |symbol: &str| {
+            self.books
+                .positions
+                .iter()
+                .filter(|p| p.symbol == symbol)
+                .count()
+                > 1
+        };
+        let both: Vec<&Position> = self
+            .books
+            .positions
+            .iter()
+            .filter(|p| shared(&p.symbol))
+            .collect();
+        let Some(first) = both.first() else {
+            return Ok(());
+        };
+        let owners: Vec<String> = both
+            .iter()
+            .filter(|p| p.symbol == first.symbol)
+            .map(|position| table::share(position))
+            .collect();
+        self.voice.say(&format!(
+            "one position, two owners: {} of {}",
+            owners.join(", "),
+            first.symbol
+        ))?;
         self.shares_told = true;
         Ok(())
     }
@@ -174,7 +209,12 @@ impl<'a> Tour<'a> {
         if !self.voice.is_live() && !due {
             return Ok(());
         }
-        let table = table::sleeves(&self.books.sleeves, &self.books.orders, &self.books.executions).text();
+        let table = table::sleeves(
+            &self.books.sleeves,
+            &self.books.orders,
+            &self.books.executions,
+        )
+        .text();
         if self.voice.is_live() {
             self.voice.show(&format!("\n{table}"));
         } else {

@@ -215,20 +215,14 @@ fn make(start: Start) -> Result<Bot, String> {
 }
 
 /// Puts the new version in the old one's place; the old one goes on where anything of it fails.
-/// The state is the one that the old one had at the swap.
-fn swap(mut old: Bot, mut start: Start) -> (Bot, Result<(Snapshot, i64), String>) {
+fn swap(old: Bot, start: Start) -> (Bot, Result<(Snapshot, i64), String>) {
     let began = Instant::now();
-    let state = match old.save() {
-        Ok(state) => state,
-        Err(strike) => return (old, Err(format!("the running version's save: {strike}"))),
-    };
-    start.state = Some(state.clone());
-    match make(start) {
-        Ok(bot) => {
+    match stockade_runtime::reload(old, &start.plugin, start.config) {
+        Ok(reloaded) => {
             let pause = i64::try_from(began.elapsed().as_nanos()).unwrap_or(i64::MAX);
-            (bot, Ok((state, pause)))
+            (reloaded.bot, Ok((reloaded.snapshot, pause)))
         }
-        Err(cause) => (old, Err(cause)),
+        Err(kept) => (kept.bot, Err(kept.cause.to_string())),
     }
 }
 

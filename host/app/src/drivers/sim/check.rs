@@ -17,7 +17,7 @@ use stockade_core::id::LotId;
 use stockade_core::ledger::LotSide;
 use stockade_core::order::{OrderStatus, Size};
 use stockade_core::row::BotState;
-use stockade_core::{Money, OrderId, Price, Qty, SleeveId, Symbol, Timestamp};
+use stockade_core::{IntentId, Money, OrderId, Price, Qty, SleeveId, Symbol, Timestamp};
 
 use super::world::{Host, World};
 
@@ -89,6 +89,8 @@ pub(crate) struct Checks {
     pub(super) lots: BTreeMap<(SleeveId, Symbol), BTreeMap<(Timestamp, LotId), OpenLot>>,
     pub(super) orders: BTreeMap<OrderId, Known>,
     pub(super) executions: BTreeSet<String>,
+    /// The order that each intent became.
+    pub(super) intents: BTreeMap<(SleeveId, IntentId), OrderId>,
     pub(super) input: u64,
     /// How far a sleeve's reservations are beyond its cash: allowed only after late evidence.
     pub(super) excess: BTreeMap<SleeveId, Money>,

@@ -106,6 +106,8 @@ fn may_follow(before: OrderStatus, after: OrderStatus) -> bool {
 fn edge(world: &mut World, seen: &Seen, order: &OrderRow) -> Checked {
     let id = order.id;
     let now = world.now;
+    let first = *world.checks.intents.entry((order.sleeve, order.intent_id)).or_insert(id);
+    ensure(first == id, "I11", || format!("intent {} became orders {first} and {id}", order.intent_id))?;
     let known = world.checks.orders.entry(id).or_insert_with(|| Known {
         status: OrderStatus::Accepted,
         filled: Qty::ZERO,
