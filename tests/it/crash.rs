@@ -274,6 +274,7 @@ async fn the_databases_server_is_killed() {
         let began = std::time::Instant::now();
         let survived = recovered(&mut host, &socket).await;
         if !survived {
+            println!("{}", host.errors());
             host = around.start(&["run"]);
             ready(&mut host, &socket).await;
         }

@@ -199,6 +199,21 @@ async fn a_version_that_traps_in_its_first_events_is_rolled_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_replaced_while_no_host_ran() {
+    let mut stage = counting().await;
+    stage.kill_host();
+    bots::install("counter-v2", &stage.plugins(), "counter");
+    stage.start_host().await;
+    stage.bot_is("count", "running").await;
+    event_is(&stage, "reloaded", 1).await;
+    for _ in 0..2 {
+        step(&stage).await;
+    }
+    let tags = nothing_lost_or_repeated(&stage).await;
+    assert_eq!(tags.values().last().unwrap(), &["2.0.0"], "{tags:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn under_load_with_fills_in_flight() {
     let stage = counting().await;
     let hits = (1..=50).map(|nth| Hit {

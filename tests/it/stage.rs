@@ -212,10 +212,41 @@ impl Stage {
 
     /// Waits until a count is at least so high.
     pub(crate) async fn count_is(&self, what: &str, sql: &str, wanted: i64) {
-        until(what, SOON, async || {
-            (self.count(sql).await >= wanted).then_some(())
-        })
-        .await;
+        let end = std::time::Instant::now() + SOON;
+        loop {
+            let found = self.count(sql).await;
+            if found >= wanted {
+                return;
+            }
+            if std::time::Instant::now() > end {
+                self.dump().await;
+                panic!("{what}: {found} instead of {wanted} within {SOON:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Prints what helps to understand a failure.
+    async fn dump(&self) {
+        for sql in [
+            "SELECT format('order %s of sleeve %s: %s %s, tag %s, epoch %s, at %s, because %s', id, sleeve, side, status, tag,
+                epoch, stockade.time(updated_ns), end_reason) FROM (SELECT * FROM stockade.order ORDER BY id DESC LIMIT 12) o ORDER BY id",
+            "SELECT format('bot %s: %s, generation %s, %s', name, state, generation, state_reason) FROM stockade.bot",
+            "SELECT format('sleeve %s, generation %s: %s %s', sleeve, generation, kind, message)
+               FROM (SELECT * FROM stockade.bot_event ORDER BY id DESC LIMIT 20) e ORDER BY id",
+            "SELECT format('refused: sleeve %s, %s', sleeve, message)
+               FROM (SELECT * FROM stockade.refusal ORDER BY id DESC LIMIT 6) r ORDER BY id",
+            "SELECT format('break %s: %s %s, %s', id, class, symbol, evidence) FROM stockade.break WHERE resolved_ns IS NULL",
+            "SELECT format('account at %s, %s', stockade.time(market_ns), state_reason) FROM stockade.account",
+        ] {
+            let lines: Result<Vec<String>, _> = sqlx::query_scalar(sql).fetch_all(self.pool()).await;
+            lines.unwrap_or_default().iter().for_each(|line| eprintln!("{line}"));
+        }
+        eprintln!(
+            "the market is at {}",
+            stockade_exchange::Nanos(self.exchange.now()).rfc3339()
+        );
+        eprintln!("health: {:?}", self.health().await);
     }
 
     /// One step of the market, not waited for. `false` at its end.

@@ -23,6 +23,10 @@ pub(crate) struct SimArgs {
     /// Steps of each seed
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     pub(crate) steps: u64,
+    /// A mistake to make on purpose: it has to be found
+    #[cfg(feature = "seeded-bugs")]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bug: Option<String>,
     /// One JSON document instead of a table
     #[arg(long)]
     pub(crate) json: bool,
@@ -30,6 +34,8 @@ pub(crate) struct SimArgs {
 
 /// Runs it. A broken invariant ends with exit code 1.
 pub(crate) fn run(args: &SimArgs) -> Result<(), Failure> {
+    #[cfg(feature = "seeded-bugs")]
+    switch_on(args.bug.as_deref())?;
     let report = match args.seed {
         Some(seed) => one(seed, args.steps),
         None => {
@@ -54,6 +60,18 @@ pub(crate) fn run(args: &SimArgs) -> Result<(), Failure> {
             report.seeds
         ))),
     }
+}
+
+#[cfg(feature = "seeded-bugs")]
+fn switch_on(name: Option<&str>) -> Result<(), Failure> {
+    use stockade_core::bug::{self, Bug};
+    let Some(name) = name else { return Ok(()) };
+    let known = || {
+        let names: Vec<&str> = Bug::ALL.iter().map(|bug| bug.as_str()).collect();
+        Failure::Usage(format!("--bug \"{name}\" is none of {}", names.join(", ")))
+    };
+    bug::set(Some(Bug::parse(name).ok_or_else(known)?));
+    Ok(())
 }
 
 fn one(seed: u64, steps: u64) -> sim::Report {

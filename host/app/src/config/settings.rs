@@ -18,6 +18,8 @@ use crate::failure::Failure;
 const SOCKET_PATH_MAX: usize = 100;
 const FILE: &str = "stockade.toml";
 const CONFIG_VARIABLE: &str = "STOCKADE_CONFIG";
+/// The folder of PostgreSQL's programs; the store reads it where it looks for them.
+const PROGRAMS_VARIABLE: &str = "STOCKADE_PG_BIN";
 
 /// What the command line says of the configuration.
 #[derive(Debug, Clone, Default)]
@@ -182,7 +184,7 @@ fn of_environment(environment: &Environment) -> Result<BTreeMap<String, Sourced>
     let known: Vec<(String, &str)> = KEYS.iter().map(|key| (key.variable(), key.name)).collect();
     let mut values = BTreeMap::new();
     for name in environment.names_with("STOCKADE_") {
-        if name == CONFIG_VARIABLE {
+        if name == CONFIG_VARIABLE || name == PROGRAMS_VARIABLE {
             continue;
         }
         let Some((_, key)) = known.iter().find(|(variable, _)| variable == name) else {

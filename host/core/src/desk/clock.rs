@@ -87,7 +87,11 @@ impl Desk {
     /// The day key of the session that a time belongs to, or that ended last before it.
     #[must_use]
     pub fn session_day(&self, at: Timestamp) -> Option<u32> {
-        self.sessions.iter().rev().find(|s| s.open <= at).map(|s| s.day)
+        self.sessions
+            .iter()
+            .rev()
+            .find(|s| s.open <= at)
+            .map(|s| s.day)
     }
 
     /// Finds the day that the market's time belongs to: a session with what comes before it, or a
@@ -160,7 +164,8 @@ impl Desk {
     /// at longer intervals once a person was told.
     fn ask_cancels_again(&mut self, out: &mut Effects) {
         let machine = self.now.machine;
-        let often = |order: &crate::row::OrderRow| order.cancel_attempts < limits::CANCEL_ATTEMPTS_MAX;
+        let often =
+            |order: &crate::row::OrderRow| order.cancel_attempts < limits::CANCEL_ATTEMPTS_MAX;
         let retry = self.settings.cancel_retry_ns;
         let due = |order: &&crate::row::OrderRow| {
             let wait = if often(order) { retry } else { 6 * retry };

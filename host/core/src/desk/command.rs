@@ -194,7 +194,7 @@ impl Desk {
                 name: name.to_string(),
             });
         }
-        if self.sleeves.len() >= limits::SLEEVES_MAX {
+        if self.sleeves.range(SleeveId::FIRST..).count() >= limits::SLEEVES_MAX {
             let why = format!("an account has at most {} sleeves", limits::SLEEVES_MAX);
             return Err(not_allowed("sleeve", name, &why));
         }

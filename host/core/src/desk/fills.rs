@@ -78,7 +78,9 @@ impl Desk {
         order
             .and_then(|id| self.orders.get(&id))
             .is_some_and(|order| {
-                let known = fill.cumulative_qty.is_some_and(|qty| qty <= order.filled_qty);
+                let known = fill
+                    .cumulative_qty
+                    .is_some_and(|qty| qty <= order.filled_qty);
                 (late && order.status.is_final()) || (late_part && known)
             })
     }

@@ -281,8 +281,8 @@ impl Desk {
                 intent,
                 refusal,
             } => {
-                // The number was told to the bot: it never means another order.
-                self.promise(sleeve, *intent_id);
+                // The number was told to the bot: it never means another order. It is refused anyway.
+                let _ = self.promise(sleeve, *intent_id);
                 self.refuse_intent(sleeve, *intent_id, intent, refusal, false, out);
             }
             BotRequest::Cancel { intent_id } => {
@@ -401,7 +401,14 @@ impl Desk {
             self.shift_selling(sleeve, instrument, held);
         }
         let admission = admission?;
-        let new = self.accept(sleeve, new_intent_id, intent, &admission, waits_for.or(Some(id)), out);
+        let new = self.accept(
+            sleeve,
+            new_intent_id,
+            intent,
+            &admission,
+            waits_for.or(Some(id)),
+            out,
+        );
         self.cancel(id, out)?;
         Ok(new)
     }

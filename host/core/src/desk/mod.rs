@@ -154,7 +154,10 @@ impl Desk {
 fn without_state(mut event: Event) -> Event {
     match &mut event {
         Event::Intents { batch } => batch.snapshot = None,
-        Event::Bot { report: BotReport::Saved { bytes, .. }, .. } => *bytes = Default::default(),
+        Event::Bot {
+            report: BotReport::Saved { bytes, .. },
+            ..
+        } => *bytes = Default::default(),
         _ => {}
     }
     event

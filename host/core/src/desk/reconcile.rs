@@ -100,7 +100,11 @@ impl Desk {
         let since = self
             .account
             .fills_since
-            .plus(if bug::is(Bug::NoOverlap) { 0 } else { -self.settings.overlap_ns })
+            .plus(if bug::is(Bug::NoOverlap) {
+                0
+            } else {
+                -self.settings.overlap_ns
+            })
             .max(earliest);
         out.actions.push(Action::Snapshot { since });
     }

@@ -775,7 +775,10 @@ fn a_cancel_is_asked_for_until_the_order_ends() {
     }
     let count = |wanted: fn(&Action) -> bool| bench.actions.iter().filter(|a| wanted(a)).count();
     let cancels = count(|a| matches!(a, Action::Cancel { .. }));
-    assert!((8..20).contains(&cancels), "{cancels} cancels in ten minutes");
+    assert!(
+        (8..20).contains(&cancels),
+        "{cancels} cancels in ten minutes"
+    );
     let serious = count(|a| matches!(a, Action::Alert { severity, .. } if severity == "serious"));
     assert_eq!(serious, 1, "people are told once");
 }

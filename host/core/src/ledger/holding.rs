@@ -103,9 +103,9 @@ impl Holding {
         self.cost += signed_cost(lot.side, lot.cost_left);
         self.fee_left += lot.fee_left;
         let key = (lot.opened_at, lot.id);
-        let place = self
-            .lots
-            .partition_point(|other| (other.opened_at, other.id) < key && !bug::is(Bug::NewestFirst));
+        let place = self.lots.partition_point(|other| {
+            (other.opened_at, other.id) < key && !bug::is(Bug::NewestFirst)
+        });
         self.lots.insert(place, lot);
     }
 

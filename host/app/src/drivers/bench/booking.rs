@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rust_decimal::Decimal;
-use stockade_core::broker::{Answer, BrokerOrder, BrokerSnapshot, BrokerStatus, Fill, OrderReport, TradeUpdate};
+use stockade_core::broker::{Answer, TradeUpdate};
 use stockade_core::desk::{Action, Command, Desk, Effects, Event, Input, Reply, Settings, step};
 use stockade_core::instrument::Instrument;
 use stockade_core::ledger::LotMethod;
@@ -19,6 +19,7 @@ use stockade_core::row::Rows;
 use stockade_core::{Money, Now, Price, Qty, Slug, Symbol, Timestamp};
 use stockade_store::{Cluster, Group, Store, Ticket, WriterHandle, WriterOptions};
 
+use super::broker::{FILLS, report, snapshot, update};
 use super::commits::Bare;
 use super::figure::{Figure, millis, per_second, percentile};
 use super::place::Place;
@@ -29,8 +30,6 @@ const SLEEVES: usize = 100;
 const SYMBOLS: usize = 50;
 /// Orders of each sleeve on each side, of one symbol each.
 const ORDERS: usize = 5;
-/// Executions of one order.
-const FILLS: u32 = 50;
 /// Executions that wait for their commits at once.
 const WINDOW: usize = 500;
 /// Rows of one commit of the baseline.
@@ -52,7 +51,13 @@ async fn on(store: &Store, data: &std::path::Path) -> Result<Vec<Figure>> {
         let fills = booking.orders(side).await?;
         took += booking.book(fills).await?;
     }
-    let Booking { writer, mut waits, executions, rows, .. } = booking;
+    let Booking {
+        writer,
+        mut waits,
+        executions,
+        rows,
+        ..
+    } = booking;
     writer.close().await;
     // A second handle adopts the running cluster.
     let cluster = Cluster::open(data).await?;
@@ -63,7 +68,10 @@ async fn on(store: &Store, data: &std::path::Path) -> Result<Vec<Figure>> {
         Figure::new(
             "booking",
             (per_second(executions, took), "executions/s"),
-            ("a bare INSERT … UNNEST of as many rows", per_second(executions, inserted)),
+            (
+                "a bare INSERT … UNNEST of as many rows",
+                per_second(executions, inserted),
+            ),
             executions,
         ),
         Figure::alone(
@@ -90,23 +98,61 @@ impl Booking {
     /// A desk that was compared with its broker, with its sleeves.
     async fn open(store: &Store) -> Result<Self> {
         let now = Now::default();
-        let rows = Rows::new_account(Slug::new(LABEL)?, base::era(), true, Controls::default(), now);
+        let rows = Rows::new_account(
+            Slug::new(LABEL)?,
+            base::era(),
+            true,
+            Controls::default(),
+            now,
+        );
         store.account_create(&rows.account, &rows.to_rows()).await?;
         let epoch = base::lease(store, LABEL, false).await?;
         let writer = WriterHandle::spawn(store, LABEL, epoch, WriterOptions::default()).await?;
         let desk = Desk::restore(rows, Settings::reference())?;
         let (tickets, waits) = (VecDeque::new(), Vec::new());
-        let mut booking = Self { desk, writer, clock: 1, tickets, waits, executions: 0, rows: 0, named: 0 };
-        let instruments = (0..SYMBOLS).map(|n| symbol(n).map(Instrument::equity)).collect::<Result<_>>()?;
+        let mut booking = Self {
+            desk,
+            writer,
+            clock: 1,
+            tickets,
+            waits,
+            executions: 0,
+            rows: 0,
+            named: 0,
+        };
+        let instruments = (0..SYMBOLS)
+            .map(|n| symbol(n).map(Instrument::equity))
+            .collect::<Result<_>>()?;
         booking.put(Event::Instruments { instruments }).await?;
-        booking.put(Event::Started { epoch, take_over: false }).await?;
-        booking.put(Event::Snapshot { answer: Answer::Done { value: snapshot() } }).await?;
+        booking
+            .put(Event::Started {
+                epoch,
+                take_over: false,
+            })
+            .await?;
+        booking
+            .put(Event::Snapshot {
+                answer: Answer::Done { value: snapshot() },
+            })
+            .await?;
         booking.put(Event::AccountStream { up: true }).await?;
-        booking.put(Event::Snapshot { answer: Answer::Done { value: snapshot() } }).await?;
-        ensure!(booking.desk.is_ready(), "the desk is not ready: {:?}", booking.desk.reconciliation());
+        booking
+            .put(Event::Snapshot {
+                answer: Answer::Done { value: snapshot() },
+            })
+            .await?;
+        ensure!(
+            booking.desk.is_ready(),
+            "the desk is not ready: {:?}",
+            booking.desk.reconciliation()
+        );
         for number in 0..SLEEVES {
             let capital = Money::new(Decimal::from(1_000_000));
-            let create = Command::SleeveCreate { name: sleeve(number)?, capital, lots: LotMethod::Fifo };
+            let create = Command::SleeveCreate {
+                name: sleeve(number)?,
+                capital,
+                lots: LotMethod::Fifo,
+            };
             booking.command(create).await?;
         }
         Ok(booking)
@@ -124,7 +170,17 @@ impl Booking {
         self.clock += 1_000;
         let at = Timestamp(self.clock);
         let mut out = Effects::default();
-        step(&mut self.desk, Input { now: Now { market: at, machine: at }, event }, &mut out);
+        step(
+            &mut self.desk,
+            Input {
+                now: Now {
+                    market: at,
+                    machine: at,
+                },
+                event,
+            },
+            &mut out,
+        );
         out
     }
 
@@ -146,20 +202,32 @@ impl Booking {
                     symbol: symbol((number * ORDERS + order) % SYMBOLS)?,
                     side,
                     size: Size::Qty(Qty::new(FILLS.into())),
-                    order_type: OrderType::Limit { limit_price: Price::new(Decimal::ONE_HUNDRED) },
+                    order_type: OrderType::Limit {
+                        limit_price: Price::new(Decimal::ONE_HUNDRED),
+                    },
                     time_in_force: TimeInForce::Gtc,
                     extended_hours: false,
                     reason: None,
                     tag: None,
                 };
-                let out = self.command(Command::OrderSubmit { sleeve: sleeve(number)?, intent }).await?;
+                let out = self
+                    .command(Command::OrderSubmit {
+                        sleeve: sleeve(number)?,
+                        intent,
+                    })
+                    .await?;
                 let submit = out.actions.into_iter().find_map(|action| match action {
                     Action::Submit { order, attempt } => Some((order, attempt)),
                     _ => None,
                 });
                 let (order, attempt) = submit.context("an order was not sent")?;
                 let value = report(&order, 0);
-                self.put(Event::Submitted { order: order.order, attempt, answer: Answer::Done { value } }).await?;
+                self.put(Event::Submitted {
+                    order: order.order,
+                    attempt,
+                    answer: Answer::Done { value },
+                })
+                .await?;
                 sent.push(order);
             }
         }
@@ -208,60 +276,4 @@ fn symbol(number: usize) -> Result<Symbol> {
 
 fn sleeve(number: usize) -> Result<Slug> {
     Ok(Slug::new(&format!("sleeve-{number:02}"))?)
-}
-
-fn snapshot() -> BrokerSnapshot {
-    let cash = Money::new(Decimal::from(1_000_000_000));
-    BrokerSnapshot {
-        account_id: "PABENCH".to_owned(),
-        cash,
-        equity: cash,
-        buying_power: cash,
-        trading_blocked: false,
-        positions: Vec::new(),
-        orders: Vec::new(),
-        fills: Vec::new(),
-        since: Timestamp(0),
-        began: Timestamp(0),
-        sessions: Vec::new(),
-    }
-}
-
-fn report(order: &BrokerOrder, filled: u32) -> OrderReport {
-    OrderReport {
-        broker_order_id: format!("broker-{}", order.order),
-        client_order_id: order.client_order_id.clone(),
-        symbol: order.symbol.clone(),
-        side: order.side,
-        qty: Some(Qty::new(FILLS.into())),
-        filled_qty: Qty::new(filled.into()),
-        filled_avg_price: None,
-        limit_price: order.order_type.limit_price(),
-        status: match filled {
-            0 => BrokerStatus::Open,
-            FILLS => BrokerStatus::Filled,
-            _ => BrokerStatus::PartiallyFilled,
-        },
-        submitted_at: Timestamp(1),
-        replaced_by: None,
-    }
-}
-
-fn update(order: &BrokerOrder, filled: u32, number: u64, at: Timestamp) -> TradeUpdate {
-    let report = report(order, filled);
-    let fill = Fill {
-        execution_id: format!("bench-execution-{number:08}"),
-        broker_order_id: report.broker_order_id.clone(),
-        client_order_id: Some(order.client_order_id.clone()),
-        symbol: order.symbol.clone(),
-        side: order.side,
-        qty: Qty::new(Decimal::ONE),
-        // Prices with cents: round trips with profits and losses.
-        price: Price::new(Decimal::new(9_900 + i64::from(filled), 2)),
-        fee: Money::new(Decimal::new(1, 2)),
-        cumulative_qty: Some(report.filled_qty),
-        at,
-    };
-    let event = if filled == FILLS { "fill" } else { "partial_fill" };
-    TradeUpdate { event: event.to_owned(), order: report, fill: Some(fill) }
 }

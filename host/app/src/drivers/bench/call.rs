@@ -37,7 +37,10 @@ pub(super) fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
     let mut figures = Vec::new();
     for (name, batch) in [("call", 1), ("call-batch-64", BATCH)] {
         let mut bot = bot(place, &desk)?;
-        let view = desk.view(SleeveId::FIRST).context("the sleeve is there").map_err(Failure::Failed)?;
+        let view = desk
+            .view(SleeveId::FIRST)
+            .context("the sleeve is there")
+            .map_err(Failure::Failed)?;
         let run = |bot: &mut Bot, bars: &[Bar]| {
             measure_call_overhead(bot, bars, batch, &view, &desk)
                 .map_err(|strike| Failure::Failed(anyhow::Error::new(strike)))
@@ -45,7 +48,12 @@ pub(super) fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
         run(&mut bot, &bars[..WARM])?;
         let took = run(&mut bot, &bars)?;
         let value = (per_second(took.bars, took.took), "bars/s");
-        figures.push(Figure::new(name, value, ("the same arithmetic, called natively", native), n));
+        figures.push(Figure::new(
+            name,
+            value,
+            ("the same arithmetic, called natively", native),
+            n,
+        ));
     }
     Ok(figures)
 }
@@ -79,7 +87,13 @@ fn bar(row: &stockade_venue::files::BarRow) -> Bar {
 
 /// Books with one sleeve and one instrument.
 fn desk() -> Result<Desk> {
-    let rows = Rows::new_account(Slug::new("bench")?, "bench".to_owned(), false, Controls::default(), Now::default());
+    let rows = Rows::new_account(
+        Slug::new("bench")?,
+        "bench".to_owned(),
+        false,
+        Controls::default(),
+        Now::default(),
+    );
     let mut desk = Desk::restore(rows, Settings::reference())?;
     let create = Command::SleeveCreate {
         name: Slug::new("bot")?,
@@ -88,11 +102,21 @@ fn desk() -> Result<Desk> {
     };
     let instruments = vec![Instrument::equity(Symbol::new("BENCH")?)];
     for event in [
-        Event::Started { epoch: 1, take_over: false },
+        Event::Started {
+            epoch: 1,
+            take_over: false,
+        },
         Event::Instruments { instruments },
         Event::Command { command: create },
     ] {
-        step(&mut desk, Input { now: Now::default(), event }, &mut Effects::default());
+        step(
+            &mut desk,
+            Input {
+                now: Now::default(),
+                event,
+            },
+            &mut Effects::default(),
+        );
     }
     Ok(desk)
 }
@@ -100,7 +124,11 @@ fn desk() -> Result<Desk> {
 fn bot(place: &Place, desk: &Desk) -> Result<Bot, Failure> {
     let plugin = place.plugin()?;
     let known = &desk.instruments()[0];
-    let instrument = BotInstrument { id: InstrumentId(0), symbol: known.symbol.clone(), class: known.class };
+    let instrument = BotInstrument {
+        id: InstrumentId(0),
+        symbol: known.symbol.clone(),
+        class: known.class,
+    };
     let config = BotConfig {
         params: Vec::new(),
         seed: SEED,

@@ -5,10 +5,6 @@
 //! The host is the live one, whole: lease, writer, streams, request budget. Orders go in one at a
 //! time, well below the budget; each is a limit order that can't fill and ends with the next bar.
 
-use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
-use std::process::{Child, Command as Process, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -23,6 +19,7 @@ use stockade_store::Cluster;
 use tokio::sync::{mpsc, oneshot};
 
 use super::commits::Bare;
+use super::exchange::Exchange;
 use super::figure::{Figure, millis, percentile};
 use super::place::Place;
 use super::{SEED, market, tap};
@@ -37,8 +34,6 @@ use crate::link::{Answer, Task};
 const ORDERS: usize = 5_000;
 /// Orders before: connections, plans and caches are warm then.
 const WARM: usize = 200;
-/// Market seconds in a second: the exchange's request budget is 200 a minute times this.
-const SPEED: &str = "400";
 /// Between two orders: 12,000 a minute of 80,000 allowed.
 const PACE: Duration = Duration::from_micros(2_500);
 /// Minutes of the market: more than the orders take at that speed.
@@ -47,8 +42,6 @@ const KEY: &str = "PKBENCH";
 const SECRET: &str = "bench-secret";
 const SLEEVE: &str = "bench";
 const SYMBOL: &str = "BENCH";
-/// Where an exchange is that has not said it.
-const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 /// What may take long at most: the first comparison, an order's way.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -56,7 +49,7 @@ pub(super) async fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
     let folder = place.folder("latency-exchange")?;
     let file = folder.join("bars.csv");
     market::write(&file, SEED, MINUTES, Sessions::Calendar)?;
-    let exchange = Exchange::start(&file, &folder)?;
+    let exchange = Exchange::start(&file, SYMBOL, &format!("{KEY}:{SECRET}"), &folder)?;
     let (seen, wire) = std::sync::mpsc::channel();
     let tap = tap::start(exchange.address, seen)?;
     let base_url = format!("http://{tap}");
@@ -70,7 +63,9 @@ pub(super) async fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
         ..place.settings("latency")?
     };
     let base = base::open(&settings).await?;
-    let cluster = Cluster::open(&settings.data).await.map_err(anyhow::Error::new)?;
+    let cluster = Cluster::open(&settings.data)
+        .await
+        .map_err(anyhow::Error::new)?;
     let measured = through_host(&settings, &base, &cluster.url(), wire).await;
     base.close().await?;
     drop(cluster);
@@ -83,16 +78,31 @@ async fn through_host(
     url: &str,
     wire: Receiver<Instant>,
 ) -> Result<Vec<Figure>> {
-    let account = settings.accounts(false)?.into_iter().next().context("the environment names no account")?;
-    let args =
-        RunArgs { plugins: None, paper_exchange: Vec::new(), until_end: false, take_over: false, live: false };
+    let account = settings
+        .accounts(false)?
+        .into_iter()
+        .next()
+        .context("the environment names no account")?;
+    let args = RunArgs {
+        plugins: None,
+        paper_exchange: Vec::new(),
+        until_end: false,
+        take_over: false,
+        live: false,
+    };
     let (host, inputs, sender) = live::prepare(settings, &args, &base.store, account).await?;
     let running = tokio::spawn(host.run(inputs));
-    let mut bench = Bench { host: sender, wire, sent: 0 };
+    let mut bench = Bench {
+        host: sender,
+        wire,
+        sent: 0,
+    };
     let measured = bench.all(url).await;
     // The host may have ended with an error already: that is the one to tell.
     let _ = bench.host.send(Incoming::Stop(Ended::Asked)).await;
-    let ended = running.await.map_err(|error| anyhow!("the host's task: {error}"))?;
+    let ended = running
+        .await
+        .map_err(|error| anyhow!("the host's task: {error}"))?;
     let (mut orders, mut bare) = measured?;
     ended?;
     let bare_p50 = percentile(&mut bare, 50);
@@ -107,8 +117,18 @@ async fn through_host(
     let bare_p99 = percentile(&mut bare, 99);
     let against = "a bare commit of one row";
     Ok(vec![
-        Figure::new("latency", (millis(p50), "ms p50"), (against, millis(bare_p50)), n),
-        Figure::new("latency-p99", (millis(percentile(&mut orders, 99)), "ms p99"), (against, millis(bare_p99)), n),
+        Figure::new(
+            "latency",
+            (millis(p50), "ms p50"),
+            (against, millis(bare_p50)),
+            n,
+        ),
+        Figure::new(
+            "latency-p99",
+            (millis(percentile(&mut orders, 99)), "ms p99"),
+            (against, millis(bare_p99)),
+            n,
+        ),
         beyond,
     ])
 }
@@ -154,7 +174,11 @@ impl Bench {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         for control in ["order_rate", "price_collar_pct", "duplicate_window_ms"] {
-            let set = Command::RiskSet { scope: Scope::Account, control: control.to_owned(), value: "none".to_owned() };
+            let set = Command::RiskSet {
+                scope: Scope::Account,
+                control: control.to_owned(),
+                value: "none".to_owned(),
+            };
             if let Some(why) = self.command(set).await? {
                 bail!("{control} can't be set: {why}");
             }
@@ -175,7 +199,10 @@ impl Bench {
     async fn ask(&mut self, command: Command) -> Result<oneshot::Receiver<Answer>> {
         let (answer, wait) = oneshot::channel();
         let request = Incoming::Request(Task::Command(Box::new(command)), answer);
-        self.host.send(request).await.map_err(|_| anyhow!("the host ended"))?;
+        self.host
+            .send(request)
+            .await
+            .map_err(|_| anyhow!("the host ended"))?;
         Ok(wait)
     }
 
@@ -187,13 +214,18 @@ impl Bench {
             symbol: Symbol::new(SYMBOL)?,
             side: Side::Buy,
             size: Size::Qty(Qty::new(Decimal::ONE)),
-            order_type: OrderType::Limit { limit_price: Price::new(price) },
+            order_type: OrderType::Limit {
+                limit_price: Price::new(price),
+            },
             time_in_force: TimeInForce::Ioc,
             extended_hours: false,
             reason: None,
             tag: None,
         };
-        let command = Command::OrderSubmit { sleeve: Slug::new(SLEEVE)?, intent };
+        let command = Command::OrderSubmit {
+            sleeve: Slug::new(SLEEVE)?,
+            intent,
+        };
         let began = Instant::now();
         let answer = self.ask(command).await?.await.context("the host ended")?;
         match answer {
@@ -212,39 +244,5 @@ impl Bench {
                 Err(error) => bail!("an accepted order was not seen on the wire: {error}"),
             }
         }
-    }
-}
-
-/// The exchange's process.
-struct Exchange {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Exchange {
-    fn start(bars: &Path, data: &Path) -> Result<Self> {
-        let mut process = Process::new(std::env::current_exe()?);
-        process.arg("exchange").arg("--bars").arg(format!("{}:{SYMBOL}", bars.display()));
-        process.args(["--listen", "127.0.0.1:0", "--speed", SPEED, "--cash", "100000"]);
-        process.arg("--key").arg(format!("{KEY}:{SECRET}")).arg("--data").arg(data);
-        process.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let mut child = process.spawn().context("the exchange's process")?;
-        let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().context("the exchange's output")?);
-        // From here on the process is ended with this value.
-        let exchange = |address| Self { child, address };
-        output.read_line(&mut line)?;
-        let address = line.trim().rsplit('/').next().and_then(|address| address.parse().ok());
-        let exchange = exchange(address.unwrap_or(NOWHERE));
-        ensure!(address.is_some(), "the exchange does not say where it listens: {line:?}");
-        Ok(exchange)
-    }
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        // Already gone is as good.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -58,9 +58,17 @@ pub(super) fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
 fn of_child(place: &Place, bots: u32) -> Result<Report, Failure> {
     let program = std::env::current_exe()?;
     let mut child = Process::new(program);
-    child.arg("bench").arg(format!("{CHILD}{bots}")).arg("--json").arg("--plugins").arg(place.plugins()?);
+    child
+        .arg("bench")
+        .arg(format!("{CHILD}{bots}"))
+        .arg("--json")
+        .arg("--plugins")
+        .arg(place.plugins()?);
     child.arg("--data").arg(place.folder("memory")?);
-    let output = child.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+    let output = child
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()?;
     let report = (|| -> Result<Report> {
         if !output.status.success() {
             bail!("the process with {bots} bots ended with {}", output.status);
@@ -95,28 +103,70 @@ pub(super) fn child(place: &Place, count: u32) -> Result<(), Failure> {
     let load_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     // Memory that was never touched is not resident: each bot gets an event.
     let bar = bar();
-    put(&mut desk, Event::Market { market: stockade_core::market::MarketEvent::Bars { bars: vec![bar] } });
+    put(
+        &mut desk,
+        Event::Market {
+            market: stockade_core::market::MarketEvent::Bars { bars: vec![bar] },
+        },
+    );
     for (sleeve, bot) in &mut bots {
-        let view = desk.view(*sleeve).context("a sleeve of the desk").map_err(Failure::Failed)?;
-        let call = Call { events: Events::Bars(&[bar]), warm_up: false, view: &view, prices: &desk, now: bar.at };
-        bot.call(&call).map_err(|strike| Failure::Failed(strike.into()))?;
+        let view = desk
+            .view(*sleeve)
+            .context("a sleeve of the desk")
+            .map_err(Failure::Failed)?;
+        let call = Call {
+            events: Events::Bars(&[bar]),
+            warm_up: false,
+            view: &view,
+            prices: &desk,
+            now: bar.at,
+        };
+        bot.call(&call)
+            .map_err(|strike| Failure::Failed(strike.into()))?;
     }
-    let report = Report { resident_kib: resident().map_err(Failure::Failed)?, load_us };
+    let report = Report {
+        resident_kib: resident().map_err(Failure::Failed)?,
+        load_us,
+    };
     drop(bots);
     screen::json(&report)
 }
 
 fn put(desk: &mut Desk, event: Event) -> Effects {
     let mut out = Effects::default();
-    step(desk, Input { now: Now::default(), event }, &mut out);
+    step(
+        desk,
+        Input {
+            now: Now::default(),
+            event,
+        },
+        &mut out,
+    );
     out
 }
 
 fn desk(count: u32) -> Result<Desk> {
-    let rows = Rows::new_account(Slug::new("bench")?, "bench".to_owned(), false, Controls::default(), Now::default());
+    let rows = Rows::new_account(
+        Slug::new("bench")?,
+        "bench".to_owned(),
+        false,
+        Controls::default(),
+        Now::default(),
+    );
     let mut desk = Desk::restore(rows, Settings::reference())?;
-    put(&mut desk, Event::Started { epoch: 1, take_over: false });
-    put(&mut desk, Event::Instruments { instruments: vec![Instrument::equity(Symbol::new("BENCH")?)] });
+    put(
+        &mut desk,
+        Event::Started {
+            epoch: 1,
+            take_over: false,
+        },
+    );
+    put(
+        &mut desk,
+        Event::Instruments {
+            instruments: vec![Instrument::equity(Symbol::new("BENCH")?)],
+        },
+    );
     for number in 0..count {
         let command = Command::BotDeploy {
             name: Slug::new(&format!("bot-{number}"))?,
@@ -140,7 +190,11 @@ fn desk(count: u32) -> Result<Desk> {
 
 fn instrument(desk: &Desk) -> BotInstrument {
     let known = &desk.instruments()[0];
-    BotInstrument { id: InstrumentId(0), symbol: known.symbol.clone(), class: known.class }
+    BotInstrument {
+        id: InstrumentId(0),
+        symbol: known.symbol.clone(),
+        class: known.class,
+    }
 }
 
 fn bar() -> Bar {
@@ -158,7 +212,11 @@ fn bar() -> Bar {
 
 /// Resident memory of this process, in KiB.
 fn resident() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").context("memory is read from /proc, which is missing")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("/proc/self/status has no VmRSS")?;
+    let status = std::fs::read_to_string("/proc/self/status")
+        .context("memory is read from /proc, which is missing")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("/proc/self/status has no VmRSS")?;
     Ok(line.trim().trim_end_matches("kB").trim().parse()?)
 }

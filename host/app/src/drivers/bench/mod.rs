@@ -6,8 +6,10 @@
 
 mod backtest;
 mod booking;
+mod broker;
 mod call;
 mod commits;
+mod exchange;
 mod figure;
 mod latency;
 pub(in crate::drivers) mod market;
@@ -46,14 +48,18 @@ pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Fai
         let measured = match name {
             "call" => call::measure(&place),
             "backtest" => backtest::measure(&place),
-            "latency" => latency::measure(&place).await,
-            "booking" => booking::measure(&place).await,
+            "latency" => place.guarded("latency", latency::measure(&place)).await,
+            "booking" => place.guarded("booking", booking::measure(&place)).await,
             "memory" => memory::measure(&place),
             _ => Err(unknown(name)),
         };
         figures.extend(measured?);
     }
-    if args.json { screen::json(&figures) } else { figure::table(&figures).print() }
+    if args.json {
+        screen::json(&figures)
+    } else {
+        figure::table(&figures).print()
+    }
 }
 
 fn unknown(name: &str) -> Failure {

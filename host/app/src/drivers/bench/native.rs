@@ -26,13 +26,22 @@ struct Window {
 
 impl Window {
     fn new(size: usize) -> Self {
-        Self { closes: vec![0; size], next: 0, len: 0, sum: 0 }
+        Self {
+            closes: vec![0; size],
+            next: 0,
+            len: 0,
+            sum: 0,
+        }
     }
 
     fn push(&mut self, close: i64) {
         let old = std::mem::replace(&mut self.closes[self.next], close);
         self.sum += i128::from(close) - i128::from(old);
-        self.next = if self.next + 1 == self.closes.len() { 0 } else { self.next + 1 };
+        self.next = if self.next + 1 == self.closes.len() {
+            0
+        } else {
+            self.next + 1
+        };
         self.len = (self.len + 1).min(self.closes.len());
     }
 
@@ -58,7 +67,12 @@ pub(super) struct Native {
 
 impl Native {
     pub(super) fn new(fast: usize, slow: usize, qty: Decimal) -> Self {
-        Self { fast, slow, qty: Qty::new(qty), series: BTreeMap::new() }
+        Self {
+            fast,
+            slow,
+            qty: Qty::new(qty),
+            series: BTreeMap::new(),
+        }
     }
 
     /// Takes a close; says what the means say.
@@ -67,19 +81,33 @@ impl Native {
         let scaled = close.mantissa() * 10_i128.pow(PLACES.saturating_sub(close.scale()));
         let scaled = i64::try_from(scaled).ok()?;
         let (fast, slow) = (self.fast, self.slow);
-        let (fast, slow) =
-            self.series.entry(bar.instrument).or_insert_with(|| (Window::new(fast), Window::new(slow)));
+        let (fast, slow) = self
+            .series
+            .entry(bar.instrument)
+            .or_insert_with(|| (Window::new(fast), Window::new(slow)));
         fast.push(scaled);
         slow.push(scaled);
         slow.is_full().then(|| fast.compare(slow))
     }
 
-    fn decide(&self, bar: &Bar, means: Ordering, call: &Call<'_>, intent_id: IntentId) -> Option<BotRequest> {
+    fn decide(
+        &self,
+        bar: &Bar,
+        means: Ordering,
+        call: &Call<'_>,
+        intent_id: IntentId,
+    ) -> Option<BotRequest> {
         let view = call.view;
-        if view.orders.iter().any(|order| order.instrument == bar.instrument) {
+        if view
+            .orders
+            .iter()
+            .any(|order| order.instrument == bar.instrument)
+        {
             return None;
         }
-        let held = view.position(bar.instrument).map_or(Qty::ZERO, |position| position.qty);
+        let held = view
+            .position(bar.instrument)
+            .map_or(Qty::ZERO, |position| position.qty);
         let (side, qty, reason) = match means {
             Ordering::Greater if held.is_zero() => (Side::Buy, self.qty, "cross up"),
             Ordering::Less if held.is_positive() => (Side::Sell, held, "cross down"),
@@ -112,7 +140,9 @@ impl Guest for Native {
                 break;
             }
             outcome.handled += 1;
-            let Some(means) = self.push(bar) else { continue };
+            let Some(means) = self.push(bar) else {
+                continue;
+            };
             if !call.warm_up
                 && let Some(request) = self.decide(bar, means, call, next)
             {

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use stockade_runtime::{Engine, EngineConfig, Plugin};
+use stockade_store::Cluster;
 
 use crate::cli::bench::BenchArgs;
 use crate::cli::plugin;
 use crate::config::Settings;
+use crate::drivers::exchange::Signals;
 use crate::failure::Failure;
 
 /// The component that stands for a small bot.
@@ -34,7 +36,8 @@ impl Place {
     pub(super) fn new(settings: &Settings, args: &BenchArgs) -> Result<Self> {
         let name = format!("stockade-bench-{}", std::process::id());
         let folder = Folder(std::env::temp_dir().join(name));
-        std::fs::create_dir_all(&folder.0).with_context(|| format!("can't make {}", folder.0.display()))?;
+        std::fs::create_dir_all(&folder.0)
+            .with_context(|| format!("can't make {}", folder.0.display()))?;
         open_to_all(&folder.0)?;
         let apart = settings.apart(folder.0.join("data"));
         let beside = std::env::current_exe().ok();
@@ -42,18 +45,25 @@ impl Place {
         let candidates = [
             args.plugins.clone(),
             beside.map(|folder| folder.join("bots")),
-            beside.and_then(Path::parent).map(|folder| folder.join("bots")),
+            beside
+                .and_then(Path::parent)
+                .map(|folder| folder.join("bots")),
             Some(settings.plugins.clone()),
         ];
         let holds = |folder: &PathBuf| folder.join(format!("{BOT}.wasm")).is_file();
         let plugins = candidates.into_iter().flatten().find(holds);
-        Ok(Self { folder, settings: apart, plugins })
+        Ok(Self {
+            folder,
+            settings: apart,
+            plugins,
+        })
     }
 
     /// A folder of its own for a part.
     pub(super) fn folder(&self, part: &str) -> Result<PathBuf> {
         let folder = self.folder.0.join(part);
-        std::fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("can't make {}", folder.display()))?;
         open_to_all(&folder)?;
         Ok(folder)
     }
@@ -63,9 +73,33 @@ impl Place {
         Ok(self.settings.apart(self.folder(part)?))
     }
 
+    /// Measures with a private Postgres in a part's folder; a signal stops that too.
+    pub(super) async fn guarded<T>(
+        &self,
+        part: &str,
+        measured: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let signals = Signals::listen()?;
+        tokio::select! {
+            outcome = measured => return outcome,
+            () = signals.wait() => {}
+        }
+        // What was measured is dropped with its connections; nobody uses the cluster any more.
+        let cluster = Cluster::open(&self.folder(part)?)
+            .await
+            .map_err(anyhow::Error::new)?;
+        cluster.stop().await.map_err(anyhow::Error::new)?;
+        Err(Failure::Failed(anyhow!(
+            "a signal ended the measurement of {part}"
+        )))
+    }
+
     /// Where the components are.
     pub(super) fn plugins(&self) -> Result<&Path, Failure> {
-        self.plugins.as_deref().ok_or(Failure::NotFound { what: "plugin", name: BOT.to_owned() })
+        self.plugins.as_deref().ok_or(Failure::NotFound {
+            what: "plugin",
+            name: BOT.to_owned(),
+        })
     }
 
     /// The component's bytes.
@@ -75,9 +109,13 @@ impl Place {
 
     /// The component, ready to make bots of, without a compile cache.
     pub(super) fn plugin(&self) -> Result<Plugin, Failure> {
-        let engine = Engine::new(&EngineConfig { cache: None, deadlines: false });
+        let engine = Engine::new(&EngineConfig {
+            cache: None,
+            deadlines: false,
+        });
         let engine = engine.map_err(|error| Failure::Failed(error.into()))?;
-        Plugin::load(&engine, &self.component()?, BOT).map_err(|error| Failure::Usage(format!("{BOT}: {error}")))
+        Plugin::load(&engine, &self.component()?, BOT)
+            .map_err(|error| Failure::Usage(format!("{BOT}: {error}")))
     }
 }
 

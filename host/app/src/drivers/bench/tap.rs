@@ -23,13 +23,17 @@ pub(super) fn start(to: SocketAddr, seen: Sender<Instant>) -> Result<SocketAddr>
     let address = listener.local_addr()?;
     let accept = move || {
         while let Ok((host, _)) = listener.accept() {
-            let Ok(exchange) = TcpStream::connect(to) else { continue };
+            let Ok(exchange) = TcpStream::connect(to) else {
+                continue;
+            };
             if let Err(error) = join(host, exchange, &seen) {
                 tracing::warn!(%error, "a connection through the wire tap");
             }
         }
     };
-    std::thread::Builder::new().name("wire-tap".to_owned()).spawn(accept)?;
+    std::thread::Builder::new()
+        .name("wire-tap".to_owned())
+        .spawn(accept)?;
     Ok(address)
 }
 

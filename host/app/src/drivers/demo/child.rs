@@ -12,7 +12,7 @@ use tokio::process::{self, Command};
 /// How long a child may take to end in good order.
 const END_MAX: Duration = Duration::from_secs(15);
 /// How long a child may take to say its first line.
-const FIRST_LINE_MAX: Duration = Duration::from_secs(20);
+const FIRST_LINE_MAX: Duration = Duration::from_secs(60);
 /// Lines of a log that an error repeats.
 const LOG_LINES: usize = 5;
 

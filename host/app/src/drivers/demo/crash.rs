@@ -23,9 +23,9 @@ const ATTEMPTS: u32 = 3;
 /// How long the host stays down at most.
 const DOWN_MAX: Duration = Duration::from_secs(5);
 /// How long an order may take to the broker.
-const SENT_MAX: Duration = Duration::from_secs(10);
+const SENT_MAX: Duration = Duration::from_secs(30);
 /// How long the booking of what was missed may take.
-const BOOKED_MAX: Duration = Duration::from_secs(15);
+const BOOKED_MAX: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(20);
 /// How far below the last price the orders by hand are, in hundredths of a per cent.
 const BELOW_BPS: [u32; 2] = [5, 15];

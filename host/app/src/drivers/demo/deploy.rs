@@ -8,7 +8,7 @@ use super::plan::{self, BotPlan};
 use super::tour::Tour;
 
 /// How long a bot may take until it gets events.
-const RUNNING_MAX: Duration = Duration::from_secs(30);
+const RUNNING_MAX: Duration = Duration::from_secs(60);
 
 /// Plays it.
 pub(super) async fn play(tour: &mut Tour<'_>) -> Result<()> {

@@ -9,7 +9,7 @@ use stockade_core::broker::{BrokerSnapshot, BrokerStatus};
 use stockade_core::desk::Command;
 use stockade_core::{OrderId, Slug};
 use stockade_store::Invariant;
-use stockade_store::query::{Holding, Number};
+use stockade_store::query::{Filter, Holding, Number, equity_curve};
 
 use super::document::{Account, Contained, Document};
 use super::plan::{self, BOTS, HOSTILE_BOT, Plan, RELOADED_BOT};
@@ -22,7 +22,10 @@ use crate::failure::Failure;
 use crate::link::{Answer, Comparison, HostReply, HostRequest, Task};
 
 /// How long orders may take to end, and the comparison to come out even.
-const QUIET_MAX: Duration = Duration::from_secs(20);
+const QUIET_MAX: Duration = Duration::from_secs(30);
+
+/// How long the host may take to see the market's last bars; one that came back too late never does.
+const LAST_BARS_MAX: Duration = Duration::from_secs(3);
 
 /// The tour's result.
 pub(super) struct Ended {
@@ -39,6 +42,7 @@ pub(super) struct Ended {
 pub(super) async fn play(tour: &mut Tour<'_>) -> Result<Ended> {
     tour.voice
         .scene("the market has closed for the tour: the books are compared with the broker")?;
+    last_bars(tour).await?;
     stop_bots(tour).await?;
     quiet(tour).await?;
     let reconcile = compare(tour).await?;
@@ -47,6 +51,24 @@ pub(super) async fn play(tour: &mut Tour<'_>) -> Result<Ended> {
     let snapshot = tour.stage.broker()?.snapshot(Plan::market_after(0)).await?;
     tour.look().await?;
     collect(tour, reconcile, &snapshot).await
+}
+
+/// Gives the host time for the market's last bars, so that its marks are the broker's prices.
+async fn last_bars(tour: &Tour<'_>) -> Result<()> {
+    let began = std::time::Instant::now();
+    let last = Filter {
+        limit: Some(1),
+        ..Filter::default()
+    };
+    let end = Plan::market_after(tour.plan.minutes).0;
+    while began.elapsed() < LAST_BARS_MAX {
+        let points = equity_curve(tour.stage.store()?.reads(), &last).await?;
+        if points.first().is_some_and(|point| point.at.0 >= end) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
 }
 
 async fn stop_bots(tour: &Tour<'_>) -> Result<()> {
@@ -199,10 +221,7 @@ fn wrong(
         document.reconcile.balanced,
         "books and broker differ".to_owned(),
     );
-    let (cash, equity) = (
-        table::total(&books.sleeves, |sleeve| sleeve.cash),
-        table::total(&books.sleeves, |sleeve| sleeve.equity),
-    );
+    let cash = table::total(&books.sleeves, |sleeve| sleeve.cash);
     claim(
         same_cents(cash, snapshot.cash.get()),
         format!(
@@ -210,10 +229,12 @@ fn wrong(
             snapshot.cash
         ),
     );
+    // At the broker's own prices: a mark of ours may be older.
+    let equity = cash + at_broker_prices(books, snapshot);
     claim(
         same_cents(equity, snapshot.equity.get()),
         format!(
-            "the sleeves' equity is {equity} together, the broker's {}",
+            "the sleeves are worth {equity} together, the broker's equity is {}",
             snapshot.equity
         ),
     );
@@ -250,6 +271,21 @@ fn wrong(
         format!("{RELOADED_BOT} was not reloaded"),
     );
     wrong
+}
+
+/// What all sleeves hold together, at the prices that the broker values it with.
+fn at_broker_prices(books: &Books, snapshot: &BrokerSnapshot) -> Decimal {
+    let price = |symbol: &str| {
+        let position = snapshot
+            .positions
+            .iter()
+            .find(|p| p.symbol.as_str() == symbol);
+        position
+            .and_then(|position| position.current_price)
+            .map_or(Decimal::ZERO, |price| price.get())
+    };
+    let held = books.sleeves.iter().flat_map(|sleeve| &sleeve.positions);
+    held.map(|held| held.qty.0 * price(&held.symbol)).sum()
 }
 
 /// The broker prints cents.

@@ -19,13 +19,14 @@ pub(super) async fn play(tour: &mut Tour<'_>) -> Result<()> {
     for bot in BOTS.iter().filter(|bot| bot.name == HOSTILE_BOT) {
         deploy(tour, bot).await?;
     }
-    let limit = CONTAINED_MAX.max(Duration::from_secs(tour.plan.seconds));
+    let limit = CONTAINED_MAX.max(Duration::from_secs(tour.plan.market_seconds));
     tour.until(
         "the hostile bot is in quarantine",
         limit,
         async |_, books| Ok((books.bot(HOSTILE_BOT)?.state == "quarantined").then_some(())),
     )
     .await?;
+    tour.look().await?;
     let books = &tour.books;
     let bot = books.bot(HOSTILE_BOT)?;
     let strikes = strikes(books);

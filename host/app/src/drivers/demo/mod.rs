@@ -43,7 +43,7 @@ pub(crate) async fn run(settings: &Settings, args: &DemoArgs) -> Result<(), Fail
     let mut stage = Stage::new(settings, args)?;
     let signals = Signals::listen()?;
     let outcome = tokio::select! {
-        outcome = play(&mut stage, &plan, &voice) => outcome,
+        outcome = play(&mut stage, plan, &voice) => outcome,
         () = signals.wait() => Err(anyhow::anyhow!("interrupted")),
     };
     voice.end();
@@ -67,10 +67,10 @@ pub(crate) async fn run(settings: &Settings, args: &DemoArgs) -> Result<(), Fail
 }
 
 /// All scenes in their order.
-async fn play(stage: &mut Stage, plan: &Plan, voice: &Voice) -> anyhow::Result<ending::Ended> {
+async fn play(stage: &mut Stage, plan: Plan, voice: &Voice) -> anyhow::Result<ending::Ended> {
     let began = std::time::Instant::now();
-    stage.open(plan, voice).await?;
-    let mut tour = Tour::new(stage, plan, voice, began);
+    let plan = stage.open(plan, voice).await?;
+    let mut tour = Tour::new(stage, &plan, voice, began);
     deploy::play(&mut tour).await?;
     hostile::play(&mut tour).await?;
     tour.until_market(plan.reload_at()).await?;

@@ -68,7 +68,11 @@ pub(super) const HAND_QTY: u32 = 20;
 /// What the start and the ending take, in seconds.
 const AROUND: u64 = 8;
 /// Bars of a real second, where the tour is short.
-const BARS_A_SECOND: u64 = 6;
+const BARS_A_SECOND: u64 = 4;
+/// What the scenes need of the market on a machine where a command takes no time, in milliseconds.
+const SCENES_MS: u64 = 14_000;
+/// Commands that a person would wait for while the market goes on.
+const COMMANDS: u64 = 10;
 /// The market stays inside one session, which has 390 minutes.
 const MINUTES_MAX: u64 = 380;
 const MINUTE_NS: i64 = 60 * 1_000_000_000;
@@ -81,19 +85,32 @@ pub(super) struct Plan {
     pub(super) minutes: u64,
     /// Market seconds in a real second.
     pub(super) speed: u64,
+    /// Real seconds that the market lasts.
+    pub(super) market_seconds: u64,
 }
 
 impl Plan {
     /// A tour of about so many seconds.
     pub(super) fn of(seconds: u64, seed: u64) -> Self {
-        let market = seconds.saturating_sub(AROUND).max(1);
-        let minutes = (market * BARS_A_SECOND).min(MINUTES_MAX);
+        Self::lasting(seconds, seed, seconds.saturating_sub(AROUND).max(1))
+    }
+
+    fn lasting(seconds: u64, seed: u64, market_seconds: u64) -> Self {
+        let minutes = (market_seconds * BARS_A_SECOND).min(MINUTES_MAX);
+        let speed = (minutes * 60 / market_seconds).max(1);
         Self {
             seconds,
             seed,
             minutes,
-            speed: (minutes * 60 / market).max(1),
+            speed,
+            market_seconds,
         }
+    }
+
+    /// The same where one command takes so many milliseconds: a slow machine gets a longer market.
+    pub(super) fn at_pace(&self, command_ms: u64) -> Self {
+        let needed = (SCENES_MS + COMMANDS * command_ms).div_ceil(1_000);
+        Self::lasting(self.seconds, self.seed, self.market_seconds.max(needed))
     }
 
     /// After how many minutes of the market the bot is reloaded.
@@ -129,6 +146,13 @@ mod tests {
             );
             assert!(plan.reload_at() < plan.crash_at() && plan.crash_at() < plan.minutes);
         }
+    }
+
+    #[test]
+    fn a_slow_machine_gets_a_longer_market() {
+        let plan = Plan::of(30, 1);
+        assert_eq!(plan.at_pace(300).market_seconds, plan.market_seconds);
+        assert!(plan.at_pace(4_000).market_seconds > 50);
     }
 
     #[test]

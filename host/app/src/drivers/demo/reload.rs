@@ -11,7 +11,7 @@ use super::plan::{RELOADED, RELOADED_BOT};
 use super::tour::Tour;
 
 /// How long the folder's watcher, the compiler and the exchange of versions may take.
-const RELOADED_MAX: Duration = Duration::from_secs(20);
+const RELOADED_MAX: Duration = Duration::from_secs(60);
 
 /// Plays it.
 pub(super) async fn play(tour: &mut Tour<'_>) -> Result<()> {
@@ -38,6 +38,8 @@ pub(super) async fn play(tour: &mut Tour<'_>) -> Result<()> {
             },
         )
         .await?;
+    // The event and the bot's row are committed together, and were read one after the other.
+    tour.look().await?;
     let after = tour.books.bot(RELOADED_BOT)?.clone();
     ensure!(
         after.digest != before.digest,

@@ -32,7 +32,7 @@ const HASTE: [(&str, &str); 3] = [
     ("STOCKADE_RECONCILE_INTERVAL_SECONDS", "5"),
 ];
 /// How long the host may take until it trades.
-const READY_MAX: Duration = Duration::from_secs(30);
+const READY_MAX: Duration = Duration::from_secs(60);
 /// Between two looks at a host that starts.
 const LOOK: Duration = Duration::from_millis(10);
 const KEY: &str = "PKTOUR";
@@ -80,7 +80,7 @@ impl Stage {
     }
 
     /// Starts everything, and tells what it started.
-    pub(super) async fn open(&mut self, plan: &Plan, voice: &Voice) -> Result<()> {
+    pub(super) async fn open(&mut self, plan: Plan, voice: &Voice) -> Result<Plan> {
         voice.scene(
             "a private PostgreSQL, the paper exchange and the host, each a process of its own",
         )?;
@@ -93,7 +93,10 @@ impl Stage {
             began.elapsed().as_millis()
         ))?;
         self.put_bots()?;
-        let address = self.open_exchange(plan).await?;
+        let began = Instant::now();
+        self.type_in(&["account", "list"]).await?;
+        let plan = plan.at_pace(u64::try_from(began.elapsed().as_millis())?);
+        let address = self.open_exchange(&plan).await?;
         let broker = Broker::of(&self.environment)?;
         let snapshot = broker.snapshot(Plan::market_after(0)).await?;
         voice.say(&format!(
@@ -107,7 +110,7 @@ impl Stage {
             "the host (process {pid}) is ready to trade after {} ms",
             ready.as_millis()
         ))?;
-        Ok(())
+        Ok(plan)
     }
 
     /// Copies of the bots: the tour replaces one of them.

@@ -247,7 +247,7 @@ impl<'a> Tour<'a> {
     /// Goes on looking until the market has come to this minute.
     pub(super) async fn until_market(&mut self, minute: u64) -> Result<()> {
         let until = Plan::market_after(minute);
-        let limit = Duration::from_secs(self.plan.seconds + 30);
+        let limit = Duration::from_secs(self.plan.market_seconds + 30);
         let what = format!("the market comes to {}", table::clock(At(until.0)));
         self.until(&what, limit, async |stage, _| {
             let at: Timestamp = stage.broker()?.market_time().await?;

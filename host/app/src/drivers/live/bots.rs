@@ -418,7 +418,14 @@ impl Bots {
             ShardReply::Started(sleeve, generation, outcome) => {
                 let Some(slot) = self.current(sleeve, generation) else { return Vec::new() };
                 match outcome {
-                    Ok(()) => slot.started(sleeve),
+                    Ok(()) => {
+                        let events = slot.started(sleeve);
+                        let present = slot.generation;
+                        if present != generation {
+                            self.shards.send(sleeve, Work::Renumber(sleeve, present));
+                        }
+                        events
+                    }
                     Err(cause) => {
                         self.slots.remove(&sleeve);
                         vec![Event::Bot { sleeve, report: BotReport::Failed { generation, cause } }]
@@ -468,6 +475,7 @@ impl Bots {
         slot.requeue(events);
         slot.generation += 1;
         slot.plugin = back.plugin.clone();
+        slot.row.digest = slot.plugin.digest().to_string();
         slot.phase = Phase::Starting;
         let generation = slot.generation;
         let start = Start {
@@ -498,6 +506,7 @@ impl Bots {
                 let old = std::mem::replace(&mut slot.plugin, new);
                 let from = old.digest().to_string();
                 slot.generation = generation;
+                slot.row.digest = slot.plugin.digest().to_string();
                 slot.roll_back =
                     Some(RollBack { plugin: old, state, since: Vec::new(), calls_left: ROLL_BACK_CALLS });
                 let (digest, version) = (slot.plugin.digest().to_string(), slot.plugin.description().version.clone());

@@ -3,17 +3,23 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use stockade_core::Symbol;
+use stockade_core::{Symbol, Timestamp};
 use stockade_core::broker::Answer;
 use stockade_core::desk::{Desk, Event};
 use stockade_core::instrument::AssetClass;
 use stockade_core::sleeve::Prices;
 use stockade_venue::alpaca::{
-    AccountConfig, Alpaca, ClientError, DataStream, Feed, MarketMessage, StreamLimits, Subscription,
+    AccountConfig, Alpaca, ClientError, DataStream, Feed, HistoryRequest, MarketMessage, StreamLimits, Subscription,
+    SymbolBar,
 };
 use tokio::sync::mpsc;
 
 use super::Incoming;
+
+/// How far back the last bar of a symbol is looked for: over a long weekend, in nanoseconds.
+const LAST_BAR_NS: i64 = 5 * 86_400 * 1_000_000_000;
+/// Bars read in that search.
+const LAST_BARS_MAX: usize = 10_000;
 
 /// The data streams of an account. A stream begins with the first symbol of its kind.
 pub(crate) struct Feeds {
@@ -49,6 +55,22 @@ impl Assets {
                 None
             }
         }
+    }
+
+    /// The last bar of each symbol before a time, as far as the broker has one.
+    pub(crate) async fn last_bars(&self, symbols: &[Symbol], before: Timestamp) -> Vec<SymbolBar> {
+        let request = HistoryRequest {
+            symbols: symbols.to_vec(),
+            timeframe: "1Min".to_owned(),
+            from: before.plus(-LAST_BAR_NS),
+            to: before,
+            bars_max: LAST_BARS_MAX,
+        };
+        let Answer::Done { value } = self.alpaca.history_bars(&request).await else {
+            return Vec::new();
+        };
+        let last = |symbol: &Symbol| value.iter().rev().find(|bar| bar.symbol == *symbol).cloned();
+        symbols.iter().filter_map(last).collect()
     }
 }
 

@@ -5,6 +5,7 @@
 //! with comes back as an input. After a failed or doubtful commit the desk is thrown away and
 //! rebuilt from the tables.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +60,8 @@ pub(crate) struct Host {
     session_open: bool,
     sampled_at: Timestamp,
     refused: Option<String>,
+    /// Symbols that people have named.
+    named: BTreeSet<Symbol>,
     /// Rises each time the desk is rebuilt.
     life: u64,
 }
@@ -75,6 +78,7 @@ impl Host {
             session_open: false,
             sampled_at: Timestamp(0),
             refused: None,
+            named: BTreeSet::new(),
             life: 0,
         }
     }
@@ -300,6 +304,7 @@ impl Host {
             }
         }
         symbols.extend(desk.open_orders().map(|order| order.symbol.clone()));
+        symbols.extend(self.named.iter().cloned());
         symbols.sort();
         symbols.dedup();
         self.parts.feeds.want(desk, symbols);
@@ -353,10 +358,13 @@ impl Host {
         Ok(())
     }
 
-    /// A symbol that a person names may be new to the account: the broker is asked once, then the
-    /// command comes again.
-    fn look_symbols_up(&self, symbols: Vec<Symbol>, command: Command, answer: oneshot::Sender<link::Answer>) {
+    /// A symbol that a person names may be new to the account, or have no price yet because no bot
+    /// watches it: the broker is asked once, the symbol is watched from now on, and the command
+    /// comes again.
+    fn look_symbols_up(&mut self, symbols: Vec<Symbol>, command: Command, answer: oneshot::Sender<link::Answer>) {
         let (assets, inputs) = (self.parts.feeds.assets(), self.parts.inputs.clone());
+        let now = self.parts.clock.now().market;
+        self.named.extend(symbols.iter().cloned());
         tokio::spawn(async move {
             let Some(event) = assets.instruments(&symbols).await else {
                 let message = "the broker's asset list can't be read: nothing was done".to_owned();
@@ -364,6 +372,10 @@ impl Host {
                 return;
             };
             let _ = inputs.send(Incoming::Event(event)).await;
+            let bars = assets.last_bars(&symbols, now).await;
+            if !bars.is_empty() {
+                let _ = inputs.send(Incoming::Market(MarketMessage::Bars(bars))).await;
+            }
             let again = Incoming::Request(link::Task::Command(Box::new(command)), answer);
             let _ = inputs.send(again).await;
         });
@@ -377,7 +389,9 @@ impl Host {
             _ => Vec::new(),
         };
         let desk = &self.parts.desk;
-        named.into_iter().filter(|s| desk.find(s).is_none() && self.parts.feeds.is_new(s)).collect()
+        let priced = |symbol: &Symbol| desk.find(symbol).is_some_and(|id| desk.last(id).is_some());
+        let new = |symbol: &Symbol| self.parts.feeds.is_new(symbol) || !self.named.contains(symbol);
+        named.into_iter().filter(|symbol| !priced(symbol) && new(symbol)).collect()
     }
 
     fn health(&self) -> link::AccountHealth {

@@ -50,11 +50,6 @@ impl Outbox {
         self.queue.pop_front().map(|(_, held)| held)
     }
 
-    /// Groups that were handed over and are not committed yet.
-    pub(crate) const fn in_flight(&self) -> u64 {
-        self.handed - self.committed
-    }
-
     /// Forgets what will never be committed.
     pub(crate) fn discard(&mut self) {
         self.queue.clear();
@@ -91,7 +86,6 @@ mod tests {
         assert_eq!(released(&mut outbox), ["first"]);
         outbox.committed(second);
         assert_eq!(released(&mut outbox), ["second"]);
-        assert_eq!(outbox.in_flight(), 0);
     }
 
     #[test]

@@ -83,6 +83,8 @@ pub(crate) enum Work {
     Save(SleeveId, u64),
     /// Puts another plugin's instance in the place of the running one, with its state.
     Reload(SleeveId, u64, Box<Start>),
+    /// The running instance counts as this generation from now on.
+    Renumber(SleeveId, u64),
     Stop(SleeveId),
 }
 
@@ -163,7 +165,11 @@ fn perform(work: Work, bots: &mut BTreeMap<SleeveId, (u64, Bot)>) -> Option<Shar
             Some(ShardReply::Started(sleeve, generation, outcome))
         }
         Work::Call(sleeve, generation, events, sight) => {
-            let (present, bot) = bots.get_mut(&sleeve)?;
+            let Some((present, bot)) = bots.get_mut(&sleeve) else {
+                // It died outside of a call, such as in the save before a reload that failed.
+                let (outcome, log) = (Err("its instance has ended".to_owned()), Vec::new());
+                return Some(ShardReply::Called { sleeve, generation, events, outcome, log });
+            };
             if *present != generation {
                 return None;
             }
@@ -175,7 +181,9 @@ fn perform(work: Work, bots: &mut BTreeMap<SleeveId, (u64, Bot)>) -> Option<Shar
             Some(ShardReply::Called { sleeve, generation, events, outcome, log })
         }
         Work::Save(sleeve, generation) => {
-            let (present, bot) = bots.get_mut(&sleeve)?;
+            let Some((present, bot)) = bots.get_mut(&sleeve) else {
+                return Some(ShardReply::Saved(sleeve, generation, Err("its instance has ended".to_owned())));
+            };
             let outcome = bot.save().map_err(|strike| strike.to_string());
             if outcome.is_err() {
                 let present = *present;
@@ -192,6 +200,12 @@ fn perform(work: Work, bots: &mut BTreeMap<SleeveId, (u64, Bot)>) -> Option<Shar
                 bots.insert(sleeve, (generation_now, kept));
             }
             Some(ShardReply::Reloaded { sleeve, generation, outcome })
+        }
+        Work::Renumber(sleeve, generation) => {
+            if let Some((present, _)) = bots.get_mut(&sleeve) {
+                *present = generation;
+            }
+            None
         }
         Work::Stop(sleeve) => {
             bots.remove(&sleeve);

@@ -58,8 +58,6 @@ pub(crate) enum ExchangeRequest<'a> {
 pub(crate) enum Note {
     /// A bot's instance is wanted.
     StartBot(SleeveId, u64),
-    /// A bot's instance is to stop.
-    StopBot(SleeveId),
     /// The desk must not trade.
     Refuse(String),
     /// For people.
@@ -169,7 +167,6 @@ impl<S: Sink> Lockstep<S> {
                 Action::StartBot { sleeve, generation } => self.notes.push(Note::StartBot(sleeve, generation)),
                 Action::StopBot { sleeve } => {
                     self.bots.retain(|bot| bot.sleeve != sleeve);
-                    self.notes.push(Note::StopBot(sleeve));
                 }
                 Action::Refuse { why } => self.notes.push(Note::Refuse(why)),
                 Action::Alert { severity, message } => self.notes.push(Note::Alert(severity, message)),

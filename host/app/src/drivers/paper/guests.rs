@@ -9,7 +9,9 @@ use stockade_core::market::Bar;
 use stockade_core::row::BotRow;
 use stockade_core::sleeve::Prices;
 use stockade_core::{InstrumentId, SleeveId, Timestamp};
-use stockade_runtime::{Bot, BotConfig, BotInstrument, Call, Engine, EngineConfig, Events, Plugin, Snapshot};
+use stockade_runtime::{
+    Bot, BotConfig, BotInstrument, Call, Engine, EngineConfig, Events, Plugin, Snapshot,
+};
 
 use crate::cli::plugin;
 use crate::config::Settings;
@@ -30,7 +32,12 @@ pub(super) struct Made {
 /// Makes instances.
 pub(super) trait Maker {
     /// Makes one for a bot; `state` is what its last instance saved.
-    fn make(&mut self, row: &BotRow, instruments: Vec<BotInstrument>, state: Option<&[u8]>) -> Result<Made>;
+    fn make(
+        &mut self,
+        row: &BotRow,
+        instruments: Vec<BotInstrument>,
+        state: Option<&[u8]>,
+    ) -> Result<Made>;
 }
 
 /// Components of the plugins folder. A file is read when an instance of it is made.
@@ -43,16 +50,29 @@ pub(super) struct PluginFolder {
 impl PluginFolder {
     pub(super) fn new(settings: &Settings, folder: PathBuf) -> Result<Self> {
         let cache = Some(settings.data.join("cache"));
-        let engine = Engine::new(&EngineConfig { cache, deadlines: false })?;
-        Ok(Self { engine, folder, settings: settings.clone() })
+        let engine = Engine::new(&EngineConfig {
+            cache,
+            deadlines: false,
+        })?;
+        Ok(Self {
+            engine,
+            folder,
+            settings: settings.clone(),
+        })
     }
 }
 
 impl Maker for PluginFolder {
-    fn make(&mut self, row: &BotRow, instruments: Vec<BotInstrument>, state: Option<&[u8]>) -> Result<Made> {
+    fn make(
+        &mut self,
+        row: &BotRow,
+        instruments: Vec<BotInstrument>,
+        state: Option<&[u8]>,
+    ) -> Result<Made> {
         let path = self.folder.join(format!("{}.wasm", row.plugin));
         let bytes = plugin::read(&path).map_err(|failure| anyhow!("{failure}"))?;
-        let loaded = Plugin::load(&self.engine, &bytes, &row.plugin).with_context(|| path.display().to_string())?;
+        let loaded = Plugin::load(&self.engine, &bytes, &row.plugin)
+            .with_context(|| path.display().to_string())?;
         let config = BotConfig {
             params: row.params.clone(),
             seed: row.seed,
@@ -75,20 +95,37 @@ impl Maker for PluginFolder {
 
 /// The places in the desk's table of what a bot gets, sorted.
 pub(super) fn wanted(desk: &Desk, row: &BotRow) -> Vec<InstrumentId> {
-    let mut ids: Vec<InstrumentId> = row.symbols.iter().filter_map(|symbol| desk.find(symbol)).collect();
+    let mut ids: Vec<InstrumentId> = row
+        .symbols
+        .iter()
+        .filter_map(|symbol| desk.find(symbol))
+        .collect();
     ids.sort_unstable();
     ids
 }
 
 /// A bot's instruments, in its own order.
 pub(super) fn instruments(desk: &Desk, ids: &[InstrumentId]) -> Vec<BotInstrument> {
-    let known = ids.iter().filter_map(|id| Some((*id, desk.instrument(*id)?)));
-    known.map(|(id, known)| BotInstrument { id, symbol: known.symbol.clone(), class: known.class }).collect()
+    let known = ids
+        .iter()
+        .filter_map(|id| Some((*id, desk.instrument(*id)?)));
+    known
+        .map(|(id, known)| BotInstrument {
+            id,
+            symbol: known.symbol.clone(),
+            class: known.class,
+        })
+        .collect()
 }
 
 /// The time stamp from which a bot without a state catches up: the first after it was deployed,
 /// less its warm-up.
-pub(super) fn first_group(market: &Market, deployed: Timestamp, ids: &[InstrumentId], warm_up_bars: usize) -> usize {
+pub(super) fn first_group(
+    market: &Market,
+    deployed: Timestamp,
+    ids: &[InstrumentId],
+    warm_up_bars: usize,
+) -> usize {
     let mut first = groups_until(market, deployed);
     let mut missing: Vec<usize> = vec![warm_up_bars; ids.len()];
     while first > 0 && missing.iter().any(|left| *left > 0) {
@@ -125,19 +162,28 @@ pub(super) fn catch_up(
     desk: &Desk,
     sleeve: SleeveId,
 ) -> Result<()> {
-    let Some(view) = desk.view(sleeve) else { return Ok(()) };
+    let Some(view) = desk.view(sleeve) else {
+        return Ok(());
+    };
     let mut bars: Vec<Bar> = Vec::new();
     let last = groups.end;
     for group in groups {
-        let mine = market.bars[market.range(group)].iter().filter(|bar| ids.binary_search(&bar.instrument).is_ok());
+        let mine = market.bars[market.range(group)]
+            .iter()
+            .filter(|bar| ids.binary_search(&bar.instrument).is_ok());
         bars.extend(mine.copied());
         if bars.len() < CATCH_UP_BARS && group + 1 < last {
             continue;
         }
         let mut rest = bars.as_slice();
         while !rest.is_empty() {
-            let call =
-                Call { events: Events::Bars(rest), warm_up: true, view: &view, prices: desk, now: market.at(group) };
+            let call = Call {
+                events: Events::Bars(rest),
+                warm_up: true,
+                view: &view,
+                prices: desk,
+                now: market.at(group),
+            };
             let handled = usize::try_from(guest.call(&call)?.handled)?;
             rest = rest.get(handled.max(1)..).unwrap_or_default();
         }

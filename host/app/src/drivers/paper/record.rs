@@ -65,18 +65,31 @@ pub(super) struct Record {
 
 impl Record {
     /// Opens the record at `path`, or begins it. One of another replay is refused.
-    pub(super) fn open(path: &Path, config: &model::Config, seed: u64, bars: &Bars) -> Result<Self> {
-        let header = Header { version: VERSION, seed, config: config.clone(), bars: digest(bars) };
+    pub(super) fn open(
+        path: &Path,
+        config: &model::Config,
+        seed: u64,
+        bars: &Bars,
+    ) -> Result<Self> {
+        let header = Header {
+            version: VERSION,
+            seed,
+            config: config.clone(),
+            bars: digest(bars),
+        };
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error).with_context(|| format!("{} can't be read", path.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("{} can't be read", path.display()));
+            }
         };
         // A last line without its end was cut off by a crash: the exchange never got that request.
         let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
         let mut lines = whole.lines();
         let known = lines.next().map(serde_json::from_str::<Header>).transpose();
-        let known = known.with_context(|| format!("{}: its first line is not understood", path.display()))?;
+        let known = known
+            .with_context(|| format!("{}: its first line is not understood", path.display()))?;
         if known.as_ref().is_some_and(|known| *known != header) {
             bail!(
                 "{} belongs to a replay of other files or by another version: name another account (--account) or \
@@ -87,14 +100,20 @@ impl Record {
         let lines = lines
             .enumerate()
             .map(|(place, line)| {
-                serde_json::from_str(line).with_context(|| format!("{}: line {}", path.display(), place + 2))
+                serde_json::from_str(line)
+                    .with_context(|| format!("{}: line {}", path.display(), place + 2))
             })
             .collect::<Result<Vec<Line>>>()?;
         let file = OpenOptions::new().create(true).append(true).open(path);
         let file = file.with_context(|| format!("{} can't be written", path.display()))?;
         file.set_len(u64::try_from(whole.len())?)?;
         let finished = lines.iter().any(|line| line.request == Request::Finish);
-        let mut record = Self { file, path: path.to_owned(), lines, finished };
+        let mut record = Self {
+            file,
+            path: path.to_owned(),
+            lines,
+            finished,
+        };
         if known.is_none() {
             record.write(&header)?;
         }
@@ -122,13 +141,21 @@ impl Record {
     fn write<T: Serialize>(&mut self, line: &T) -> Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
-        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
+        let written = self
+            .file
+            .write_all(&text)
+            .and_then(|()| self.file.sync_data());
         written.with_context(|| format!("{} can't be written", self.path.display()))
     }
 
     /// Brings a new exchange to where it was: all bars up to `until`, and every request. Gives how
     /// many time stamps it has seen.
-    pub(super) fn repeat(&mut self, exchange: &mut model::Exchange, market: &Market, until: Timestamp) -> usize {
+    pub(super) fn repeat(
+        &mut self,
+        exchange: &mut model::Exchange,
+        market: &Market,
+        until: Timestamp,
+    ) -> usize {
         let mut place = 0;
         let mut go_on = |exchange: &mut model::Exchange, until: Timestamp| {
             while place < market.len() && market.at(place) <= until {
@@ -168,5 +195,9 @@ fn digest(bars: &Bars) -> String {
             hash.update(value.normalize().serialize());
         }
     }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -1,8 +1,7 @@
-//! The loop as a host: it opens the books and the exchange where they stand, waits for a bot,
-//! replays, and answers people between two time stamps.
+//! The replay itself: it opens books and exchange where they stand, and takes them from time stamp
+//! to time stamp to the end.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rust_decimal::Decimal;
@@ -16,14 +15,11 @@ use stockade_exchange as model;
 use stockade_store::{Store, WriterHandle, WriterOptions};
 use stockade_venue::files::Bars;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
 
-use super::Incoming;
 use super::guests::Maker;
 use super::record::Record;
 use super::sink::Committed;
 use crate::cli::backtest::Profile;
-use crate::cli::screen;
 use crate::config::Settings;
 use crate::drivers::lockstep::{Lockstep, Market};
 use crate::drivers::{backtest, base, model as translate};
@@ -32,9 +28,6 @@ use crate::drivers::{backtest, base, model as translate};
 pub(super) const CASH: i64 = 100_000;
 /// Seed of the exchange: the default of `backtest`.
 pub(super) const SEED: u64 = 1;
-/// A replay begins once no command has come for this long, so that several bots can be deployed
-/// before its first bar.
-const QUIET: Duration = Duration::from_secs(2);
 /// Rounds of lookups at the start before an order of unknown outcome is left as it is.
 const LOOKUPS_MAX: u32 = 20;
 /// Between two of them, in nanoseconds of machine time.
@@ -60,7 +53,7 @@ pub(super) struct Session {
     /// The next time stamp.
     pub(super) place: usize,
     /// Its bars were matched before the restart; what the bots make of them is still to come.
-    matched: bool,
+    pub(super) matched: bool,
     sampled_at: Timestamp,
     /// Day and close of the session that the market is in.
     session: Option<(u32, Timestamp)>,
@@ -69,17 +62,28 @@ pub(super) struct Session {
 impl Session {
     /// Opens books and exchange where they stand, and compares them.
     pub(super) fn open(opening: Opening, bars: &Bars, maker: Box<dyn Maker>) -> Result<Self> {
-        let (settings, controls, config) = backtest::rules(Profile::Live, Money::new(Decimal::from(CASH)));
+        let (settings, controls, config) =
+            backtest::rules(Profile::Live, Money::new(Decimal::from(CASH)));
         let start = Timestamp(bars.rows.first().map_or(0, |row| row.at - 1));
-        let path = opening.settings.data.join(format!("exchange-{}.jsonl", opening.label));
+        let path = opening
+            .settings
+            .data
+            .join(format!("exchange-{}.jsonl", opening.label));
         let mut record = Record::open(&path, &config, SEED, bars)?;
         let mut exchange = model::Exchange::new(config, SEED, translate::nanos(start))?;
         let mut market = Market::new(bars, |symbol| exchange.intern(symbol.as_str()))?;
-        let rows = match opening.runtime.block_on(opening.store.account_load(opening.label.as_str()))? {
+        let rows = match opening
+            .runtime
+            .block_on(opening.store.account_load(opening.label.as_str()))?
+        {
             Some(rows) => rows,
             None => {
-                let now = Now { market: start, machine: start };
-                let rows = Rows::new_account(opening.label.clone(), base::era(), true, controls, now);
+                let now = Now {
+                    market: start,
+                    machine: start,
+                };
+                let rows =
+                    Rows::new_account(opening.label.clone(), base::era(), true, controls, now);
                 let opening_rows = rows.to_rows();
                 let created = opening.store.account_create(&rows.account, &opening_rows);
                 opening.runtime.block_on(created)?;
@@ -88,7 +92,11 @@ impl Session {
         };
         let now = rows.account.now.market;
         let matched = record.repeat(&mut exchange, &market, now);
-        let place = if record.is_finished() { market.len() } else { matched.saturating_sub(1) };
+        let place = if record.is_finished() {
+            market.len()
+        } else {
+            matched.saturating_sub(1)
+        };
         let desk = Desk::restore(rows, settings)?;
         let spawned = WriterHandle::spawn(
             &opening.store,
@@ -100,9 +108,14 @@ impl Session {
         let sink = Committed::new(opening.runtime.clone(), writer, record);
         let epoch = opening.epoch;
         let mut lockstep = Lockstep::new(desk, exchange, sink, now);
-        let listed: Vec<Instrument> =
-            market.symbols.iter().map(|symbol| translate::instrument_of(&lockstep.exchange, symbol)).collect();
-        lockstep.put(Event::Instruments { instruments: listed })?;
+        let listed: Vec<Instrument> = market
+            .symbols
+            .iter()
+            .map(|symbol| translate::instrument_of(&lockstep.exchange, symbol))
+            .collect();
+        lockstep.put(Event::Instruments {
+            instruments: listed,
+        })?;
         place_instruments(&mut market, &lockstep.desk)?;
         let mut session = Self {
             opening,
@@ -126,98 +139,16 @@ impl Session {
         for _ in 0..LOOKUPS_MAX {
             self.lockstep.pass(LOOKUP_NS)?;
             let unknown = |status| matches!(status, OrderStatus::Unknown | OrderStatus::Accepted);
-            if !self.lockstep.desk.open_orders().any(|order| unknown(order.status)) {
+            if !self
+                .lockstep
+                .desk
+                .open_orders()
+                .any(|order| unknown(order.status))
+            {
                 break;
             }
         }
         Ok(())
-    }
-
-    /// Replays to the end, then ends or serves on. Gives how it went.
-    pub(super) fn run(mut self, mut inputs: mpsc::Receiver<Incoming>, until_end: bool) -> Result<()> {
-        let outcome = self.replay(&mut inputs, until_end);
-        // A desk whose commit failed has nothing more to say.
-        let ended = if outcome.is_ok() { self.lockstep.put(Event::Sample { session_close: None }) } else { Ok(()) };
-        let Self { lockstep, opening, .. } = self;
-        opening.runtime.block_on(lockstep.sink.writer.close());
-        outcome.and(ended)
-    }
-
-    fn replay(&mut self, inputs: &mut mpsc::Receiver<Incoming>, until_end: bool) -> Result<()> {
-        if self.place < self.market.len() && !self.wait_for_bots(inputs)? {
-            return Ok(());
-        }
-        while self.place < self.market.len() {
-            while let Ok(incoming) = inputs.try_recv() {
-                if !self.take(incoming)? {
-                    return Ok(());
-                }
-            }
-            self.tick()?;
-        }
-        self.finish()?;
-        if until_end {
-            return Ok(());
-        }
-        screen::note("the replay has ended; commands are still served, ctrl-C ends the host");
-        while let Some(incoming) = inputs.blocking_recv() {
-            if !self.take(incoming)? {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    /// Serves commands until a bot runs and no more come. `false`: told to end.
-    fn wait_for_bots(&mut self, inputs: &mut mpsc::Receiver<Incoming>) -> Result<bool> {
-        if self.is_any_running() && self.matched {
-            return Ok(true);
-        }
-        if !self.is_any_running() {
-            screen::note(&format!(
-                "the replay of {} time stamps waits for its first bot: stockade bot deploy NAME --plugin P --capital \
-                 AMOUNT --symbols {}",
-                self.market.len() - self.place,
-                self.market.symbols.iter().map(|symbol| symbol.as_str()).collect::<Vec<_>>().join(",")
-            ));
-        }
-        let mut heard = Instant::now();
-        loop {
-            let left = QUIET.saturating_sub(heard.elapsed());
-            if self.is_any_running() && left.is_zero() {
-                return Ok(true);
-            }
-            let wait = if self.is_any_running() { left } else { Duration::from_secs(3600) };
-            let next = self.opening.runtime.block_on(async { tokio::time::timeout(wait, inputs.recv()).await });
-            match next {
-                Ok(Some(incoming)) => {
-                    if !self.take(incoming)? {
-                        return Ok(false);
-                    }
-                    heard = Instant::now();
-                }
-                Ok(None) => return Ok(false),
-                Err(_elapsed) => {}
-            }
-        }
-    }
-
-    fn is_any_running(&self) -> bool {
-        self.lockstep.desk.bots().any(|bot| bot.state == BotState::Running)
-    }
-
-    /// One message from outside. `false`: it is time to end.
-    fn take(&mut self, incoming: Incoming) -> Result<bool> {
-        match incoming {
-            Incoming::Stop => Ok(false),
-            Incoming::LeaseLost(why) => bail!("the lease of account {} is lost: {why}", self.opening.label),
-            Incoming::Request(task, answer) => {
-                let reply = self.answer(task)?;
-                // A person who has gone away needs no answer.
-                let _ = answer.send(reply);
-                Ok(true)
-            }
-        }
     }
 
     /// One time stamp.
@@ -226,7 +157,9 @@ impl Session {
         if let Some((day, close)) = self.session
             && at >= close
         {
-            self.lockstep.put(Event::Sample { session_close: Some(day) })?;
+            self.lockstep.put(Event::Sample {
+                session_close: Some(day),
+            })?;
             self.session = None;
         }
         if std::mem::take(&mut self.matched) {
@@ -236,16 +169,29 @@ impl Session {
         }
         self.place += 1;
         if self.session.is_none() {
-            let open = translate::sessions(at).into_iter().find(|s| s.open <= at && at < s.close);
+            let open = translate::sessions(at)
+                .into_iter()
+                .find(|s| s.open <= at && at < s.close);
             self.session = open.map(|session| (session.day, session.close));
         }
-        if self.lockstep.desk.bots().any(|bot| bot.state == BotState::Suspended) {
+        if self
+            .lockstep
+            .desk
+            .bots()
+            .any(|bot| bot.state == BotState::Suspended)
+        {
             self.lockstep.put(Event::Timer)?;
         }
-        let interval = self.opening.settings.equity_interval_seconds.saturating_mul(1_000_000_000);
+        let interval = self
+            .opening
+            .settings
+            .equity_interval_seconds
+            .saturating_mul(1_000_000_000);
         if u64::try_from(at.since(self.sampled_at)).is_ok_and(|since| since >= interval) {
             self.sampled_at = at;
-            self.lockstep.put(Event::Sample { session_close: None })?;
+            self.lockstep.put(Event::Sample {
+                session_close: None,
+            })?;
         }
         self.heed_notes()
     }
@@ -256,13 +202,17 @@ impl Session {
             self.lockstep.finish()?;
         }
         if let Some((day, _)) = self.session.take() {
-            self.lockstep.put(Event::Sample { session_close: Some(day) })?;
+            self.lockstep.put(Event::Sample {
+                session_close: Some(day),
+            })?;
         }
         self.heed_notes()?;
         self.compare()?;
         let last = self.lockstep.desk.reconciliation();
         if !last.balanced || self.lockstep.desk.breaks().next().is_some() {
-            bail!("the replay has ended and books and exchange differ: stockade reconcile shows where");
+            bail!(
+                "the replay has ended and books and exchange differ: stockade reconcile shows where"
+            );
         }
         Ok(())
     }
@@ -288,7 +238,10 @@ fn place_instruments(market: &mut Market, desk: &Desk) -> Result<()> {
     let places = market
         .symbols
         .iter()
-        .map(|symbol| desk.find(symbol).with_context(|| format!("{symbol} has no place in the table of instruments")))
+        .map(|symbol| {
+            desk.find(symbol)
+                .with_context(|| format!("{symbol} has no place in the table of instruments"))
+        })
         .collect::<Result<Vec<_>>>()?;
     for bar in &mut market.bars {
         bar.instrument = places[bar.instrument.index()];

@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use rust_decimal::Decimal;
-use stockade_core::broker::{Answer, BrokerOrder, BrokerSnapshot, Fill, OrderReport, PositionReport};
+use stockade_core::broker::{
+    Answer, BrokerOrder, BrokerSnapshot, Fill, OrderReport, PositionReport,
+};
 use stockade_core::limits::NANOS_PER_SECOND;
 use stockade_core::{Money, Price, Qty, Symbol, Timestamp};
 use stockade_exchange::{self as exchange, Exchange, JournalKind};
@@ -70,7 +72,11 @@ impl Broker {
         for _ in 0..number {
             self.requests.push_back(machine);
         }
-        while self.requests.front().is_some_and(|at| machine - at >= 60 * NANOS_PER_SECOND) {
+        while self
+            .requests
+            .front()
+            .is_some_and(|at| machine - at >= 60 * NANOS_PER_SECOND)
+        {
             self.requests.pop_front();
         }
         self.busiest_minute = self.busiest_minute.max(self.requests.len());
@@ -81,14 +87,19 @@ impl Broker {
     pub(crate) fn read_journal(&mut self) {
         for line in self.exchange.journal().iter().skip(self.journal_read) {
             self.journal_read += 1;
-            let (Some(id), Some(symbol)) = (line.execution_id, &line.symbol) else { continue };
-            let found = self.executions.entry(id.to_string()).or_insert_with(|| Execution {
-                cash: Decimal::ZERO,
-                fee: Decimal::ZERO,
-                symbol: model::symbol(symbol),
-                qty: Decimal::ZERO,
-                booked: false,
-            });
+            let (Some(id), Some(symbol)) = (line.execution_id, &line.symbol) else {
+                continue;
+            };
+            let found = self
+                .executions
+                .entry(id.to_string())
+                .or_insert_with(|| Execution {
+                    cash: Decimal::ZERO,
+                    fee: Decimal::ZERO,
+                    symbol: model::symbol(symbol),
+                    qty: Decimal::ZERO,
+                    booked: false,
+                });
             found.cash += line.cash_delta;
             found.qty += line.qty_delta;
             if line.kind == JournalKind::Fee {
@@ -102,7 +113,9 @@ impl Broker {
     /// The ledger has booked an execution. Gives false where the broker never had it, or it was booked before.
     pub(crate) fn booked(&mut self, execution_id: &str) -> bool {
         let id = execution_id.strip_prefix(RENAMED).unwrap_or(execution_id);
-        let Some(found) = self.executions.get_mut(id) else { return false };
+        let Some(found) = self.executions.get_mut(id) else {
+            return false;
+        };
         if std::mem::replace(&mut found.booked, true) {
             return false;
         }
@@ -132,7 +145,12 @@ impl Broker {
     }
 
     /// Takes a post. One whose id is taken is looked up, as the venue's client does.
-    pub(crate) fn submit(&mut self, order: &BrokerOrder, machine: i64, at: Timestamp) -> Answer<OrderReport> {
+    pub(crate) fn submit(
+        &mut self,
+        order: &BrokerOrder,
+        machine: i64,
+        at: Timestamp,
+    ) -> Answer<OrderReport> {
         let known = self.landed.contains_key(&order.client_order_id);
         let answer = model::submit(&mut self.exchange, order, at);
         match &answer {
@@ -140,7 +158,9 @@ impl Broker {
                 self.landed.insert(order.client_order_id.clone(), machine);
                 answer
             }
-            Answer::Refused { .. } if known => model::look_up(&self.exchange, &order.client_order_id),
+            Answer::Refused { .. } if known => {
+                model::look_up(&self.exchange, &order.client_order_id)
+            }
             _ => answer,
         }
     }
@@ -166,13 +186,21 @@ impl Broker {
     /// Positions as they were at `at`.
     pub(crate) fn snapshot_positions(&self, at: Timestamp) -> Vec<PositionReport> {
         let mut held: BTreeMap<Symbol, Decimal> = BTreeMap::new();
-        for line in self.exchange.journal().iter().take_while(|line| line.at.0 <= at.0) {
+        for line in self
+            .exchange
+            .journal()
+            .iter()
+            .take_while(|line| line.at.0 <= at.0)
+        {
             if let Some(symbol) = &line.symbol {
                 *held.entry(model::symbol(symbol)).or_default() += line.qty_delta;
             }
         }
         let report = |(symbol, qty): (Symbol, Decimal)| {
-            let price = self.exchange.position(symbol.as_str()).map(|position| position.current_price);
+            let price = self
+                .exchange
+                .position(symbol.as_str())
+                .map(|position| position.current_price);
             PositionReport {
                 symbol,
                 qty: Qty::new(qty),
@@ -180,11 +208,18 @@ impl Broker {
                 current_price: price.map(Price::new),
             }
         };
-        held.into_iter().filter(|(_, qty)| !qty.is_zero()).map(report).collect()
+        held.into_iter()
+            .filter(|(_, qty)| !qty.is_zero())
+            .map(report)
+            .collect()
     }
 
     /// Open orders, and those updated since; `hidden` hides what landed lately.
-    pub(crate) fn snapshot_orders(&self, since: Timestamp, hidden: impl Fn(&str) -> bool) -> Vec<OrderReport> {
+    pub(crate) fn snapshot_orders(
+        &self,
+        since: Timestamp,
+        hidden: impl Fn(&str) -> bool,
+    ) -> Vec<OrderReport> {
         let query = exchange::OrderQuery {
             status: exchange::StatusFilter::All,
             limit: 500,
@@ -197,8 +232,14 @@ impl Broker {
             let found = self.exchange.orders(&page);
             let full = found.len() == page.limit;
             page.after_order_id = found.last().map(|order| order.id);
-            let wanted = found.into_iter().filter(|order| !order.status.is_final() || order.updated_at.0 >= since.0);
-            orders.extend(wanted.filter(|order| !hidden(&order.client_order_id)).map(model::report));
+            let wanted = found
+                .into_iter()
+                .filter(|order| !order.status.is_final() || order.updated_at.0 >= since.0);
+            orders.extend(
+                wanted
+                    .filter(|order| !hidden(&order.client_order_id))
+                    .map(model::report),
+            );
             if !full {
                 return orders;
             }
@@ -206,11 +247,21 @@ impl Broker {
     }
 
     /// Fills since; `hidden` hides what shows late.
-    pub(crate) fn snapshot_fills(&self, since: Timestamp, renamed: bool, hidden: impl Fn(&Fill) -> bool) -> Vec<Fill> {
-        let fills = model::fills(&self.exchange, since).into_iter().filter(|fill| !hidden(fill));
+    pub(crate) fn snapshot_fills(
+        &self,
+        since: Timestamp,
+        renamed: bool,
+        hidden: impl Fn(&Fill) -> bool,
+    ) -> Vec<Fill> {
+        let fills = model::fills(&self.exchange, since)
+            .into_iter()
+            .filter(|fill| !hidden(fill));
         let finish = |mut fill: Fill| {
             // Fees are activities of their own; the venue adds them to their fill.
-            let fee = self.executions.get(&fill.execution_id).map_or(Decimal::ZERO, |found| found.fee);
+            let fee = self
+                .executions
+                .get(&fill.execution_id)
+                .map_or(Decimal::ZERO, |found| found.fee);
             fill.fee = Money::new(fee);
             if renamed {
                 fill.execution_id.insert_str(0, RENAMED);

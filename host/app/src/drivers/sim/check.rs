@@ -48,8 +48,16 @@ pub(crate) fn broken(error: impl Display) -> Violation {
     Violation::new("I31", error.to_string())
 }
 
-pub(super) fn ensure(holds: bool, invariant: &'static str, what: impl FnOnce() -> String) -> Checked {
-    if holds { Ok(()) } else { Err(Violation::new(invariant, what())) }
+pub(super) fn ensure(
+    holds: bool,
+    invariant: &'static str,
+    what: impl FnOnce() -> String,
+) -> Checked {
+    if holds {
+        Ok(())
+    } else {
+        Err(Violation::new(invariant, what()))
+    }
 }
 
 /// What an order holds at worst.
@@ -128,14 +136,20 @@ impl Seen {
     pub(crate) fn before(event: &Event, host: &Host) -> Self {
         let stale_batch = match event {
             Event::Intents { batch } => host.desk.bot(batch.sleeve).is_none_or(|bot| {
-                let stopped = matches!(bot.state, BotState::Stopped | BotState::Quarantined | BotState::Retired);
+                let stopped = matches!(
+                    bot.state,
+                    BotState::Stopped | BotState::Quarantined | BotState::Retired
+                );
                 bot.generation != batch.generation || stopped
             }),
             _ => false,
         };
         let evidence = matches!(
             event,
-            Event::TradeUpdate { .. } | Event::Submitted { .. } | Event::LookedUp { .. } | Event::Snapshot { .. }
+            Event::TradeUpdate { .. }
+                | Event::Submitted { .. }
+                | Event::LookedUp { .. }
+                | Event::Snapshot { .. }
         );
         Self {
             market: matches!(event, Event::Market { .. } | Event::Budget { .. }),
@@ -148,14 +162,29 @@ impl Seen {
 
 /// After a step whose rows are committed, before its actions.
 pub(crate) fn after_step(world: &mut World, seen: &Seen, out: &Effects) -> Checked {
-    let Some(host) = &world.host else { return Ok(()) };
+    let Some(host) = &world.host else {
+        return Ok(());
+    };
     for action in &out.actions {
         if let Action::Submit { order, .. } = action {
-            ensure(host.told_up, "W4", || format!("order {} goes out while the account stream is down", order.order))?;
-            ensure(host.gap_read, "W4", || {
-                format!("order {} goes out before the gap since the stream came up was read", order.order)
+            ensure(host.told_up, "W4", || {
+                format!(
+                    "order {} goes out while the account stream is down",
+                    order.order
+                )
             })?;
-            ensure(!seen.stale_batch, "L2", || format!("order {} comes of an instance that doesn't run", order.order))?;
+            ensure(host.gap_read, "W4", || {
+                format!(
+                    "order {} goes out before the gap since the stream came up was read",
+                    order.order
+                )
+            })?;
+            ensure(!seen.stale_batch, "L2", || {
+                format!(
+                    "order {} comes of an instance that doesn't run",
+                    order.order
+                )
+            })?;
         }
     }
     if seen.market {
@@ -168,11 +197,13 @@ pub(crate) fn after_step(world: &mut World, seen: &Seen, out: &Effects) -> Check
     if world.checks.opened {
         sleeves::against_broker(world)?;
     }
-    let Some(host) = &world.host else { return Ok(()) };
+    let Some(host) = &world.host else {
+        return Ok(());
+    };
     sleeves::each(&mut world.checks, &host.desk, seen)?;
     orders::open(&world.checks, &host.desk)?;
     // No draw: what is checked must not change what happens.
-    if world.steps % 400 == 0 {
+    if world.steps.is_multiple_of(400) {
         rest::restored_equals_live(world)?;
     }
     Ok(())

@@ -7,11 +7,13 @@
 //! It doesn't simulate wasm, Postgres, the lease of two hosts, or an account that is traded while it is first seen.
 
 mod actors;
+mod bots;
 mod broker;
 mod check;
 mod faults;
 mod network;
 mod random;
+#[cfg(test)]
 mod replay;
 mod report;
 mod tables;
@@ -24,7 +26,8 @@ use check::Violation;
 use trace::Trace;
 use world::World;
 
-pub(crate) use replay::{Recorded, differences, record, replay};
+#[cfg(test)]
+pub(crate) use replay::{differences, record, replay};
 pub(crate) use report::{Counters, Failure, Outcome, Report};
 
 /// Failing seeds that are reported; the run ends with the last of them.
@@ -37,11 +40,19 @@ pub(crate) fn run(first: u64, seeds: u64, steps: u64, mut told: impl FnMut(&Fail
     let mut report = Report::default();
     for seed in first..first.saturating_add(seeds) {
         let mut outcome = run_seed(seed, steps, false);
-        if seed % REPEATED_ONE_IN == 0 && outcome.failure.is_none() {
+        if seed.is_multiple_of(REPEATED_ONE_IN) && outcome.failure.is_none() {
             let again = run_seed(seed, steps, false);
             if again.hash != outcome.hash {
-                let what = format!("trace hashes {:016x} and {:016x} of the same seed", outcome.hash, again.hash);
-                outcome.failure = Some(failure(seed, steps, outcome.steps, Violation::new("I31", what)));
+                let what = format!(
+                    "trace hashes {:016x} and {:016x} of the same seed",
+                    outcome.hash, again.hash
+                );
+                outcome.failure = Some(failure(
+                    seed,
+                    steps,
+                    outcome.steps,
+                    Violation::new("I31", what),
+                ));
             }
         }
         report.seeds += 1;
@@ -75,12 +86,21 @@ pub(crate) fn run_seed(seed: u64, steps: u64, printed: bool) -> Outcome {
 }
 
 /// Runs seeds with a mistake in the core until one is found; gives the seed that found it.
-#[cfg(feature = "seeded-bugs")]
-pub(crate) fn hunt(bug: stockade_core::bug::Bug, first: u64, seeds: u64, steps: u64) -> Option<Failure> {
+#[cfg(all(test, feature = "seeded-bugs"))]
+pub(crate) fn hunt(
+    bug: stockade_core::bug::Bug,
+    first: u64,
+    seeds: u64,
+    steps: u64,
+) -> Option<Failure> {
     stockade_core::bug::set(Some(bug));
-    let found = (first..first.saturating_add(seeds)).find_map(|seed| run_seed(seed, steps, false).failure);
+    let found =
+        (first..first.saturating_add(seeds)).find_map(|seed| run_seed(seed, steps, false).failure);
     stockade_core::bug::set(None);
-    found.map(|failure| Failure { repeat: format!("{} --bug {}", failure.repeat, bug.as_str()), ..failure })
+    found.map(|failure| Failure {
+        repeat: format!("{} --bug {}", failure.repeat, bug.as_str()),
+        ..failure
+    })
 }
 
 fn run_world(world: &mut World, seed: u64, steps: u64) -> Outcome {
@@ -109,7 +129,8 @@ fn failure(seed: u64, steps: u64, step: u64, violation: Violation) -> Failure {
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a word".to_owned())
 }
 
 #[cfg(test)]

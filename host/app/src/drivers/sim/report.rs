@@ -49,9 +49,31 @@ macro_rules! add {
 impl Counters {
     pub(crate) fn add(&mut self, other: &Self) {
         add!(
-            self, other, starts, crashes, commits_failed, commits_doubtful, submits, not_taken, unknowns, late_posts, refused,
-            refusals, cancels, lookups, snapshots, commands, executions, ends, abandoned, updates_lost, updates_doubled,
-            updates_late, sockets_dropped, strangers, alerts
+            self,
+            other,
+            starts,
+            crashes,
+            commits_failed,
+            commits_doubtful,
+            submits,
+            not_taken,
+            unknowns,
+            late_posts,
+            refused,
+            refusals,
+            cancels,
+            lookups,
+            snapshots,
+            commands,
+            executions,
+            ends,
+            abandoned,
+            updates_lost,
+            updates_doubled,
+            updates_late,
+            sockets_dropped,
+            strangers,
+            alerts
         );
         self.busiest_minute = self.busiest_minute.max(other.busiest_minute);
     }

@@ -45,7 +45,10 @@ impl Tables {
     /// The tables of a new account.
     pub(crate) fn new(rows: &Rows) -> Result<Self, TableError> {
         let mut tables = Self::default();
-        let group = rows.to_rows().into_iter().map(|row| encode(&row).map(|bytes| (row, bytes)));
+        let group = rows
+            .to_rows()
+            .into_iter()
+            .map(|row| encode(&row).map(|bytes| (row, bytes)));
         tables.commit(&group.collect::<Result<Vec<_>, _>>()?);
         Ok(tables)
     }
@@ -63,7 +66,9 @@ impl Tables {
 
     /// An order as it was last committed.
     pub(crate) fn order(&self, id: OrderId) -> Result<Option<OrderRow>, TableError> {
-        let Some(bytes) = self.kept.get(&Key::Order(id)) else { return Ok(None) };
+        let Some(bytes) = self.kept.get(&Key::Order(id)) else {
+            return Ok(None);
+        };
         match serde_json::from_slice(bytes)? {
             Row::Order(order) => Ok(Some(*order)),
             _ => Ok(None),
@@ -73,8 +78,10 @@ impl Tables {
     /// Everything that a desk is made of.
     pub(crate) fn load(&self) -> Result<Rows, TableError> {
         let mut account = None;
-        let (mut instruments, mut sleeves, mut positions, mut lots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut orders, mut marks, mut breaks, mut bots) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut instruments, mut sleeves, mut positions, mut lots) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut orders, mut marks, mut breaks, mut bots) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for bytes in self.kept.values() {
             match serde_json::from_slice(bytes)? {
                 Row::Account(row) => account = Some(*row),
@@ -100,14 +107,27 @@ impl Tables {
             }
         }
         let account = account.ok_or(TableError::NoAccount)?;
-        Ok(Rows { account, instruments, sleeves, positions, lots, orders, executions, marks, breaks, bots })
+        Ok(Rows {
+            account,
+            instruments,
+            sleeves,
+            positions,
+            lots,
+            orders,
+            executions,
+            marks,
+            breaks,
+            bots,
+        })
     }
 }
 
 /// A row's bytes. Of an input only its place is kept: the desk never reads it back.
 pub(crate) fn encode(row: &Row) -> Result<Vec<u8>, TableError> {
     match row {
-        Row::Input(input) => Ok(format!("{} {} {}", input.index, input.kind, input.now.market.0).into_bytes()),
+        Row::Input(input) => {
+            Ok(format!("{} {} {}", input.index, input.kind, input.now.market.0).into_bytes())
+        }
         other => Ok(serde_json::to_vec(other)?),
     }
 }

@@ -26,7 +26,10 @@ fn hundreds_of_seeds_pass() {
         counters.strangers,
     ];
     assert!(happened.iter().all(|count| *count > 300), "{counters:#?}");
-    assert!(counters.executions > 20_000 && counters.busiest_minute <= 200, "{counters:#?}");
+    assert!(
+        counters.executions > 20_000 && counters.busiest_minute <= 200,
+        "{counters:#?}"
+    );
 }
 
 #[test]
@@ -42,7 +45,9 @@ fn replayed_rows_make_the_same_tables() {
     let recorded = record(100, STEPS).expect("the seed passes");
     let mut tables = tables::Tables::new(&recorded.first).expect("rows");
     let expected = replay(recorded, |rows| {
-        let group = rows.into_iter().map(|row| tables::encode(&row).map(|bytes| (row, bytes)));
+        let group = rows
+            .into_iter()
+            .map(|row| tables::encode(&row).map(|bytes| (row, bytes)));
         tables.commit(&group.collect::<Result<Vec<_>, _>>()?);
         Ok::<_, tables::TableError>(())
     })
@@ -50,7 +55,11 @@ fn replayed_rows_make_the_same_tables() {
     let mut found = tables.load().expect("rows");
     assert_eq!(differences(&expected, &found), Vec::<String>::new());
     found.sleeves.pop();
-    assert_ne!(differences(&expected, &found), Vec::<String>::new(), "a difference is seen");
+    assert_ne!(
+        differences(&expected, &found),
+        Vec::<String>::new(),
+        "a difference is seen"
+    );
 }
 
 #[cfg(feature = "seeded-bugs")]
@@ -60,7 +69,14 @@ fn every_seeded_bug_is_found() {
     for bug in Bug::ALL {
         let found = hunt(*bug, 1, 40, STEPS);
         let failure = found.unwrap_or_else(|| panic!("{} is not found in 40 seeds", bug.as_str()));
-        println!("{}: seed {} step {}: {}: {}", bug.as_str(), failure.seed, failure.step, failure.invariant, failure.what);
+        println!(
+            "{}: seed {} step {}: {}: {}",
+            bug.as_str(),
+            failure.seed,
+            failure.step,
+            failure.invariant,
+            failure.what
+        );
     }
     assert!(Bug::ALL.len() >= 12);
 }
@@ -76,20 +92,48 @@ async fn one_seed_in_a_hundred_goes_through_postgres() {
         let label = recorded.first.account.label.clone();
         let database = TestDatabase::new().await;
         let store = &database.store;
-        store.account_create(&recorded.first.account, &recorded.first.to_rows()).await.expect("a new account");
-        let lease = store.lease_acquire(label.as_str(), "a simulation", std::time::Duration::from_secs(600)).await.expect("a free lease");
-        let mut writer = WriterHandle::spawn(store, label.as_str(), lease.epoch, WriterOptions::default()).await.expect("a writer");
+        store
+            .account_create(&recorded.first.account, &recorded.first.to_rows())
+            .await
+            .expect("a new account");
+        let lease = store
+            .lease_acquire(
+                label.as_str(),
+                "a simulation",
+                std::time::Duration::from_secs(600),
+            )
+            .await
+            .expect("a free lease");
+        let mut writer =
+            WriterHandle::spawn(store, label.as_str(), lease.epoch, WriterOptions::default())
+                .await
+                .expect("a writer");
         let mut tickets = Vec::new();
         for rows in recorded.groups {
             tickets.push(writer.submit(Group { rows }).await.expect("taken"));
         }
-        assert!(tickets.len() > 300, "seed {seed} commits {} groups", tickets.len());
+        assert!(
+            tickets.len() > 300,
+            "seed {seed} commits {} groups",
+            tickets.len()
+        );
         for ticket in tickets {
             let number = ticket.number;
-            ticket.outcome().await.unwrap_or_else(|error| panic!("seed {seed}, group {number}: {error}"));
+            ticket
+                .outcome()
+                .await
+                .unwrap_or_else(|error| panic!("seed {seed}, group {number}: {error}"));
         }
         writer.close().await;
-        let found = store.account_load(label.as_str()).await.expect("read").expect("the account");
-        assert_eq!(differences(&recorded.last, &found), Vec::<String>::new(), "seed {seed}");
+        let found = store
+            .account_load(label.as_str())
+            .await
+            .expect("read")
+            .expect("the account");
+        assert_eq!(
+            differences(&recorded.last, &found),
+            Vec::<String>::new(),
+            "seed {seed}"
+        );
     }
 }
