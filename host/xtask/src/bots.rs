@@ -28,12 +28,23 @@ pub(crate) fn build() -> Result<()> {
     fs::create_dir_all(&out).with_context(|| format!("can't make {}", out.display()))?;
     let bots = bots()?;
     // One cargo call for all that share target and features: it is far quicker.
-    let plain: Vec<&Bot> = bots.iter().filter(|b| b.features.is_empty() && b.target == SEALED).collect();
-    compile(&wasm, SEALED, &plain.iter().map(|b| b.package.as_str()).collect::<Vec<_>>(), &[])?;
+    let plain: Vec<&Bot> = bots
+        .iter()
+        .filter(|b| b.features.is_empty() && b.target == SEALED)
+        .collect();
+    compile(
+        &wasm,
+        SEALED,
+        &plain.iter().map(|b| b.package.as_str()).collect::<Vec<_>>(),
+        &[],
+    )?;
     for bot in &plain {
         collect(&wasm, &out, bot)?;
     }
-    for bot in bots.iter().filter(|b| !b.features.is_empty() || b.target != SEALED) {
+    for bot in bots
+        .iter()
+        .filter(|b| !b.features.is_empty() || b.target != SEALED)
+    {
         compile(&wasm, bot.target, &[&bot.package], &bot.features)?;
         collect(&wasm, &out, bot)?;
     }
@@ -57,11 +68,24 @@ fn bots() -> Result<Vec<Bot>> {
         let name = package["name"].as_str().unwrap_or_default().to_owned();
         let own = &package["metadata"]["bot"];
         let target = if own["target"] == WASI { WASI } else { SEALED };
-        let bot = |features: Vec<String>, file: String| Bot { package: name.clone(), target, features, file };
-        bots.push(bot(Vec::new(), own["file"].as_str().unwrap_or(&name).to_owned()));
+        let bot = |features: Vec<String>, file: String| Bot {
+            package: name.clone(),
+            target,
+            features,
+            file,
+        };
+        bots.push(bot(
+            Vec::new(),
+            own["file"].as_str().unwrap_or(&name).to_owned(),
+        ));
         for (file, features) in own["variants"].as_object().into_iter().flatten() {
             let features = features.as_array().into_iter().flatten();
-            bots.push(bot(features.filter_map(|f| f.as_str().map(str::to_owned)).collect(), file.clone()));
+            bots.push(bot(
+                features
+                    .filter_map(|f| f.as_str().map(str::to_owned))
+                    .collect(),
+                file.clone(),
+            ));
         }
     }
     Ok(bots)
@@ -71,7 +95,15 @@ fn compile(wasm: &Path, target: &str, packages: &[&str], features: &[String]) ->
     if packages.is_empty() {
         return Ok(());
     }
-    let mut command = process::cargo(&["build", "--quiet", "--lib", "--profile", "bot", "--target", target]);
+    let mut command = process::cargo(&[
+        "build",
+        "--quiet",
+        "--lib",
+        "--profile",
+        "bot",
+        "--target",
+        target,
+    ]);
     for package in packages {
         command.args(["--package", package]);
     }
@@ -79,12 +111,18 @@ fn compile(wasm: &Path, target: &str, packages: &[&str], features: &[String]) ->
         command.args(["--features", &features.join(",")]);
     }
     // Flags for the host's own processor mean nothing to wasm.
-    command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env("CARGO_TARGET_DIR", wasm);
+    command
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("CARGO_TARGET_DIR", wasm);
     process::run(&mut command)
 }
 
 fn collect(wasm: &Path, out: &Path, bot: &Bot) -> Result<()> {
-    let built = wasm.join(bot.target).join("bot").join(format!("{}.wasm", bot.package.replace('-', "_")));
+    let built = wasm
+        .join(bot.target)
+        .join("bot")
+        .join(format!("{}.wasm", bot.package.replace('-', "_")));
     let file = out.join(format!("{}.wasm", bot.file));
     let partial = file.with_extension("wasm.partial");
     fs::copy(&built, &partial).with_context(|| format!("can't copy {}", built.display()))?;

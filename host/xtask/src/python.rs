@@ -23,12 +23,29 @@ pub(crate) fn environment() -> Result<Option<PathBuf>> {
     }
     process::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
+    install
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ])
+        .args(PACKAGES);
     process::run(&mut install)?;
     Ok(Some(python))
 }
 
 fn has_packages(python: &Path) -> bool {
-    let listed = process::output(Command::new(python).args(["-m", "pip", "freeze", "--disable-pip-version-check"]));
-    listed.is_some_and(|list| PACKAGES.iter().all(|package| list.lines().any(|line| line == *package)))
+    let listed = process::output(Command::new(python).args([
+        "-m",
+        "pip",
+        "freeze",
+        "--disable-pip-version-check",
+    ]));
+    listed.is_some_and(|list| {
+        PACKAGES
+            .iter()
+            .all(|package| list.lines().any(|line| line == *package))
+    })
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use stockade_core::Timestamp;
 use stockade_store::{Cluster, LeaseError, Store};
+use tokio::task::JoinHandle;
 
 use crate::config::Settings;
 
@@ -15,11 +16,15 @@ pub(crate) const LEASE_TTL: Duration = Duration::from_secs(15);
 /// How long a new host waits for the lease of one that may still be there.
 const LEASE_WAIT: Duration = Duration::from_secs(20);
 
+/// Between two looks at whether the private cluster's server is still there.
+const CLUSTER_LOOK: Duration = Duration::from_millis(250);
+
 /// The database, and the cluster it lives in where that is ours.
 pub(crate) struct Base {
     /// The store.
     pub(crate) store: Arc<Store>,
-    cluster: Option<Cluster>,
+    cluster: Option<Arc<Cluster>>,
+    keeper: Option<JoinHandle<()>>,
 }
 
 /// Opens the database that the settings name; starts or adopts the private cluster where they name
@@ -30,19 +35,43 @@ pub(crate) async fn open(settings: &Settings) -> Result<Base> {
         None => {
             let cluster = Cluster::open(&settings.data).await?;
             let url = cluster.url();
-            (Some(cluster), url)
+            (Some(Arc::new(cluster)), url)
         }
     };
     let store = Store::open(&url).await.context("the database can't be opened")?;
     store.migrate().await?;
-    Ok(Base { store: Arc::new(store), cluster })
+    Ok(Base { store: Arc::new(store), cluster, keeper: None })
 }
 
 impl Base {
+    /// From now on the private cluster is started again when its server dies: who waits for an
+    /// answer then finds the database back, and what was committed in it.
+    pub(crate) fn keep_running(&mut self) {
+        let Some(cluster) = self.cluster.clone() else { return };
+        self.keeper = Some(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(CLUSTER_LOOK).await;
+                if cluster.is_running() {
+                    continue;
+                }
+                tracing::error!("the private PostgreSQL has died: it is started again");
+                match cluster.revive().await {
+                    Ok(()) => tracing::warn!("the private PostgreSQL runs again"),
+                    Err(error) => tracing::error!(%error, "the private PostgreSQL can't be started"),
+                }
+            }
+        }));
+    }
+
     /// Ends the connections; stops the private cluster, unless another process uses it.
-    pub(crate) async fn close(self) -> Result<()> {
+    pub(crate) async fn close(mut self) -> Result<()> {
+        if let Some(keeper) = self.keeper.take() {
+            keeper.abort();
+            // It has let go of the cluster once it has ended.
+            let _ = keeper.await;
+        }
         self.store.close().await;
-        if let Some(cluster) = self.cluster {
+        if let Some(cluster) = self.cluster.and_then(Arc::into_inner) {
             cluster.stop().await?;
         }
         Ok(())

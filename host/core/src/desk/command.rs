@@ -804,8 +804,9 @@ impl Desk {
         out: &mut Effects,
     ) -> Outcome {
         let id = self.named(name)?;
-        if self.account.has_broker && !opening {
-            let why = "fills of an account with a broker come from the broker; history is imported with --opening";
+        if self.account.has_broker {
+            let why = "its fills come from the broker; shares from before are in suspense, and position assign \
+                       gives them to a sleeve with their cost and date";
             return Err(not_allowed("sleeve", name, why));
         }
         let source = if opening {

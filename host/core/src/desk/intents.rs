@@ -116,6 +116,9 @@ impl Desk {
                 break_id: break_id.0,
             });
         }
+        if intent.side == Side::Buy {
+            self.check_suspense(intent, &admission)?;
+        }
         self.check_market(&view, intent, &admission)?;
         self.check_duplicate(id, &view, intent)?;
         if let Some(allowed) = view.controls.daily_loss
@@ -136,6 +139,19 @@ impl Desk {
             self.check_opposite(id, intent, &admission)?;
         }
         Ok(admission)
+    }
+
+    /// While shares of a symbol belong to nobody, nobody's books of it are sure (I10).
+    fn check_suspense(&self, intent: &Intent, admission: &Admission) -> Result<(), Refusal> {
+        let suspense = &self.sleeves[&SleeveId::SUSPENSE].holdings;
+        let qty = suspense
+            .get(&admission.instrument)
+            .map_or(Qty::ZERO, |h| h.qty);
+        if qty.is_zero() {
+            return Ok(());
+        }
+        let symbol = intent.symbol.clone();
+        Err(Refusal::Suspense { symbol, qty })
     }
 
     fn check_market(

@@ -535,6 +535,11 @@ fn a_trade_of_somebody_else_is_in_suspense_and_can_be_assigned() {
     let mut out = Effects::default();
     bench.desk.on_fill(&fill, ExecutionSource::Stream, &mut out);
     bench.cash -= dec!(70);
+    bench.price("AAPL", dec!(10));
+    assert_eq!(
+        refusal(&bench.market("alpha", "AAPL", Side::Buy, dec!(1))),
+        "suspense"
+    );
     let assign = Command::PositionAssign {
         symbol: symbol("AAPL"),
         qty: Qty::new(dec!(5)),

@@ -102,6 +102,10 @@ pub enum Refusal {
     Reconciling { why: String },
     #[error("{symbol} is frozen by break {break_id} (stockade break show {break_id})")]
     SymbolFrozen { symbol: Symbol, break_id: u64 },
+    #[error(
+        "{qty} {symbol} in suspense belong to nobody: no new risk in it until they are assigned (stockade position assign)"
+    )]
+    Suspense { symbol: Symbol, qty: Qty },
     #[error("{found} open orders, at most {allowed} are allowed")]
     OpenOrders { found: usize, allowed: usize },
     #[error("{found} intents in one call, at most {allowed} are allowed (limits.intents_per_call)")]
@@ -156,6 +160,7 @@ impl Refusal {
             Self::Reducing { .. } => "reducing",
             Self::Reconciling { .. } => "reconciling",
             Self::SymbolFrozen { .. } => "symbol_frozen",
+            Self::Suspense { .. } => "suspense",
             Self::OpenOrders { .. } => "open_orders",
             Self::IntentsPerCall { .. } => "intents_per_call",
             Self::NotFound { .. } => "not_found",

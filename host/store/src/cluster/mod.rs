@@ -178,6 +178,12 @@ impl Cluster {
         self.server.pid()
     }
 
+    /// Whether the server runs now. Looks at its process alone.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.server.runs()
+    }
+
     /// The folder with `psql` and the other programs.
     #[must_use]
     pub fn programs(&self) -> &Path {

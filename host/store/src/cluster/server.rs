@@ -120,7 +120,7 @@ impl Server {
     }
 
     /// Whether the server that the pid file names runs.
-    fn runs(&self) -> bool {
+    pub(crate) fn runs(&self) -> bool {
         self.pid().is_some_and(is_postgres)
     }
 

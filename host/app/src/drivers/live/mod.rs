@@ -111,7 +111,8 @@ fn chosen(settings: &Settings, args: &RunArgs) -> Result<Vec<AccountConfig>, Fai
 async fn run_accounts(settings: &Settings, args: &RunArgs, accounts: Vec<AccountConfig>) -> Result<()> {
     std::fs::create_dir_all(&settings.data)
         .with_context(|| format!("can't make the data folder {}", settings.data.display()))?;
-    let base = super::base::open(settings).await?;
+    let mut base = super::base::open(settings).await?;
+    base.keep_running();
     let listener = link::bind(&settings.socket()).await.context("the data folder is held by another host")?;
     let mut hosts = Vec::new();
     let mut routes = Vec::new();
