@@ -494,7 +494,7 @@ pub struct SnapshotRow {
     pub sleeve: SleeveId,
     /// The digest of the component that wrote it.
     pub digest: String,
-    /// The market's time of the last event that it has seen.
+    /// The time of the last bar that it has seen.
     pub at: Timestamp,
     /// The bytes.
     pub bytes: Vec<u8>,

@@ -81,3 +81,26 @@ fn has_postgres() -> bool {
         });
     given || on_path || configured || packaged || Path::new("/usr/local/pgsql/bin/initdb").exists()
 }
+
+/// Ends the temporary clusters that tests have shared; their folders are removed by the next run.
+pub(crate) fn stop_test_clusters() {
+    let folders = std::fs::read_dir(std::env::temp_dir())
+        .into_iter()
+        .flatten()
+        .flatten();
+    for folder in folders.filter(|entry| {
+        entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with("stockade-test-")
+    }) {
+        let pid_file = folder.path().join("postgres/data/postmaster.pid");
+        let Ok(text) = std::fs::read_to_string(pid_file) else {
+            continue;
+        };
+        if let Some(pid) = text.lines().next() {
+            // A fast shutdown; a cluster that has ended by itself needs none.
+            let _ = process::output(Command::new("kill").args(["-INT", pid.trim()]));
+        }
+    }
+}

@@ -61,6 +61,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         "every_seeded_bug_is_found",
     ];
     process::run(&mut process::cargo(&bugs))?;
+    setup::stop_test_clusters();
     println!("all checks passed in {} s", began.elapsed().as_secs());
     Ok(())
 }

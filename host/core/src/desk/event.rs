@@ -132,6 +132,8 @@ pub struct IntentBatch {
     pub snapshot: Option<Arc<[u8]>>,
     /// The digest of the component.
     pub digest: Arc<str>,
+    /// The time of the last bar that the state has seen: later ones are read again after a crash.
+    pub seen: Timestamp,
 }
 
 /// One thing that a bot asked for.

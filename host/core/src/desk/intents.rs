@@ -273,7 +273,7 @@ impl Desk {
             out.rows.push(Row::Snapshot(SnapshotRow {
                 sleeve: batch.sleeve,
                 digest: batch.digest.to_string(),
-                at: self.now.market,
+                at: batch.seen,
                 bytes: bytes.to_vec(),
             }));
         }

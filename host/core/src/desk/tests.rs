@@ -829,6 +829,7 @@ fn intents_of_a_stopped_bot_are_void() {
         requests: vec![BotRequest::Submit { intent_id, intent }],
         snapshot: None,
         digest: "d".into(),
+        seen: crate::Timestamp(0),
     };
     bench.put(Event::Intents { batch });
     assert!(bench.sent().is_empty());

@@ -28,6 +28,8 @@ use super::shard::{BotEvent, Done, PriceTable, ShardReply, Shards, Sight, Start,
 use crate::config::Settings;
 use crate::link;
 
+/// Length of a bar, in nanoseconds.
+const MINUTE_NS: i64 = 60 * 1_000_000_000;
 /// Events that wait for one bot. Money events are few; bars beyond this mean that it can't keep up.
 const QUEUE_MAX: usize = 100_000;
 /// Time stamps of one call.
@@ -54,6 +56,8 @@ pub(crate) enum BotMessage {
 
 /// What was read for a start.
 pub(crate) struct Prepared {
+    /// The last bar that the state has seen.
+    cursor: Option<Timestamp>,
     state: Option<Snapshot>,
     /// Bars since the state, or the warm-up.
     bars: Vec<stockade_venue::alpaca::SymbolBar>,
@@ -89,6 +93,8 @@ struct Slot {
     next_timer: Option<Timestamp>,
     saved_at: Timestamp,
     last_event: Timestamp,
+    /// The last bar that the instance has seen, by its start: a saved state goes on behind it.
+    cursor: Timestamp,
     roll_back: Option<RollBack>,
     reload: Option<(Plugin, Option<oneshot::Sender<link::Answer>>)>,
     /// The person who waits for the reload that is under way.
@@ -184,6 +190,7 @@ impl Bots {
             next_timer: (timer > 0).then(|| now.market.plus(timer)),
             saved_at: now.machine,
             last_event: now.market,
+            cursor: now.market.plus(-MINUTE_NS),
             roll_back: None,
             reload: None,
             answer: None,
@@ -388,11 +395,13 @@ impl Bots {
                 return vec![Event::Bot { sleeve, report: BotReport::Failed { generation, cause } }];
             }
         };
+        slot.cursor = prepared.cursor.unwrap_or(slot.cursor);
         let mut since: Vec<BotEvent> = super::market::bars(desk, &prepared.bars)
             .into_iter()
             .filter_map(|event| match event {
                 MarketEvent::Bars { bars } => {
                     slot.seen = slot.seen.max(bars[0].at);
+                    slot.cursor = slot.cursor.max(bars[0].at);
                     Some(BotEvent::Bars(bars))
                 }
                 _ => None,
@@ -446,7 +455,7 @@ impl Bots {
                 slot.phase = Phase::Idle;
                 let report = match outcome {
                     Ok(state) => {
-                        let (digest, at) = (slot.plugin.digest().to_string(), slot.last_event);
+                        let (digest, at) = (slot.plugin.digest().to_string(), slot.cursor);
                         BotReport::Saved { generation, digest, bytes: state.to_bytes().into(), at }
                     }
                     Err(cause) => BotReport::Strike { generation, cause },
@@ -653,6 +662,9 @@ impl Slot {
         if let Some(at) = events.iter().rev().find_map(event_time) {
             self.last_event = self.last_event.max(at);
         }
+        if let Some(at) = events.iter().rev().find_map(bar_time) {
+            self.cursor = self.cursor.max(at);
+        }
         if let Some(back) = &mut self.roll_back {
             back.since.extend(events);
             back.calls_left -= 1;
@@ -669,6 +681,7 @@ impl Slot {
             requests: done.requests,
             snapshot: done.state.map(|state| state.to_bytes().into()),
             digest: self.plugin.digest().clone(),
+            seen: self.cursor,
         };
         vec![Event::Intents { batch }]
     }
@@ -682,6 +695,13 @@ impl Slot {
             refused_digest,
             cause,
         }
+    }
+}
+
+fn bar_time(event: &BotEvent) -> Option<Timestamp> {
+    match event {
+        BotEvent::Bars(bars) => bars.first().map(|bar| bar.at),
+        _ => None,
     }
 }
 
@@ -749,12 +769,12 @@ async fn prepare(
 ) -> Result<Prepared> {
     let snapshot = store.snapshot_load(label.as_str(), row.sleeve).await?;
     let warm_up = i64::from(plugin.description().warm_up_bars);
-    let minute = 60 * 1_000_000_000;
+    let cursor = snapshot.as_ref().map(|snapshot| snapshot.at);
     let from = match &snapshot {
         Some(snapshot) => snapshot.at.plus(1),
         // Nights and weekends have no bars: a calendar week holds at least three sessions.
-        None if warm_up > 0 => now.plus(-(warm_up * minute * 6 + 7 * 86_400 * 1_000_000_000)),
-        None => return Ok(Prepared { state: None, bars: Vec::new() }),
+        None if warm_up > 0 => now.plus(-(warm_up * MINUTE_NS * 6 + 7 * 86_400 * 1_000_000_000)),
+        None => return Ok(Prepared { state: None, cursor, bars: Vec::new() }),
     };
     let request = HistoryRequest {
         symbols: row.symbols.clone(),
@@ -763,16 +783,21 @@ async fn prepare(
         to: now,
         bars_max: HISTORY_BARS_MAX,
     };
-    let mut bars = match alpaca.history_bars(&request).await {
-        Answer::Done { value } => value,
-        other => anyhow::bail!("the bars since its last state can't be read: {other:?}"),
+    // A state as new as the market has nothing to catch up with.
+    let mut bars = if from > now {
+        Vec::new()
+    } else {
+        match alpaca.history_bars(&request).await {
+            Answer::Done { value } => value,
+            other => anyhow::bail!("the bars since its last state can't be read: {other:?}"),
+        }
     };
     if snapshot.is_none() {
         let most = usize::try_from(warm_up).unwrap_or(0);
         keep_last(&mut bars, most);
     }
     let state = snapshot.map(|snapshot| Snapshot::from_bytes(&snapshot.bytes)).transpose();
-    Ok(Prepared { state: state.context("its last state")?, bars })
+    Ok(Prepared { state: state.context("its last state")?, cursor, bars })
 }
 
 /// Keeps the last `most` bars of each symbol.

@@ -243,6 +243,7 @@ impl<S: Sink> Lockstep<S> {
             requests: asked.requests,
             snapshot: asked.state,
             digest: bot.digest.clone(),
+            seen: self.now.market,
         };
         self.put(Event::Intents { batch })
     }

@@ -70,6 +70,7 @@ impl World {
                 requests,
                 snapshot,
                 digest: "d1".into(),
+                seen: self.market(),
             };
             self.schedule_input(after, Event::Intents { batch });
         }
