@@ -204,7 +204,7 @@ async fn a_file_that_was_replaced_while_no_host_ran() {
     stage.kill_host();
     bots::install("counter-v2", &stage.plugins(), "counter");
     stage.start_host().await;
-    stage.bot_is("count", "running").await;
+    event_is(&stage, "started", 2).await;
     event_is(&stage, "reloaded", 1).await;
     for _ in 0..2 {
         step(&stage).await;

@@ -242,6 +242,13 @@ impl Stage {
             let lines: Result<Vec<String>, _> = sqlx::query_scalar(sql).fetch_all(self.pool()).await;
             lines.unwrap_or_default().iter().for_each(|line| eprintln!("{line}"));
         }
+        let logs = std::fs::read_dir(self.data().join("logs"));
+        for log in logs.into_iter().flatten().flatten() {
+            let text = std::fs::read_to_string(log.path()).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let shown = lines[lines.len().saturating_sub(12)..].join("\n");
+            eprintln!("{}:\n{shown}", log.path().display());
+        }
         eprintln!(
             "the market is at {}",
             stockade_exchange::Nanos(self.exchange.now()).rfc3339()

@@ -166,7 +166,11 @@ pub fn load_file(engine: &Engine, path: &Path) -> Result<Plugin, FolderError> {
 
 /// The system's notices, where it gives any; the poll is enough without.
 fn watcher(folder: &Path, wake: SyncSender<()>) -> Option<notify::RecommendedWatcher> {
-    let notice = move |_: notify::Result<notify::Event>| {
+    let notice = move |event: notify::Result<notify::Event>| {
+        // Our own reading of the folder is an event too: waking on it would never end.
+        if event.is_ok_and(|event| event.kind.is_access()) {
+            return;
+        }
         // Full means that a look is due already.
         let _ = wake.try_send(());
     };

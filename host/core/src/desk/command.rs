@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 
 use super::effect::{Action, Effects};
 use super::event::{Command, ImportKind, ImportedFill, Reply, Scope};
+use super::restore::Prints;
 use super::state::{Desk, Sleeve};
 use crate::broker::Fill;
 use crate::decimal::{Money, Qty};
@@ -821,11 +822,12 @@ impl Desk {
                 broker_order_id: String::new(),
                 cumulative_qty: None,
             };
-            if self.is_known(&key) {
+            let prints = Prints::of(&key);
+            if self.is_known(&prints) {
                 known += 1;
                 continue;
             }
-            self.remember(&key);
+            self.remember(&prints);
             booked += 1;
             match &row.kind {
                 ImportKind::Trade {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::effect::Effects;
+use super::restore::Prints;
 use super::state::Desk;
 use crate::broker::Fill;
 use crate::bug::{self, Bug};
@@ -29,14 +30,15 @@ impl Desk {
         if self.is_dropped_by_a_bug(fill) {
             return false;
         }
+        let prints = Prints::of(&key);
         let before_opening = self
             .account
             .opened_at
             .is_some_and(|opened| fill.at < opened);
-        if before_opening || self.is_known(&key) || !fill.qty.is_positive() {
+        if before_opening || self.is_known(&prints) || !fill.qty.is_positive() {
             return false;
         }
-        self.remember(&key);
+        self.remember(&prints);
         self.reconciliation.executions += 1;
         let client_order_id = fill.client_order_id.as_deref().unwrap_or_default();
         let order = self.owner_of(client_order_id, &fill.broker_order_id);

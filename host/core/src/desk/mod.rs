@@ -41,8 +41,11 @@ pub fn step(desk: &mut Desk, input: Input, out: &mut Effects) {
     let rows_before = out.rows.len();
     desk.advance(input.now);
     desk.apply(&input.event, out);
+    let recorded = is_recorded(&input.event);
+    // The record writes the account's row itself, with the input's number in it.
+    let account = recorded && std::mem::take(&mut desk.touched.account);
     desk.flush(out);
-    if out.rows.len() > rows_before && is_recorded(&input.event) {
+    if recorded && (account || out.rows.len() > rows_before) {
         desk.record(input.event, out);
     }
 }

@@ -214,7 +214,7 @@ impl Desk {
             desk.restore_order(order)?;
         }
         for key in &rows.executions {
-            desk.remember(key);
+            desk.remember(&Prints::of(key));
         }
         desk.check_sums(&rows.positions)?;
         Ok(desk)
@@ -277,33 +277,17 @@ impl Desk {
         Ok(())
     }
 
-    pub(super) fn remember(&mut self, key: &ExecutionKey) {
-        self.executions
-            .insert(fingerprint(&["execution", &key.execution_id]));
-        if let Some(cumulative) = key.cumulative_qty
-            && !key.broker_order_id.is_empty()
-        {
-            let qty = cumulative.to_string();
-            self.executions
-                .insert(fingerprint(&["cumulative", &key.broker_order_id, &qty]));
-        }
+    pub(super) fn remember(&mut self, prints: &Prints) {
+        self.executions.insert(prints.execution);
+        self.executions.extend(prints.cumulative);
     }
 
-    pub(super) fn is_known(&self, key: &ExecutionKey) -> bool {
+    pub(super) fn is_known(&self, prints: &Prints) -> bool {
         if bug::is(Bug::DedupOff) {
             return false;
         }
-        if self
-            .executions
-            .contains(&fingerprint(&["execution", &key.execution_id]))
-        {
-            return true;
-        }
-        key.cumulative_qty.is_some_and(|cumulative| {
-            let qty = cumulative.to_string();
-            let second = fingerprint(&["cumulative", &key.broker_order_id, &qty]);
-            !key.broker_order_id.is_empty() && self.executions.contains(&second)
-        })
+        let known = |print| self.executions.contains(print);
+        known(&prints.execution) || prints.cumulative.as_ref().is_some_and(known)
     }
 
     fn check_sums(&self, positions: &[crate::row::PositionRow]) -> Result<(), RestoreError> {
@@ -354,6 +338,24 @@ impl Desk {
             )?;
         }
         Ok(())
+    }
+}
+
+/// What tells an execution from others, short enough to keep of every one: by its id, and by its
+/// order's filled quantity where that was reported.
+pub(super) struct Prints {
+    execution: u128,
+    cumulative: Option<u128>,
+}
+
+impl Prints {
+    pub(super) fn of(key: &ExecutionKey) -> Self {
+        let order = key.broker_order_id.as_str();
+        let cumulative = key.cumulative_qty.filter(|_| !order.is_empty());
+        Self {
+            execution: fingerprint(&["e", &key.execution_id]),
+            cumulative: cumulative.map(|qty| fingerprint(&["c", order, &qty.to_string()])),
+        }
     }
 }
 

@@ -123,6 +123,18 @@ pub(super) struct Touched {
     pub(super) marks: BTreeSet<InstrumentId>,
 }
 
+impl Touched {
+    /// Whether there is nothing to write: so with every market event.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.account
+            && self.sleeves.is_empty()
+            && self.positions.is_empty()
+            && self.orders.is_empty()
+            && self.bots.is_empty()
+            && self.marks.is_empty()
+    }
+}
+
 /// One account: its sleeves, orders, books and bots. Changed by [`super::step`] alone.
 #[derive(Debug)]
 pub struct Desk {
@@ -368,6 +380,9 @@ impl Desk {
 
     /// Writes a row for each thing that the input touched.
     pub(super) fn flush(&mut self, out: &mut Effects) {
+        if self.touched.is_empty() {
+            return;
+        }
         let touched = std::mem::take(&mut self.touched);
         for id in touched.sleeves {
             out.rows

@@ -31,7 +31,7 @@ const SYMBOLS: usize = 50;
 /// Orders of each sleeve on each side, of one symbol each.
 const ORDERS: usize = 5;
 /// Executions that wait for their commits at once.
-const WINDOW: usize = 500;
+const WINDOW: usize = 200;
 /// Rows of one commit of the baseline.
 const BARE_COMMIT: u64 = 5_000;
 const LABEL: &str = "bench";
