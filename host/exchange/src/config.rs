@@ -139,7 +139,12 @@ impl Config {
         )?;
         range("fee_bps", self.fee_bps, Decimal::ZERO, bps)?;
         range("fee_per_share", self.fee_per_share, Decimal::ZERO, bps)?;
-        range("fee_per_execution", self.fee_per_execution, Decimal::ZERO, bps)?;
+        range(
+            "fee_per_execution",
+            self.fee_per_execution,
+            Decimal::ZERO,
+            bps,
+        )?;
         range("crypto_fee_bps", self.crypto_fee_bps, Decimal::ZERO, bps)?;
         // A sell's slippage of 100 % would give a price of zero.
         range(

@@ -149,14 +149,10 @@ impl Store {
         &self,
         application: &str,
     ) -> Result<PgConnection, sqlx::Error> {
-        let options = self
-            .options
-            .clone()
-            .application_name(application)
-            .options([
-                ("enable_seqscan", "off"),
-                ("plan_cache_mode", "force_generic_plan"),
-            ]);
+        let options = self.options.clone().application_name(application).options([
+            ("enable_seqscan", "off"),
+            ("plan_cache_mode", "force_generic_plan"),
+        ]);
         options.connect().await
     }
 

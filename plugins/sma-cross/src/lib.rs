@@ -152,12 +152,7 @@ fn buy(ctx: &mut Context<'_>, bar: &Bar, qty: Decimal) {
     if !ctx.position(bar.instrument).qty.is_zero() || ctx.has_open_order(bar.instrument) {
         return;
     }
-    if let Err(refusal) = ctx
-        .buy(bar.instrument, qty)
-        .market()
-        .reason(UP)
-        .submit()
-    {
+    if let Err(refusal) = ctx.buy(bar.instrument, qty).market().reason(UP).submit() {
         warn!(
             ctx,
             "purchase refused, {}: {}", refusal.code, refusal.message

@@ -38,16 +38,24 @@ pub(crate) async fn open(settings: &Settings) -> Result<Base> {
             (Some(Arc::new(cluster)), url)
         }
     };
-    let store = Store::open(&url).await.context("the database can't be opened")?;
+    let store = Store::open(&url)
+        .await
+        .context("the database can't be opened")?;
     store.migrate().await?;
-    Ok(Base { store: Arc::new(store), cluster, keeper: None })
+    Ok(Base {
+        store: Arc::new(store),
+        cluster,
+        keeper: None,
+    })
 }
 
 impl Base {
     /// From now on the private cluster is started again when its server dies: who waits for an
     /// answer then finds the database back, and what was committed in it.
     pub(crate) fn keep_running(&mut self) {
-        let Some(cluster) = self.cluster.clone() else { return };
+        let Some(cluster) = self.cluster.clone() else {
+            return;
+        };
         self.keeper = Some(tokio::spawn(async move {
             loop {
                 tokio::time::sleep(CLUSTER_LOOK).await;
@@ -57,7 +65,9 @@ impl Base {
                 tracing::error!("the private PostgreSQL has died: it is started again");
                 match cluster.revive().await {
                     Ok(()) => tracing::warn!("the private PostgreSQL runs again"),
-                    Err(error) => tracing::error!(%error, "the private PostgreSQL can't be started"),
+                    Err(error) => {
+                        tracing::error!(%error, "the private PostgreSQL can't be started")
+                    }
                 }
             }
         }));
@@ -80,7 +90,9 @@ impl Base {
 
 /// The machine's time.
 pub(crate) fn machine() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
@@ -97,7 +109,10 @@ pub(crate) async fn lease(store: &Store, label: &str, take_over: bool) -> Result
         };
         let alive = is_alive(&refusal.holder);
         if take_over || !alive {
-            match store.lease_steal(label, &holder, LEASE_TTL, refusal.epoch).await {
+            match store
+                .lease_steal(label, &holder, LEASE_TTL, refusal.epoch)
+                .await
+            {
                 Ok(grant) => return Ok(grant.epoch),
                 Err(LeaseError::Refused(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -116,15 +131,23 @@ pub(crate) async fn lease(store: &Store, label: &str, take_over: bool) -> Result
 
 /// This host's name in a lease: machine and process, so that another can tell who holds it.
 pub(crate) fn holder() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "host".to_owned());
-    format!("{} pid {} began {}", name.trim(), std::process::id(), began(std::process::id()))
+    let name =
+        std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "host".to_owned());
+    format!(
+        "{} pid {} began {}",
+        name.trim(),
+        std::process::id(),
+        began(std::process::id())
+    )
 }
 
 /// Whether the process that a lease names is still there; a process of another machine counts as
 /// there.
 pub(crate) fn is_alive(holder: &str) -> bool {
     let mine = holder_machine(&self::holder()).map(str::to_owned);
-    let (Some(machine), Some(pid)) = (holder_machine(holder), holder_pid(holder)) else { return true };
+    let (Some(machine), Some(pid)) = (holder_machine(holder), holder_pid(holder)) else {
+        return true;
+    };
     if mine.as_deref() != Some(machine) || !Path::new("/proc/self").exists() {
         return true;
     }
@@ -137,26 +160,42 @@ fn holder_machine(holder: &str) -> Option<&str> {
 }
 
 fn holder_pid(holder: &str) -> Option<u32> {
-    holder.split_once(" pid ")?.1.split_once(' ')?.0.parse().ok()
+    holder
+        .split_once(" pid ")?
+        .1
+        .split_once(' ')?
+        .0
+        .parse()
+        .ok()
 }
 
 /// When a process began, in ticks since the machine's start; 0 where it is gone.
 fn began(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The name in brackets may hold spaces; the 22nd field is the 20th behind it. A zombie is gone.
-    let Some((_, rest)) = stat.rsplit_once(") ") else { return 0 };
+    let Some((_, rest)) = stat.rsplit_once(") ") else {
+        return 0;
+    };
     let fields: Vec<&str> = rest.split(' ').collect();
-    if fields.first().is_none_or(|state| matches!(*state, "Z" | "X")) {
+    if fields
+        .first()
+        .is_none_or(|state| matches!(*state, "Z" | "X"))
+    {
         return 0;
     }
-    fields.get(19).and_then(|field| field.parse().ok()).unwrap_or(0)
+    fields
+        .get(19)
+        .and_then(|field| field.parse().ok())
+        .unwrap_or(0)
 }
 
 /// A new era: six random letters and digits.
 pub(crate) fn era() -> String {
     use std::hash::{BuildHasher, Hasher};
     // The standard library's hasher keys are the machine's own randomness.
-    let mut bits = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let mut bits = std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish();
     let letters = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut era = String::new();
     for _ in 0..6 {
@@ -176,7 +215,10 @@ mod tests {
         assert!(is_alive(&holder()));
         let machine = holder_machine(&holder()).map(str::to_owned).unwrap();
         assert!(!is_alive(&format!("{machine} pid 4194303 began 77")));
-        assert!(!is_alive(&format!("{machine} pid {} began 77", std::process::id())));
+        assert!(!is_alive(&format!(
+            "{machine} pid {} began 77",
+            std::process::id()
+        )));
         assert!(is_alive("elsewhere pid 1 began 5"));
     }
 }

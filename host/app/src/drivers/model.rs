@@ -3,7 +3,8 @@
 //! Translates, decides nothing. The venue does the same for the wire.
 
 use stockade_core::broker::{
-    Answer, BrokerOrder, BrokerSnapshot, BrokerStatus, Fill, OrderReport, PositionReport, TradeUpdate,
+    Answer, BrokerOrder, BrokerSnapshot, BrokerStatus, Fill, OrderReport, PositionReport,
+    TradeUpdate,
 };
 use stockade_core::instrument::Instrument;
 use stockade_core::order::{OrderType, Side, Size, TimeInForce};
@@ -33,33 +34,59 @@ pub(crate) fn listed(asset: &model::Asset) -> Instrument {
 }
 
 /// Posts an order.
-pub(crate) fn submit(exchange: &mut model::Exchange, order: &BrokerOrder, at: Timestamp) -> Answer<OrderReport> {
+pub(crate) fn submit(
+    exchange: &mut model::Exchange,
+    order: &BrokerOrder,
+    at: Timestamp,
+) -> Answer<OrderReport> {
     match exchange.submit(new_order(order), nanos(at)) {
-        Ok(taken) => Answer::Done { value: report(&taken) },
-        Err(reject) => Answer::Refused { http: reject.http(), code: reject.code(), message: reject.to_string() },
+        Ok(taken) => Answer::Done {
+            value: report(&taken),
+        },
+        Err(reject) => Answer::Refused {
+            http: reject.http(),
+            code: reject.code(),
+            message: reject.to_string(),
+        },
     }
 }
 
 /// Asks for a cancel.
-pub(crate) fn cancel(exchange: &mut model::Exchange, broker_order_id: &str, at: Timestamp) -> Answer<()> {
-    let Ok(id) = broker_order_id.parse::<model::Id>() else { return Answer::NotFound };
+pub(crate) fn cancel(
+    exchange: &mut model::Exchange,
+    broker_order_id: &str,
+    at: Timestamp,
+) -> Answer<()> {
+    let Ok(id) = broker_order_id.parse::<model::Id>() else {
+        return Answer::NotFound;
+    };
     match exchange.cancel(id, nanos(at)) {
         Ok(()) => Answer::Done { value: () },
         Err(reject) if reject.http() == 404 => Answer::NotFound,
-        Err(reject) => Answer::Refused { http: reject.http(), code: reject.code(), message: reject.to_string() },
+        Err(reject) => Answer::Refused {
+            http: reject.http(),
+            code: reject.code(),
+            message: reject.to_string(),
+        },
     }
 }
 
 /// Looks an order up.
 pub(crate) fn look_up(exchange: &model::Exchange, client_order_id: &str) -> Answer<OrderReport> {
     match exchange.order_by_client_id(client_order_id) {
-        Some(order) => Answer::Done { value: report(order) },
+        Some(order) => Answer::Done {
+            value: report(order),
+        },
         None => Answer::NotFound,
     }
 }
 
 /// Everything that a comparison needs.
-pub(crate) fn snapshot(exchange: &model::Exchange, since: Timestamp, at: Timestamp) -> BrokerSnapshot {
+pub(crate) fn snapshot(
+    exchange: &model::Exchange,
+    since: Timestamp,
+    at: Timestamp,
+) -> BrokerSnapshot {
     let account = exchange.account();
     let held = exchange.positions();
     let positions = held.iter().map(|position| PositionReport {
@@ -80,7 +107,12 @@ pub(crate) fn snapshot(exchange: &model::Exchange, since: Timestamp, at: Timesta
         let found = exchange.orders(&page);
         page.after_order_id = found.last().map(|order| order.id);
         let full = found.len() == 500;
-        orders.extend(found.iter().filter(|o| !o.status.is_final() || o.updated_at.0 >= since.0).map(|o| report(o)));
+        orders.extend(
+            found
+                .iter()
+                .filter(|o| !o.status.is_final() || o.updated_at.0 >= since.0)
+                .map(|o| report(o)),
+        );
         if !full {
             break;
         }
@@ -145,14 +177,20 @@ pub(crate) fn sessions(at: Timestamp) -> Vec<Session> {
         .map(|session| {
             let (year, month, day) = session.date.ymd();
             let day = u32::try_from(year).unwrap_or(0) * 10_000 + month * 100 + day;
-            Session { day, open: timestamp(session.open), close: timestamp(session.close) }
+            Session {
+                day,
+                open: timestamp(session.open),
+                close: timestamp(session.close),
+            }
         })
         .collect()
 }
 
 /// The instrument of a symbol that the exchange lists.
 pub(crate) fn instrument_of(exchange: &model::Exchange, name: &Symbol) -> Instrument {
-    exchange.asset(name.as_str()).map_or_else(|| Instrument::equity(name.clone()), listed)
+    exchange
+        .asset(name.as_str())
+        .map_or_else(|| Instrument::equity(name.clone()), listed)
 }
 
 fn new_order(order: &BrokerOrder) -> model::NewOrder {
@@ -245,5 +283,9 @@ pub(crate) fn trade_update(update: &model::TradeUpdate) -> TradeUpdate {
         }),
         _ => None,
     };
-    TradeUpdate { event: update.event.as_str().to_owned(), order: report(&update.order), fill }
+    TradeUpdate {
+        event: update.event.as_str().to_owned(),
+        order: report(&update.order),
+        fill,
+    }
 }

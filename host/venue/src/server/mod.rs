@@ -51,8 +51,8 @@ pub use config::{
     AccountConfig, DEFAULT_CASH, DEFAULT_KEY_ID, DEFAULT_LISTEN, DEFAULT_SECRET,
     REQUESTS_PER_MINUTE, ServerConfig, Speed, StartError,
 };
+pub use faults::read as read_faults;
 pub use feed::{Feed, Generated};
 pub use history::FeedBar;
 pub use oplog::OplogError;
 pub use run::{BookingError, ExchangeServer, RunningExchange};
-pub use faults::read as read_faults;

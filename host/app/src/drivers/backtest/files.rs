@@ -39,12 +39,26 @@ fn equity(path: &Path, result: &BacktestResult) -> Result<()> {
 }
 
 fn name(result: &BacktestResult, sleeve: u64) -> &str {
-    result.names.iter().find(|(id, _)| *id == sleeve).map_or("", |(_, name)| name)
+    result
+        .names
+        .iter()
+        .find(|(id, _)| *id == sleeve)
+        .map_or("", |(_, name)| name)
 }
 
 fn fills(path: &Path, result: &BacktestResult) -> Result<()> {
     let mut out = writer(path)?;
-    out.write_record(["time", "symbol", "side", "qty", "price", "fee", "execution_id", "sleeve", "order"])?;
+    out.write_record([
+        "time",
+        "symbol",
+        "side",
+        "qty",
+        "price",
+        "fee",
+        "execution_id",
+        "sleeve",
+        "order",
+    ])?;
     for row in &result.executions {
         out.write_record([
             At(row.at.0).to_string(),
@@ -64,8 +78,19 @@ fn fills(path: &Path, result: &BacktestResult) -> Result<()> {
 fn round_trips(path: &Path, result: &BacktestResult) -> Result<()> {
     let mut out = writer(path)?;
     out.write_record([
-        "sleeve", "symbol", "side", "qty", "entry_time", "entry_price", "exit_time", "exit_price", "gross",
-        "opening_fee", "closing_fee", "net_pnl", "exit_reason",
+        "sleeve",
+        "symbol",
+        "side",
+        "qty",
+        "entry_time",
+        "entry_price",
+        "exit_time",
+        "exit_price",
+        "gross",
+        "opening_fee",
+        "closing_fee",
+        "net_pnl",
+        "exit_reason",
     ])?;
     for row in &result.round_trips {
         out.write_record([
@@ -92,9 +117,15 @@ fn round_trips(path: &Path, result: &BacktestResult) -> Result<()> {
 
 fn data(result: &BacktestResult) -> ReportData {
     let summary = &result.summary;
-    let fact = |name: &str, value: String| Fact { name: name.to_owned(), value };
+    let fact = |name: &str, value: String| Fact {
+        name: name.to_owned(),
+        value,
+    };
     let trades = |symbol: &str| {
-        let of = result.executions.iter().filter(|row| row.symbol.as_str() == symbol);
+        let of = result
+            .executions
+            .iter()
+            .filter(|row| row.symbol.as_str() == symbol);
         of.map(|row| Trade {
             at: row.at.0,
             price: row.price.get(),
@@ -118,7 +149,11 @@ fn data(result: &BacktestResult) -> ReportData {
         ],
         equity: vec![Curve {
             name: "equity".to_owned(),
-            points: result.curve.iter().map(|(at, equity)| (at.0, equity.get())).collect(),
+            points: result
+                .curve
+                .iter()
+                .map(|(at, equity)| (at.0, equity.get()))
+                .collect(),
         }],
         prices: result
             .closes

@@ -22,18 +22,27 @@ const RUNS_MAX: usize = 100_000;
 /// Runs what the arguments ask for and prints the result.
 pub(crate) fn run(args: &BacktestArgs) -> Result<(), Failure> {
     let began = std::time::Instant::now();
-    let bars = stockade_venue::files::read_bars(&args.bars).map_err(|error| Failure::Usage(error.to_string()))?;
+    let bars = stockade_venue::files::read_bars(&args.bars)
+        .map_err(|error| Failure::Usage(error.to_string()))?;
     let setups = setups(args)?;
     if setups.len() > 1 {
         return sweep(args, &bars, &setups);
     }
-    let setup = setups.into_iter().next().context("no run is asked for").map_err(Failure::Failed)?;
+    let setup = setups
+        .into_iter()
+        .next()
+        .context("no run is asked for")
+        .map_err(Failure::Failed)?;
     let mut result = run_once(&setup, &bars)?;
     result.summary.elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     if let Some(folder) = &args.out {
         files::write(folder, &result).map_err(Failure::Failed)?;
     }
-    if args.json { screen::json(&result.summary) } else { result.summary.print() }
+    if args.json {
+        screen::json(&result.summary)
+    } else {
+        result.summary.print()
+    }
 }
 
 /// One setup per combination of parameters, in the order of the command line.
@@ -54,11 +63,18 @@ fn setups(args: &BacktestArgs) -> Result<Vec<Setup>, Failure> {
             )));
         }
     }
-    combinations.into_iter().map(|params| Setup::of(args, params)).collect()
+    combinations
+        .into_iter()
+        .map(|params| Setup::of(args, params))
+        .collect()
 }
 
 /// Runs all setups on all cores; each run is in one thread of its own.
-fn sweep(args: &BacktestArgs, bars: &stockade_venue::files::Bars, setups: &[Setup]) -> Result<(), Failure> {
+fn sweep(
+    args: &BacktestArgs,
+    bars: &stockade_venue::files::Bars,
+    setups: &[Setup],
+) -> Result<(), Failure> {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let results = std::sync::Mutex::new(Vec::new());
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -67,16 +83,27 @@ fn sweep(args: &BacktestArgs, bars: &stockade_venue::files::Bars, setups: &[Setu
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    let Some(setup) = setups.get(index) else { return };
+                    let Some(setup) = setups.get(index) else {
+                        return;
+                    };
                     let outcome = run_once(setup, bars).map(|result| result.summary);
-                    results.lock().expect("no run panics with the lock held").push((index, outcome));
+                    results
+                        .lock()
+                        .expect("no run panics with the lock held")
+                        .push((index, outcome));
                 }
             });
         }
     });
     let mut results = results.into_inner().expect("all workers have ended");
     results.sort_by_key(|(index, _)| *index);
-    let summaries: Vec<Summary> =
-        results.into_iter().map(|(_, outcome)| outcome).collect::<Result<_, Failure>>()?;
-    if args.json { screen::json(&summaries) } else { result::print_sweep(setups, &summaries) }
+    let summaries: Vec<Summary> = results
+        .into_iter()
+        .map(|(_, outcome)| outcome)
+        .collect::<Result<_, Failure>>()?;
+    if args.json {
+        screen::json(&summaries)
+    } else {
+        result::print_sweep(setups, &summaries)
+    }
 }

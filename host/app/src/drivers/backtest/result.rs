@@ -72,8 +72,13 @@ impl BacktestResult {
         curve: Vec<(Timestamp, Money)>,
     ) -> Self {
         let desk = &lockstep.desk;
-        let bots: Vec<_> = desk.sleeves().filter(|s| s.kind == SleeveKind::Bot).collect();
-        let total = |of: &dyn Fn(&&&stockade_core::row::SleeveRow) -> Money| -> Money { bots.iter().map(|s| of(&s)).sum() };
+        let bots: Vec<_> = desk
+            .sleeves()
+            .filter(|s| s.kind == SleeveKind::Bot)
+            .collect();
+        let total = |of: &dyn Fn(&&&stockade_core::row::SleeveRow) -> Money| -> Money {
+            bots.iter().map(|s| of(&s)).sum()
+        };
         let cash = total(&|s| s.cash);
         let realised = total(&|s| s.realised);
         let capital = total(&|s| s.initial_capital + s.added - s.withdrawn);
@@ -100,7 +105,14 @@ impl BacktestResult {
         };
         let names = bots.iter().map(|s| (s.id.0, s.name.to_string())).collect();
         let closes = closes(market, &kept.executions);
-        Self { summary, curve, executions: kept.executions, round_trips: kept.round_trips, closes, names }
+        Self {
+            summary,
+            curve,
+            executions: kept.executions,
+            round_trips: kept.round_trips,
+            closes,
+            names,
+        }
     }
 }
 
@@ -108,8 +120,14 @@ fn closes(market: &Market, executions: &[ExecutionRow]) -> Vec<(String, Vec<(i64
     let traded = |symbol: &&stockade_core::Symbol| executions.iter().any(|e| e.symbol == **symbol);
     let of = |symbol: &stockade_core::Symbol| {
         let place = market.symbols.iter().position(|s| s == symbol).unwrap_or(0);
-        let bars = market.bars.iter().filter(|bar| bar.instrument.index() == place);
-        (symbol.to_string(), bars.map(|bar| (bar.at.0, bar.close.get())).collect())
+        let bars = market
+            .bars
+            .iter()
+            .filter(|bar| bar.instrument.index() == place);
+        (
+            symbol.to_string(),
+            bars.map(|bar| (bar.at.0, bar.close.get())).collect(),
+        )
     };
     market.symbols.iter().filter(traded).map(of).collect()
 }
@@ -117,10 +135,21 @@ fn closes(market: &Market, executions: &[ExecutionRow]) -> Vec<(String, Vec<(i64
 /// Figures of the last sample of each day: New York's days for shares, UTC's where a pair is
 /// traded.
 fn figures_of(curve: &[(Timestamp, Money)], trips: &[RoundTripRow], market: &Market) -> Figures {
-    let crypto = market.model.iter().any(|bar| bar.at.new_york_date() != bar.at.utc_date() && is_weekend(bar.at));
-    let day = |at: Timestamp| if crypto { Nanos(at.0).utc_date() } else { Nanos(at.0).new_york_date() };
+    let crypto = market
+        .model
+        .iter()
+        .any(|bar| bar.at.new_york_date() != bar.at.utc_date() && is_weekend(bar.at));
+    let day = |at: Timestamp| {
+        if crypto {
+            Nanos(at.0).utc_date()
+        } else {
+            Nanos(at.0).new_york_date()
+        }
+    };
     let mut daily: Vec<f64> = Vec::new();
-    let Some((_, capital)) = curve.first() else { return Figures::default() };
+    let Some((_, capital)) = curve.first() else {
+        return Figures::default();
+    };
     daily.extend(value(capital.get()));
     for pair in curve[1..].windows(2) {
         if day(pair[0].0) != day(pair[1].0) {
@@ -130,10 +159,23 @@ fn figures_of(curve: &[(Timestamp, Money)], trips: &[RoundTripRow], market: &Mar
     if let Some((_, last)) = curve.last() {
         daily.extend(value(last.get()));
     }
-    let trips: Vec<f64> = trips.iter().filter_map(|trip| value(trip.net.get())).collect();
-    let periods = if crypto { Options::PERIODS_CRYPTO } else { Options::PERIODS_EQUITY };
-    let options = Options::new(periods, Default::default(), None).expect("the library's own periods");
-    figures(&Request { series: Series::Equity(&daily), benchmark: None, round_trips: &trips, options })
+    let trips: Vec<f64> = trips
+        .iter()
+        .filter_map(|trip| value(trip.net.get()))
+        .collect();
+    let periods = if crypto {
+        Options::PERIODS_CRYPTO
+    } else {
+        Options::PERIODS_EQUITY
+    };
+    let options =
+        Options::new(periods, Default::default(), None).expect("the library's own periods");
+    figures(&Request {
+        series: Series::Equity(&daily),
+        benchmark: None,
+        round_trips: &trips,
+        options,
+    })
 }
 
 fn is_weekend(at: Nanos) -> bool {
@@ -171,7 +213,10 @@ impl Summary {
 }
 
 fn percent(figure: Option<f64>) -> String {
-    figure.map_or_else(|| "not enough data".to_owned(), |f| format!("{:.1} %", f * 100.0))
+    figure.map_or_else(
+        || "not enough data".to_owned(),
+        |f| format!("{:.1} %", f * 100.0),
+    )
 }
 
 fn ratio(figure: Option<f64>) -> String {
@@ -180,9 +225,23 @@ fn ratio(figure: Option<f64>) -> String {
 
 /// A sweep: one line per run.
 pub(super) fn print_sweep(setups: &[Setup], summaries: &[Summary]) -> Result<(), Failure> {
-    let mut table = Screen::new(&["parameters", ">equity", ">return", ">sharpe", ">drawdown", ">fills"], "no run");
+    let mut table = Screen::new(
+        &[
+            "parameters",
+            ">equity",
+            ">return",
+            ">sharpe",
+            ">drawdown",
+            ">fills",
+        ],
+        "no run",
+    );
     for (setup, summary) in setups.iter().zip(summaries) {
-        let params = setup.entries.iter().flat_map(|e| &e.params).map(|(k, v)| format!("{k}={v}"));
+        let params = setup
+            .entries
+            .iter()
+            .flat_map(|e| &e.params)
+            .map(|(k, v)| format!("{k}={v}"));
         table.row([
             params.collect::<Vec<_>>().join(" "),
             screen::money(summary.final_equity),

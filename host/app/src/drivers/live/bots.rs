@@ -16,8 +16,8 @@ use stockade_core::row::BotRow;
 use stockade_core::sleeve::Prices;
 use stockade_core::{InstrumentId, Now, SleeveId, Slug, Symbol, Timestamp};
 use stockade_runtime::{
-    BotConfig, BotInstrument, EVENTS_PER_CALL_MAX, Engine, EngineConfig, EventKind, Folder, FolderEvent, History, LogLevel, LogLine, Plugin, SessionEvent,
-    SessionKind, Snapshot,
+    BotConfig, BotInstrument, EVENTS_PER_CALL_MAX, Engine, EngineConfig, EventKind, Folder,
+    FolderEvent, History, LogLevel, LogLine, Plugin, SessionEvent, SessionKind, Snapshot,
 };
 use stockade_store::Store;
 use stockade_venue::alpaca::{Alpaca, HistoryRequest};
@@ -131,9 +131,13 @@ impl Bots {
         inputs: mpsc::Sender<Incoming>,
     ) -> Result<Self> {
         let folder: PathBuf = folder.map_or_else(|| settings.plugins.clone(), Path::to_path_buf);
-        std::fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("can't make {}", folder.display()))?;
         let cache = Some(settings.data.join("cache"));
-        let engine = Engine::new(&EngineConfig { deadlines: true, cache })?;
+        let engine = Engine::new(&EngineConfig {
+            deadlines: true,
+            cache,
+        })?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let shards = Shards::new((cores - 1).clamp(1, SHARDS_MAX), &inputs)?;
         let (events, mut folder_events) = mpsc::channel(FOLDER_EVENTS_MAX);
@@ -141,7 +145,11 @@ impl Bots {
         let to_host = inputs.clone();
         tokio::spawn(async move {
             while let Some(event) = folder_events.recv().await {
-                if to_host.send(Incoming::Bot(BotMessage::Folder(event))).await.is_err() {
+                if to_host
+                    .send(Incoming::Bot(BotMessage::Folder(event)))
+                    .await
+                    .is_err()
+                {
                     return;
                 }
             }
@@ -165,19 +173,33 @@ impl Bots {
 
     /// Makes an instance: reads its state and the bars since, then hands it to a shard.
     pub(crate) fn start(&mut self, desk: &Desk, sleeve: SleeveId, generation: u64, now: Now) {
-        let Some(row) = desk.bot(sleeve).cloned() else { return };
+        let Some(row) = desk.bot(sleeve).cloned() else {
+            return;
+        };
         let Some(plugin) = self.plugins.get(&row.plugin).cloned() else {
             let file = self.folder.join(format!("{}.wasm", row.plugin));
             if file.is_file() {
                 // It is being compiled: the bot starts when it is there.
                 self.waiting.insert(sleeve, generation);
             } else {
-                self.fail(sleeve, generation, format!("there is no {}", file.display()));
+                self.fail(
+                    sleeve,
+                    generation,
+                    format!("there is no {}", file.display()),
+                );
             }
             return;
         };
-        let wanted: Vec<InstrumentId> = row.symbols.iter().filter_map(|symbol| desk.find(symbol)).collect();
-        let kept = self.slots.remove(&sleeve).map(|slot| slot.queue).unwrap_or_default();
+        let wanted: Vec<InstrumentId> = row
+            .symbols
+            .iter()
+            .filter_map(|symbol| desk.find(symbol))
+            .collect();
+        let kept = self
+            .slots
+            .remove(&sleeve)
+            .map(|slot| slot.queue)
+            .unwrap_or_default();
         let timer = plugin.description().timer_period;
         let slot = Slot {
             generation,
@@ -197,18 +219,29 @@ impl Bots {
             becoming: None,
         };
         self.slots.insert(sleeve, slot);
-        let (store, alpaca, label, inputs) =
-            (self.store.clone(), self.alpaca.clone(), self.label.clone(), self.inputs.clone());
+        let (store, alpaca, label, inputs) = (
+            self.store.clone(),
+            self.alpaca.clone(),
+            self.label.clone(),
+            self.inputs.clone(),
+        );
         tokio::spawn(async move {
             let prepared = prepare(&store, &alpaca, &label, &row, &plugin, now.market).await;
             let prepared = Box::new(prepared.map_err(|error| format!("{error:#}")));
-            let _ = inputs.send(Incoming::Bot(BotMessage::Prepared(sleeve, generation, prepared))).await;
+            let _ = inputs
+                .send(Incoming::Bot(BotMessage::Prepared(
+                    sleeve, generation, prepared,
+                )))
+                .await;
         });
     }
 
     fn fail(&self, sleeve: SleeveId, generation: u64, cause: String) {
         let inputs = self.inputs.clone();
-        let event = Event::Bot { sleeve, report: BotReport::Failed { generation, cause } };
+        let event = Event::Bot {
+            sleeve,
+            report: BotReport::Failed { generation, cause },
+        };
         tokio::spawn(async move {
             let _ = inputs.send(Incoming::Event(event)).await;
         });
@@ -243,7 +276,9 @@ impl Bots {
         for slot in self.slots.values_mut() {
             match &event {
                 MarketEvent::Bars { bars } => {
-                    let mine = |bar: &&stockade_core::market::Bar| slot.wanted.contains(&bar.instrument) && bar.at > slot.seen;
+                    let mine = |bar: &&stockade_core::market::Bar| {
+                        slot.wanted.contains(&bar.instrument) && bar.at > slot.seen
+                    };
                     let bars: Vec<_> = bars.iter().filter(mine).copied().collect();
                     if !bars.is_empty() {
                         slot.push(BotEvent::Bars(bars));
@@ -262,9 +297,18 @@ impl Bots {
 
     /// Tells the bots that a session begins or has ended.
     pub(crate) fn session(&mut self, open: bool, day: u32, at: Timestamp) {
-        let kind = if open { SessionKind::Open } else { SessionKind::Close };
+        let kind = if open {
+            SessionKind::Open
+        } else {
+            SessionKind::Close
+        };
         for slot in self.slots.values_mut() {
-            if slot.plugin.description().events.contains(&EventKind::Session) {
+            if slot
+                .plugin
+                .description()
+                .events
+                .contains(&EventKind::Session)
+            {
                 slot.push(BotEvent::Session(SessionEvent { at, kind, day }));
             }
         }
@@ -286,7 +330,8 @@ impl Bots {
             if slot.phase == Phase::Idle && now.machine.since(slot.saved_at) >= interval {
                 slot.saved_at = now.machine;
                 slot.phase = Phase::Busy;
-                self.shards.send(*sleeve, Work::Save(*sleeve, slot.generation));
+                self.shards
+                    .send(*sleeve, Work::Save(*sleeve, slot.generation));
             }
         }
         Vec::new()
@@ -294,22 +339,42 @@ impl Bots {
 
     /// Gives every idle bot its next events.
     pub(crate) fn pump(&mut self, desk: &Desk, now: Now) {
-        let sleeves: Vec<SleeveId> =
-            self.slots.iter().filter(|(_, slot)| slot.is_due()).map(|(sleeve, _)| *sleeve).collect();
+        let sleeves: Vec<SleeveId> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| slot.is_due())
+            .map(|(sleeve, _)| *sleeve)
+            .collect();
         for sleeve in sleeves {
-            let Some(sight) = self.sight(desk, sleeve, now.market) else { continue };
-            let Some(slot) = self.slots.get_mut(&sleeve) else { continue };
+            let Some(sight) = self.sight(desk, sleeve, now.market) else {
+                continue;
+            };
+            let Some(slot) = self.slots.get_mut(&sleeve) else {
+                continue;
+            };
             slot.phase = Phase::Busy;
             if let Some((plugin, answer)) = slot.reload.take() {
                 slot.answer = answer;
                 slot.becoming = Some(plugin.clone());
                 let config = config(&self.settings, desk, &slot.row, &plugin, &self.history);
-                let start = Start { plugin, config, state: None, since: Vec::new(), sight };
-                self.shards.send(sleeve, Work::Reload(sleeve, slot.generation + 1, Box::new(start)));
+                let start = Start {
+                    plugin,
+                    config,
+                    state: None,
+                    since: Vec::new(),
+                    sight,
+                };
+                self.shards.send(
+                    sleeve,
+                    Work::Reload(sleeve, slot.generation + 1, Box::new(start)),
+                );
                 continue;
             }
             let events = slot.batch(desk.open_order_count(sleeve) == 0);
-            self.shards.send(sleeve, Work::Call(sleeve, slot.generation, events, Box::new(sight)));
+            self.shards.send(
+                sleeve,
+                Work::Call(sleeve, slot.generation, events, Box::new(sight)),
+            );
         }
     }
 
@@ -318,14 +383,20 @@ impl Bots {
         if prices.instruments.len() != desk.instruments().len() {
             *prices = price_table(desk);
         }
-        Some(Sight { view: desk.view(sleeve)?, prices: prices.clone(), now })
+        Some(Sight {
+            view: desk.view(sleeve)?,
+            prices: prices.clone(),
+            now,
+        })
     }
 
     /// What a shard or the folder tells; gives what the desk must know.
     pub(crate) fn on_reply(&mut self, message: BotMessage, desk: &Desk, now: Now) -> Vec<Event> {
         match message {
             BotMessage::Folder(event) => self.on_folder(event, desk, now),
-            BotMessage::Prepared(sleeve, generation, prepared) => self.on_prepared(sleeve, generation, *prepared, desk),
+            BotMessage::Prepared(sleeve, generation, prepared) => {
+                self.on_prepared(sleeve, generation, *prepared, desk)
+            }
             BotMessage::Shard(reply) => self.on_shard(reply, desk),
         }
     }
@@ -355,7 +426,10 @@ impl Bots {
             FolderEvent::Failed { path, error } => {
                 let name = stem(&path);
                 tracing::error!(plugin = %name, %error, "not loaded");
-                let running = self.slots.iter().filter(|(_, slot)| slot.row.plugin == name);
+                let running = self
+                    .slots
+                    .iter()
+                    .filter(|(_, slot)| slot.row.plugin == name);
                 let report = |(sleeve, slot): (&SleeveId, &Slot)| Event::Bot {
                     sleeve: *sleeve,
                     report: slot.kept("the new file".to_owned(), error.to_string()),
@@ -363,7 +437,10 @@ impl Bots {
                 let mut events: Vec<Event> = running.map(report).collect();
                 for (sleeve, generation) in self.waiting_for(&name, desk) {
                     let cause = error.to_string();
-                    events.push(Event::Bot { sleeve, report: BotReport::Failed { generation, cause } });
+                    events.push(Event::Bot {
+                        sleeve,
+                        report: BotReport::Failed { generation, cause },
+                    });
                 }
                 events
             }
@@ -373,7 +450,9 @@ impl Bots {
     /// Takes the bots that wait for a plugin.
     fn waiting_for(&mut self, plugin: &str, desk: &Desk) -> Vec<(SleeveId, u64)> {
         let is = |sleeve: &SleeveId| desk.bot(*sleeve).is_some_and(|row| row.plugin == plugin);
-        self.waiting.extract_if(.., |sleeve, _| is(sleeve)).collect()
+        self.waiting
+            .extract_if(.., |sleeve, _| is(sleeve))
+            .collect()
     }
 
     fn on_prepared(
@@ -383,8 +462,12 @@ impl Bots {
         prepared: Result<Prepared, String>,
         desk: &Desk,
     ) -> Vec<Event> {
-        let Some(sight) = self.sight(desk, sleeve, desk.now().market) else { return Vec::new() };
-        let Some(slot) = self.slots.get_mut(&sleeve) else { return Vec::new() };
+        let Some(sight) = self.sight(desk, sleeve, desk.now().market) else {
+            return Vec::new();
+        };
+        let Some(slot) = self.slots.get_mut(&sleeve) else {
+            return Vec::new();
+        };
         if slot.generation != generation {
             return Vec::new();
         }
@@ -392,7 +475,10 @@ impl Bots {
             Ok(prepared) => prepared,
             Err(cause) => {
                 self.slots.remove(&sleeve);
-                return vec![Event::Bot { sleeve, report: BotReport::Failed { generation, cause } }];
+                return vec![Event::Bot {
+                    sleeve,
+                    report: BotReport::Failed { generation, cause },
+                }];
             }
         };
         slot.cursor = prepared.cursor.unwrap_or(slot.cursor);
@@ -409,7 +495,8 @@ impl Bots {
             .collect();
         // What waited and was seen in catching up is not given twice.
         let seen = slot.seen;
-        slot.queue.retain(|event| !matches!(event, BotEvent::Bars(bars) if bars[0].at <= seen));
+        slot.queue
+            .retain(|event| !matches!(event, BotEvent::Bars(bars) if bars[0].at <= seen));
         since.extend(standing_orders(desk, sleeve));
         let start = Start {
             plugin: slot.plugin.clone(),
@@ -418,14 +505,17 @@ impl Bots {
             since,
             sight,
         };
-        self.shards.send(sleeve, Work::Start(sleeve, generation, Box::new(start)));
+        self.shards
+            .send(sleeve, Work::Start(sleeve, generation, Box::new(start)));
         Vec::new()
     }
 
     fn on_shard(&mut self, reply: ShardReply, desk: &Desk) -> Vec<Event> {
         match reply {
             ShardReply::Started(sleeve, generation, outcome) => {
-                let Some(slot) = self.current(sleeve, generation) else { return Vec::new() };
+                let Some(slot) = self.current(sleeve, generation) else {
+                    return Vec::new();
+                };
                 match outcome {
                     Ok(()) => {
                         let events = slot.started(sleeve);
@@ -437,13 +527,24 @@ impl Bots {
                     }
                     Err(cause) => {
                         self.slots.remove(&sleeve);
-                        vec![Event::Bot { sleeve, report: BotReport::Failed { generation, cause } }]
+                        vec![Event::Bot {
+                            sleeve,
+                            report: BotReport::Failed { generation, cause },
+                        }]
                     }
                 }
             }
-            ShardReply::Called { sleeve, generation, events, outcome, log } => {
+            ShardReply::Called {
+                sleeve,
+                generation,
+                events,
+                outcome,
+                log,
+            } => {
                 self.keep_log(sleeve, &log);
-                let Some(slot) = self.current(sleeve, generation) else { return Vec::new() };
+                let Some(slot) = self.current(sleeve, generation) else {
+                    return Vec::new();
+                };
                 slot.phase = Phase::Idle;
                 match outcome {
                     Ok(done) => slot.called(sleeve, events, done),
@@ -451,34 +552,60 @@ impl Bots {
                 }
             }
             ShardReply::Saved(sleeve, generation, outcome) => {
-                let Some(slot) = self.current(sleeve, generation) else { return Vec::new() };
+                let Some(slot) = self.current(sleeve, generation) else {
+                    return Vec::new();
+                };
                 slot.phase = Phase::Idle;
                 let report = match outcome {
                     Ok(state) => {
                         let (digest, at) = (slot.plugin.digest().to_string(), slot.cursor);
-                        BotReport::Saved { generation, digest, bytes: state.to_bytes().into(), at }
+                        BotReport::Saved {
+                            generation,
+                            digest,
+                            bytes: state.to_bytes().into(),
+                            at,
+                        }
                     }
                     Err(cause) => BotReport::Strike { generation, cause },
                 };
                 vec![Event::Bot { sleeve, report }]
             }
-            ShardReply::Reloaded { sleeve, generation, outcome } => self.reloaded(sleeve, generation, outcome),
+            ShardReply::Reloaded {
+                sleeve,
+                generation,
+                outcome,
+            } => self.reloaded(sleeve, generation, outcome),
         }
     }
 
     fn current(&mut self, sleeve: SleeveId, generation: u64) -> Option<&mut Slot> {
-        self.slots.get_mut(&sleeve).filter(|slot| slot.generation == generation)
+        self.slots
+            .get_mut(&sleeve)
+            .filter(|slot| slot.generation == generation)
     }
 
     /// A strike: a new version inside its roll-back window gives way to the old one, which catches
     /// up with what the new one has handled and then gets the events of the failed call itself. What
     /// the new one asked for stands; what the old one would ask for meanwhile is void.
-    fn struck(&mut self, sleeve: SleeveId, events: Vec<BotEvent>, cause: String, desk: &Desk) -> Vec<Event> {
-        let Some(sight) = self.sight(desk, sleeve, desk.now().market) else { return Vec::new() };
-        let Some(slot) = self.slots.get_mut(&sleeve) else { return Vec::new() };
+    fn struck(
+        &mut self,
+        sleeve: SleeveId,
+        events: Vec<BotEvent>,
+        cause: String,
+        desk: &Desk,
+    ) -> Vec<Event> {
+        let Some(sight) = self.sight(desk, sleeve, desk.now().market) else {
+            return Vec::new();
+        };
+        let Some(slot) = self.slots.get_mut(&sleeve) else {
+            return Vec::new();
+        };
         let Some(back) = slot.roll_back.take() else {
             let generation = slot.generation;
-            return vec![Event::Bot { sleeve, report: BotReport::Strike { generation, cause } }];
+            return vec![Event::Bot {
+                sleeve,
+                report: BotReport::Strike { generation, cause },
+            }];
         };
         let refused = slot.plugin.digest().to_string();
         slot.requeue(events);
@@ -501,14 +628,24 @@ impl Bots {
             refused_digest: refused,
             cause: format!("struck within its first events: {cause}"),
         };
-        self.shards.send(sleeve, Work::Start(sleeve, generation, Box::new(start)));
+        self.shards
+            .send(sleeve, Work::Start(sleeve, generation, Box::new(start)));
         vec![Event::Bot { sleeve, report }]
     }
 
-    fn reloaded(&mut self, sleeve: SleeveId, generation: u64, outcome: Result<(Snapshot, i64), String>) -> Vec<Event> {
-        let Some(slot) = self.slots.get_mut(&sleeve) else { return Vec::new() };
+    fn reloaded(
+        &mut self,
+        sleeve: SleeveId,
+        generation: u64,
+        outcome: Result<(Snapshot, i64), String>,
+    ) -> Vec<Event> {
+        let Some(slot) = self.slots.get_mut(&sleeve) else {
+            return Vec::new();
+        };
         slot.phase = Phase::Idle;
-        let Some(new) = slot.becoming.take() else { return Vec::new() };
+        let Some(new) = slot.becoming.take() else {
+            return Vec::new();
+        };
         let answer = slot.answer.take();
         match outcome {
             Ok((state, pause_ns)) => {
@@ -516,24 +653,43 @@ impl Bots {
                 let from = old.digest().to_string();
                 slot.generation = generation;
                 slot.row.digest = slot.plugin.digest().to_string();
-                slot.roll_back =
-                    Some(RollBack { plugin: old, state, since: Vec::new(), calls_left: ROLL_BACK_CALLS });
-                let (digest, version) = (slot.plugin.digest().to_string(), slot.plugin.description().version.clone());
+                slot.roll_back = Some(RollBack {
+                    plugin: old,
+                    state,
+                    since: Vec::new(),
+                    calls_left: ROLL_BACK_CALLS,
+                });
+                let (digest, version) = (
+                    slot.plugin.digest().to_string(),
+                    slot.plugin.description().version.clone(),
+                );
                 if let Some(answer) = answer {
                     let report = link::ReloadReport {
                         bot: slot.row.name.to_string(),
                         from,
                         to: digest.clone(),
-                        pause_ms: stockade_store::query::Number(rust_decimal::Decimal::new(pause_ns / 1_000, 3)),
+                        pause_ms: stockade_store::query::Number(rust_decimal::Decimal::new(
+                            pause_ns / 1_000,
+                            3,
+                        )),
                         dry_run: false,
                     };
                     let _ = answer.send(link::Answer::Host(link::HostReply::Reloaded(report)));
                 }
-                vec![Event::Bot { sleeve, report: BotReport::Reloaded { generation, digest, version, pause_ns } }]
+                vec![Event::Bot {
+                    sleeve,
+                    report: BotReport::Reloaded {
+                        generation,
+                        digest,
+                        version,
+                        pause_ns,
+                    },
+                }]
             }
             Err(cause) => {
                 if let Some(answer) = answer {
-                    let message = format!("the new version was not taken, the old one runs on: {cause}");
+                    let message =
+                        format!("the new version was not taken, the old one runs on: {cause}");
                     let _ = answer.send(link::Answer::Failed { message });
                 }
                 let report = slot.kept(new.digest().to_string(), cause);
@@ -550,15 +706,26 @@ impl Bots {
         answer: oneshot::Sender<link::Answer>,
         desk: &Desk,
     ) {
-        let name = desk.bot(sleeve).map(|row| row.plugin.clone()).unwrap_or_default();
+        let name = desk
+            .bot(sleeve)
+            .map(|row| row.plugin.clone())
+            .unwrap_or_default();
         let failed = |message: String| link::Answer::Failed { message };
-        let (Some(plugin), Some(slot)) = (self.plugins.get(&name).cloned(), self.slots.get_mut(&sleeve)) else {
-            let _ = answer.send(failed(format!("plugin {name} is not loaded, or the bot does not run")));
+        let (Some(plugin), Some(slot)) = (
+            self.plugins.get(&name).cloned(),
+            self.slots.get_mut(&sleeve),
+        ) else {
+            let _ = answer.send(failed(format!(
+                "plugin {name} is not loaded, or the bot does not run"
+            )));
             return;
         };
         if dry_run {
             // The new version is made beside the running one and thrown away.
-            let made = stockade_runtime::Bot::start(&plugin, config(&self.settings, desk, &slot.row, &plugin, &self.history));
+            let made = stockade_runtime::Bot::start(
+                &plugin,
+                config(&self.settings, desk, &slot.row, &plugin, &self.history),
+            );
             let reply = match made {
                 Ok(_) => link::Answer::Host(link::HostReply::Reloaded(link::ReloadReport {
                     bot: slot.row.name.to_string(),
@@ -576,11 +743,17 @@ impl Bots {
     }
 
     fn keep_log(&self, sleeve: SleeveId, lines: &[LogLine]) {
-        let Some(slot) = self.slots.get(&sleeve) else { return };
+        let Some(slot) = self.slots.get(&sleeve) else {
+            return;
+        };
         if lines.is_empty() {
             return;
         }
-        if let Err(error) = append_log(&self.settings.bot_log(slot.row.name.as_str()), slot.last_event, lines) {
+        if let Err(error) = append_log(
+            &self.settings.bot_log(slot.row.name.as_str()),
+            slot.last_event,
+            lines,
+        ) {
             // A full log disk is no reason to stop trading.
             tracing::warn!(%error, bot = %slot.row.name, "log lines are lost");
         }
@@ -599,7 +772,11 @@ impl Slot {
             self.queue.push_back(event);
         } else if matches!(event, BotEvent::Order(_)) {
             // Money events are never dropped: the oldest bar makes room.
-            if let Some(place) = self.queue.iter().position(|e| !matches!(e, BotEvent::Order(_))) {
+            if let Some(place) = self
+                .queue
+                .iter()
+                .position(|e| !matches!(e, BotEvent::Order(_)))
+            {
                 self.queue.remove(place);
             }
             self.queue.push_back(event);
@@ -621,7 +798,11 @@ impl Slot {
         let same = same_kind(front);
         let mut bars = 0;
         let fits = |event: &&BotEvent| {
-            bars += if let BotEvent::Bars(group) = event { group.len() } else { 1 };
+            bars += if let BotEvent::Bars(group) = event {
+                group.len()
+            } else {
+                1
+            };
             bars <= EVENTS_PER_CALL_MAX
         };
         let most = match front.first() {
@@ -640,7 +821,10 @@ impl Slot {
     fn started(&mut self, sleeve: SleeveId) -> Vec<Event> {
         self.phase = Phase::Idle;
         let generation = self.generation;
-        let mut events = vec![Event::Bot { sleeve, report: BotReport::Ready { generation } }];
+        let mut events = vec![Event::Bot {
+            sleeve,
+            report: BotReport::Ready { generation },
+        }];
         if *self.row.digest != **self.plugin.digest() {
             // The file was replaced while the bot was down.
             self.generation += 1;
@@ -738,24 +922,47 @@ fn standing_orders(desk: &Desk, sleeve: SleeveId) -> Vec<BotEvent> {
 
 fn price_table(desk: &Desk) -> PriceTable {
     let instruments: Arc<[_]> = desk.instruments().into();
-    let places = desk.instruments().iter().filter_map(|i| Some((i.symbol.clone(), desk.find(&i.symbol)?)));
+    let places = desk
+        .instruments()
+        .iter()
+        .filter_map(|i| Some((i.symbol.clone(), desk.find(&i.symbol)?)));
     let places = Arc::new(places.collect());
     let count = u32::try_from(instruments.len()).unwrap_or(u32::MAX);
     let last = (0..count).map(|id| desk.last(InstrumentId(id))).collect();
-    PriceTable { instruments, places, last }
+    PriceTable {
+        instruments,
+        places,
+        last,
+    }
 }
 
-fn config(settings: &Settings, desk: &Desk, row: &BotRow, plugin: &Plugin, history: &Arc<History>) -> BotConfig {
+fn config(
+    settings: &Settings,
+    desk: &Desk,
+    row: &BotRow,
+    plugin: &Plugin,
+    history: &Arc<History>,
+) -> BotConfig {
     let instruments = row
         .symbols
         .iter()
         .filter_map(|symbol: &Symbol| {
             let id = desk.find(symbol)?;
-            Some(BotInstrument { id, symbol: symbol.clone(), class: desk.instrument(id)?.class })
+            Some(BotInstrument {
+                id,
+                symbol: symbol.clone(),
+                class: desk.instrument(id)?.class,
+            })
         })
         .collect();
     let limits = settings.limits.of(plugin.tier());
-    BotConfig { params: row.params.clone(), seed: row.seed, instruments, limits, history: Some(history.clone()) }
+    BotConfig {
+        params: row.params.clone(),
+        seed: row.seed,
+        instruments,
+        limits,
+        history: Some(history.clone()),
+    }
 }
 
 /// Reads a bot's last state and the bars since it; without a state, the bars of its warm-up.
@@ -774,7 +981,13 @@ async fn prepare(
         Some(snapshot) => snapshot.at.plus(1),
         // Nights and weekends have no bars: a calendar week holds at least three sessions.
         None if warm_up > 0 => now.plus(-(warm_up * MINUTE_NS * 6 + 7 * 86_400 * 1_000_000_000)),
-        None => return Ok(Prepared { state: None, cursor, bars: Vec::new() }),
+        None => {
+            return Ok(Prepared {
+                state: None,
+                cursor,
+                bars: Vec::new(),
+            });
+        }
     };
     let request = HistoryRequest {
         symbols: row.symbols.clone(),
@@ -796,8 +1009,14 @@ async fn prepare(
         let most = usize::try_from(warm_up).unwrap_or(0);
         keep_last(&mut bars, most);
     }
-    let state = snapshot.map(|snapshot| Snapshot::from_bytes(&snapshot.bytes)).transpose();
-    Ok(Prepared { state: state.context("its last state")?, cursor, bars })
+    let state = snapshot
+        .map(|snapshot| Snapshot::from_bytes(&snapshot.bytes))
+        .transpose();
+    Ok(Prepared {
+        state: state.context("its last state")?,
+        cursor,
+        bars,
+    })
 }
 
 /// Keeps the last `most` bars of each symbol.
@@ -821,9 +1040,18 @@ fn append_log(path: &Path, at: Timestamp, lines: &[LogLine]) -> std::io::Result<
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)?;
     for line in lines {
-        writeln!(file, "{} {} {}", stockade_store::query::At(at.0), level(line), line.text)?;
+        writeln!(
+            file,
+            "{} {} {}",
+            stockade_store::query::At(at.0),
+            level(line),
+            line.text
+        )?;
     }
     Ok(())
 }
@@ -838,5 +1066,7 @@ const fn level(line: &LogLine) -> &'static str {
 }
 
 fn stem(path: &Path) -> String {
-    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+    path.file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }

@@ -29,7 +29,14 @@ pub(crate) fn of(desk: &Desk, label: &str) -> Comparison {
         symbols: last
             .symbols
             .iter()
-            .map(|s| SymbolDifference::of(s.symbol.as_str(), s.sleeves.get(), s.suspense.get(), s.broker.get()))
+            .map(|s| {
+                SymbolDifference::of(
+                    s.symbol.as_str(),
+                    s.sleeves.get(),
+                    s.suspense.get(),
+                    s.broker.get(),
+                )
+            })
             .collect(),
         breaks,
     }

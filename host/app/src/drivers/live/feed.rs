@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use stockade_core::{Symbol, Timestamp};
 use stockade_core::broker::Answer;
 use stockade_core::desk::{Desk, Event};
 use stockade_core::instrument::AssetClass;
 use stockade_core::sleeve::Prices;
+use stockade_core::{Symbol, Timestamp};
 use stockade_venue::alpaca::{
-    AccountConfig, Alpaca, ClientError, DataStream, Feed, HistoryRequest, MarketMessage, StreamLimits, Subscription,
-    SymbolBar,
+    AccountConfig, Alpaca, ClientError, DataStream, Feed, HistoryRequest, MarketMessage,
+    StreamLimits, Subscription, SymbolBar,
 };
 use tokio::sync::mpsc;
 
@@ -40,7 +40,6 @@ pub(crate) struct Assets {
 }
 
 impl Assets {
-
     /// Instruments as the broker describes them; symbols that it doesn't know are left out.
     pub(crate) async fn instruments(&self, symbols: &[Symbol]) -> Option<Event> {
         match self.alpaca.assets(symbols).await {
@@ -69,13 +68,23 @@ impl Assets {
         let Answer::Done { value } = self.alpaca.history_bars(&request).await else {
             return Vec::new();
         };
-        let last = |symbol: &Symbol| value.iter().rev().find(|bar| bar.symbol == *symbol).cloned();
+        let last = |symbol: &Symbol| {
+            value
+                .iter()
+                .rev()
+                .find(|bar| bar.symbol == *symbol)
+                .cloned()
+        };
         symbols.iter().filter_map(last).collect()
     }
 }
 
 impl Feeds {
-    pub(crate) fn new(account: AccountConfig, alpaca: Arc<Alpaca>, inputs: mpsc::Sender<Incoming>) -> Self {
+    pub(crate) fn new(
+        account: AccountConfig,
+        alpaca: Arc<Alpaca>,
+        inputs: mpsc::Sender<Incoming>,
+    ) -> Self {
         Self {
             account,
             alpaca,
@@ -88,7 +97,10 @@ impl Feeds {
     }
 
     pub(crate) fn assets(&self) -> Assets {
-        Assets { alpaca: self.alpaca.clone(), looked_at: self.looked_at.clone() }
+        Assets {
+            alpaca: self.alpaca.clone(),
+            looked_at: self.looked_at.clone(),
+        }
     }
 
     /// Whether the broker was never asked for a symbol; one that it doesn't know is asked for once.
@@ -121,7 +133,10 @@ impl Feeds {
             Feed::Stock => &mut self.stock,
             Feed::Crypto => &mut self.crypto,
         };
-        let subscription = Subscription { bars: symbols, ..Subscription::default() };
+        let subscription = Subscription {
+            bars: symbols,
+            ..Subscription::default()
+        };
         if let Some(stream) = slot {
             stream.subscribe(subscription);
             return Ok(());
@@ -131,8 +146,14 @@ impl Feeds {
         }
         let symbols = self.alpaca.symbols().clone();
         let seed = crate::drivers::base::machine().0.unsigned_abs();
-        let (stream, messages) =
-            DataStream::start(&self.account, feed, subscription, symbols, StreamLimits::default(), seed)?;
+        let (stream, messages) = DataStream::start(
+            &self.account,
+            feed,
+            subscription,
+            symbols,
+            StreamLimits::default(),
+            seed,
+        )?;
         *slot = Some(stream);
         tokio::spawn(forward(messages, self.inputs.clone()));
         Ok(())

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use stockade_core::desk::{Action, Command, Desk, Effects, Event, Input, Reply, Scope, Settings, step};
+use stockade_core::desk::{
+    Action, Command, Desk, Effects, Event, Input, Reply, Scope, Settings, step,
+};
 use stockade_core::market::MarketEvent;
 use stockade_core::{Symbol, Timestamp};
 use stockade_store::{CommitError, Group, Store, WriterHandle, WriterOptions};
@@ -19,11 +21,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::bots::Bots;
 use super::clock::Clock;
-use crate::drivers::base::machine;
 use super::edge::Edge;
 use super::feed::Feeds;
 use super::outbox::{Held, Outbox};
 use super::{Ended, Incoming, market};
+use crate::drivers::base::machine;
 use crate::link;
 
 /// Length of a bar of the streams, in nanoseconds.
@@ -85,7 +87,10 @@ impl Host {
 
     /// Runs until it is told to stop, or must.
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Incoming>) -> Result<Ended> {
-        let started = Event::Started { epoch: self.parts.epoch, take_over: self.parts.take_over };
+        let started = Event::Started {
+            epoch: self.parts.epoch,
+            take_over: self.parts.take_over,
+        };
         self.put(started, None).await?;
         while let Some(incoming) = inputs.recv().await {
             if let Some(ended) = self.take(incoming).await? {
@@ -95,7 +100,9 @@ impl Host {
             if let Some(why) = self.refused.take() {
                 bail!("{why}");
             }
-            self.parts.bots.pump(&self.parts.desk, self.parts.clock.now());
+            self.parts
+                .bots
+                .pump(&self.parts.desk, self.parts.clock.now());
         }
         bail!("every sender of inputs is gone")
     }
@@ -103,7 +110,10 @@ impl Host {
     async fn take(&mut self, incoming: Incoming) -> Result<Option<Ended>> {
         match incoming {
             Incoming::Event(event) => {
-                if let Event::Snapshot { answer: stockade_core::broker::Answer::Done { value } } = &event {
+                if let Event::Snapshot {
+                    answer: stockade_core::broker::Answer::Done { value },
+                } = &event
+                {
                     self.parts.clock.see(value.began);
                 }
                 self.put(event, None).await?;
@@ -117,12 +127,17 @@ impl Host {
             Incoming::Committed(_, group, Ok(())) => self.outbox.committed(group),
             Incoming::Committed(_, _, Err(error)) => self.rebuild(error).await?,
             Incoming::Bot(reply) => {
-                let events = self.parts.bots.on_reply(reply, &self.parts.desk, self.parts.clock.now());
+                let events =
+                    self.parts
+                        .bots
+                        .on_reply(reply, &self.parts.desk, self.parts.clock.now());
                 self.put_all(events).await?;
             }
             Incoming::Request(request, answer) => self.on_request(request, answer).await?,
             Incoming::Tick => self.tick().await?,
-            Incoming::LeaseLost(why) => bail!("the lease of account {} is lost: {why}", self.parts.label),
+            Incoming::LeaseLost(why) => {
+                bail!("the lease of account {} is lost: {why}", self.parts.label)
+            }
             Incoming::Stop(ended) => return Ok(Some(ended)),
         }
         Ok(None)
@@ -143,7 +158,9 @@ impl Host {
                     Ok(ticket) => ticket.outcome().await,
                     Err(ended) => Err(ended),
                 };
-                let _ = inputs.send(Incoming::Committed(life, number, outcome)).await;
+                let _ = inputs
+                    .send(Incoming::Committed(life, number, outcome))
+                    .await;
             });
         }
         for action in self.out.actions.drain(..) {
@@ -183,7 +200,9 @@ impl Host {
         match action {
             Action::Notify { sleeve, update } => self.parts.bots.notify(sleeve, update),
             Action::StartBot { sleeve, generation } => {
-                self.parts.bots.start(&self.parts.desk, sleeve, generation, self.parts.clock.now());
+                self.parts
+                    .bots
+                    .start(&self.parts.desk, sleeve, generation, self.parts.clock.now());
                 self.feed_wanted();
             }
             Action::StopBot { sleeve } => self.parts.bots.stop(sleeve),
@@ -192,7 +211,10 @@ impl Host {
                 "serious" => tracing::error!(account = %self.parts.label, "{message}"),
                 _ => tracing::warn!(account = %self.parts.label, "{message}"),
             },
-            Action::Submit { .. } | Action::Cancel { .. } | Action::LookUp { .. } | Action::Snapshot { .. } => {
+            Action::Submit { .. }
+            | Action::Cancel { .. }
+            | Action::LookUp { .. }
+            | Action::Snapshot { .. } => {
                 unreachable!("the edge performs these")
             }
         }
@@ -228,7 +250,9 @@ impl Host {
             MarketMessage::Partial { missing } => {
                 tracing::warn!(account = %self.parts.label, ?missing, "the broker sends less than was asked for");
             }
-            MarketMessage::Error { code: 406, message } if !self.parts.take_over && !self.data_stream => {
+            MarketMessage::Error { code: 406, message }
+                if !self.parts.take_over && !self.data_stream =>
+            {
                 bail!(
                     "another program reads the market data of account {} ({message}, code 406): two hosts on one \
                      account would trade against each other; stop it, or start with --take-over",
@@ -259,13 +283,25 @@ impl Host {
 
     async fn market_event(&mut self, event: MarketEvent) -> Result<()> {
         self.parts.clock.see(market::reached(&event, BAR_NS));
-        self.put(Event::Market { market: event.clone() }, None).await?;
+        self.put(
+            Event::Market {
+                market: event.clone(),
+            },
+            None,
+        )
+        .await?;
         self.parts.bots.market(event);
         self.watch_session().await?;
         let now = self.parts.clock.now().market;
         if now.since(self.sampled_at) >= self.parts.equity_interval_ns {
             self.sampled_at = now;
-            self.put(Event::Sample { session_close: None }, None).await?;
+            self.put(
+                Event::Sample {
+                    session_close: None,
+                },
+                None,
+            )
+            .await?;
         }
         Ok(())
     }
@@ -297,7 +333,8 @@ impl Host {
     /// Subscribes to what bots want and sleeves hold.
     fn feed_wanted(&mut self) {
         let desk = &self.parts.desk;
-        let mut symbols: Vec<Symbol> = market::wanted(desk.bots().map(|bot| bot.symbols.as_slice()));
+        let mut symbols: Vec<Symbol> =
+            market::wanted(desk.bots().map(|bot| bot.symbols.as_slice()));
         for sleeve in desk.sleeves() {
             for (id, _) in desk.holdings(sleeve.id) {
                 symbols.push(desk.instruments()[id.index()].symbol.clone());
@@ -310,23 +347,44 @@ impl Host {
         self.parts.feeds.want(desk, symbols);
     }
 
-    async fn on_request(&mut self, request: link::Task, answer: oneshot::Sender<link::Answer>) -> Result<()> {
+    async fn on_request(
+        &mut self,
+        request: link::Task,
+        answer: oneshot::Sender<link::Answer>,
+    ) -> Result<()> {
         match request {
             link::Task::Command(command) => self.on_command(*command, answer).await,
             link::Task::Host(link::HostRequest::Health) => {
                 let health = self.health();
-                let _ = answer.send(link::Answer::Host(link::HostReply::Health { accounts: vec![health] }));
+                let _ = answer.send(link::Answer::Host(link::HostReply::Health {
+                    accounts: vec![health],
+                }));
                 Ok(())
             }
             link::Task::Host(link::HostRequest::Reconcile) => {
                 let count = self.parts.desk.reconciliation().count;
                 self.comparing.push((count, machine(), answer));
-                self.put(Event::Command { command: Command::Reconcile }, None).await
+                self.put(
+                    Event::Command {
+                        command: Command::Reconcile,
+                    },
+                    None,
+                )
+                .await
             }
             link::Task::Host(link::HostRequest::Reload { bot, dry_run }) => {
-                let found = self.parts.desk.bots().find(|row| row.name == bot).map(|row| row.sleeve);
+                let found = self
+                    .parts
+                    .desk
+                    .bots()
+                    .find(|row| row.name == bot)
+                    .map(|row| row.sleeve);
                 match found {
-                    Some(sleeve) => self.parts.bots.reload_by_hand(sleeve, dry_run, answer, &self.parts.desk),
+                    Some(sleeve) => {
+                        self.parts
+                            .bots
+                            .reload_by_hand(sleeve, dry_run, answer, &self.parts.desk)
+                    }
                     None => {
                         let (what, name) = ("bot".to_owned(), bot.to_string());
                         let _ = answer.send(link::Answer::NotFound { what, name });
@@ -337,7 +395,11 @@ impl Host {
         }
     }
 
-    async fn on_command(&mut self, command: Command, answer: oneshot::Sender<link::Answer>) -> Result<()> {
+    async fn on_command(
+        &mut self,
+        command: Command,
+        answer: oneshot::Sender<link::Answer>,
+    ) -> Result<()> {
         let new = self.unknown_symbols(&command);
         if !new.is_empty() {
             self.look_symbols_up(new, command, answer);
@@ -347,7 +409,8 @@ impl Host {
         tokio::spawn(async move {
             let reply = receiver.await.map_or_else(
                 |_| link::Answer::Failed {
-                    message: "the books were rebuilt before it was committed: it was not done".to_owned(),
+                    message: "the books were rebuilt before it was committed: it was not done"
+                        .to_owned(),
                 },
                 link::Answer::Reply,
             );
@@ -361,7 +424,12 @@ impl Host {
     /// A symbol that a person names may be new to the account, or have no price yet because no bot
     /// watches it: the broker is asked once, the symbol is watched from now on, and the command
     /// comes again.
-    fn look_symbols_up(&mut self, symbols: Vec<Symbol>, command: Command, answer: oneshot::Sender<link::Answer>) {
+    fn look_symbols_up(
+        &mut self,
+        symbols: Vec<Symbol>,
+        command: Command,
+        answer: oneshot::Sender<link::Answer>,
+    ) {
         let (assets, inputs) = (self.parts.feeds.assets(), self.parts.inputs.clone());
         let now = self.parts.clock.now().market;
         self.named.extend(symbols.iter().cloned());
@@ -374,7 +442,9 @@ impl Host {
             let _ = inputs.send(Incoming::Event(event)).await;
             let bars = assets.last_bars(&symbols, now).await;
             if !bars.is_empty() {
-                let _ = inputs.send(Incoming::Market(MarketMessage::Bars(bars))).await;
+                let _ = inputs
+                    .send(Incoming::Market(MarketMessage::Bars(bars)))
+                    .await;
             }
             let again = Incoming::Request(link::Task::Command(Box::new(command)), answer);
             let _ = inputs.send(again).await;
@@ -391,13 +461,21 @@ impl Host {
         let desk = &self.parts.desk;
         let priced = |symbol: &Symbol| desk.find(symbol).is_some_and(|id| desk.last(id).is_some());
         let new = |symbol: &Symbol| self.parts.feeds.is_new(symbol) || !self.named.contains(symbol);
-        named.into_iter().filter(|symbol| !priced(symbol) && new(symbol)).collect()
+        named
+            .into_iter()
+            .filter(|symbol| !priced(symbol) && new(symbol))
+            .collect()
     }
 
     fn health(&self) -> link::AccountHealth {
         let desk = &self.parts.desk;
         let limited = (!desk.is_ready()).then(|| {
-            if self.account_stream { "the account is being compared" } else { "the account stream is down" }.to_owned()
+            if self.account_stream {
+                "the account is being compared"
+            } else {
+                "the account stream is down"
+            }
+            .to_owned()
         });
         let compared = desk.reconciliation();
         link::AccountHealth {
@@ -407,7 +485,9 @@ impl Host {
             account_stream: self.account_stream,
             data_stream: self.data_stream,
             latency_ms: None,
-            cash: compared.at.map(|_| stockade_store::query::Number(compared.cash_broker.get())),
+            cash: compared
+                .at
+                .map(|_| stockade_store::query::Number(compared.cash_broker.get())),
             buying_power: None,
         }
     }
@@ -417,11 +497,14 @@ impl Host {
         let now = machine();
         let limit = i64::try_from(COMPARE_MAX.as_nanos()).unwrap_or(i64::MAX);
         let due = |asked: u64, at: Timestamp| count > asked || now.since(at) > limit;
-        let (ready, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.comparing).into_iter().partition(|(asked, at, _)| due(*asked, *at));
+        let (ready, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.comparing)
+            .into_iter()
+            .partition(|(asked, at, _)| due(*asked, *at));
         self.comparing = waiting;
         for (_, _, answer) in ready {
-            let _ = answer.send(link::Answer::Host(link::HostReply::Compared(self.comparison())));
+            let _ = answer.send(link::Answer::Host(link::HostReply::Compared(
+                self.comparison(),
+            )));
         }
     }
 
@@ -440,29 +523,61 @@ impl Host {
         self.outbox.discard();
         self.parts.bots.stop_all();
         let options = WriterOptions::default();
-        self.parts.writer = WriterHandle::spawn(&self.parts.store, &self.parts.label, self.parts.epoch, options).await?;
+        self.parts.writer = WriterHandle::spawn(
+            &self.parts.store,
+            &self.parts.label,
+            self.parts.epoch,
+            options,
+        )
+        .await?;
         let rows = self.parts.store.account_load(&self.parts.label).await?;
         let rows = rows.with_context(|| format!("account {} has no rows", self.parts.label))?;
         self.parts.desk = Desk::restore(rows, self.parts.desk_settings)?;
-        self.put(Event::Started { epoch: self.parts.epoch, take_over: true }, None).await?;
+        self.put(
+            Event::Started {
+                epoch: self.parts.epoch,
+                take_over: true,
+            },
+            None,
+        )
+        .await?;
         if let CommitError::Constraint { constraint, .. } = &error {
             // What broke a rule of the books must not go on: a person looks first.
             let why = format!("the database refused a row ({constraint})");
-            let command = Command::Halt { scope: Scope::Account, reducing: false, why };
+            let command = Command::Halt {
+                scope: Scope::Account,
+                reducing: false,
+                why,
+            };
             self.put(Event::Command { command }, None).await?;
         }
-        self.put(Event::AccountStream { up: self.account_stream }, None).await
+        self.put(
+            Event::AccountStream {
+                up: self.account_stream,
+            },
+            None,
+        )
+        .await
     }
 
     /// Saves the bots' states, samples the curve, and waits for the last commit.
     async fn close(mut self, ended: Ended) -> Result<Ended> {
         let saves = self.parts.bots.close().await;
         self.put_all(saves).await?;
-        self.put(Event::Sample { session_close: None }, None).await?;
+        self.put(
+            Event::Sample {
+                session_close: None,
+            },
+            None,
+        )
+        .await?;
         let last = Group { rows: Vec::new() };
         self.parts.writer.commit(last).await?;
         self.parts.writer.close().await;
-        self.parts.store.lease_release(&self.parts.label, self.parts.epoch).await?;
+        self.parts
+            .store
+            .lease_release(&self.parts.label, self.parts.epoch)
+            .await?;
         Ok(ended)
     }
 }

@@ -24,15 +24,16 @@ use stockade_core::row::Rows;
 use stockade_core::{Now, Slug};
 use stockade_store::{CommitError, Store, WriterHandle, WriterOptions};
 use stockade_venue::alpaca::{
-    AccountConfig, AccountMessage, Alpaca, MarketMessage, Notice, RestLimits, StreamLimits, account_stream,
+    AccountConfig, AccountMessage, Alpaca, MarketMessage, Notice, RestLimits, StreamLimits,
+    account_stream,
 };
 use tokio::sync::{mpsc, oneshot};
 
+use super::base::LEASE_TTL;
 use crate::cli::run::RunArgs;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::link;
-use super::base::LEASE_TTL;
 use clock::Clock;
 use edge::Edge;
 use feed::Feeds;
@@ -87,7 +88,9 @@ pub(crate) async fn run(settings: &Settings, args: &RunArgs) -> Result<(), Failu
         return super::paper::run(settings, args).await;
     }
     let accounts = chosen(settings, args)?;
-    run_accounts(settings, args, accounts).await.map_err(Failure::Failed)
+    run_accounts(settings, args, accounts)
+        .await
+        .map_err(Failure::Failed)
 }
 
 fn chosen(settings: &Settings, args: &RunArgs) -> Result<Vec<AccountConfig>, Failure> {
@@ -95,7 +98,10 @@ fn chosen(settings: &Settings, args: &RunArgs) -> Result<Vec<AccountConfig>, Fai
     if let Some(label) = &settings.account {
         accounts.retain(|account| account.label == label.as_str());
         if accounts.is_empty() {
-            return Err(Failure::NotFound { what: "account", name: label.to_string() });
+            return Err(Failure::NotFound {
+                what: "account",
+                name: label.to_string(),
+            });
         }
     }
     if accounts.is_empty() {
@@ -108,12 +114,18 @@ fn chosen(settings: &Settings, args: &RunArgs) -> Result<Vec<AccountConfig>, Fai
     Ok(accounts)
 }
 
-async fn run_accounts(settings: &Settings, args: &RunArgs, accounts: Vec<AccountConfig>) -> Result<()> {
+async fn run_accounts(
+    settings: &Settings,
+    args: &RunArgs,
+    accounts: Vec<AccountConfig>,
+) -> Result<()> {
     std::fs::create_dir_all(&settings.data)
         .with_context(|| format!("can't make the data folder {}", settings.data.display()))?;
     let mut base = super::base::open(settings).await?;
     base.keep_running();
-    let listener = link::bind(&settings.socket()).await.context("the data folder is held by another host")?;
+    let listener = link::bind(&settings.socket())
+        .await
+        .context("the data folder is held by another host")?;
     let mut hosts = Vec::new();
     let mut routes = Vec::new();
     for account in accounts {
@@ -149,21 +161,35 @@ async fn run_accounts(settings: &Settings, args: &RunArgs, accounts: Vec<Account
 /// Hands a request to the host of its account.
 fn route(
     routes: Vec<(String, mpsc::Sender<Incoming>)>,
-) -> impl Fn(link::Request) -> std::pin::Pin<Box<dyn Future<Output = link::Answer> + Send>> + Clone + Send + Sync + 'static
-{
+) -> impl Fn(link::Request) -> std::pin::Pin<Box<dyn Future<Output = link::Answer> + Send>>
++ Clone
++ Send
++ Sync
++ 'static {
     let routes = Arc::new(routes);
     move |request: link::Request| {
         let routes = routes.clone();
         Box::pin(async move {
             let wanted = request.account.as_ref();
-            let found = routes.iter().find(|(label, _)| wanted.is_none_or(|wanted| wanted.as_str() == label));
+            let found = routes
+                .iter()
+                .find(|(label, _)| wanted.is_none_or(|wanted| wanted.as_str() == label));
             let Some((_, sender)) = found else {
                 let name = wanted.map(ToString::to_string).unwrap_or_default();
-                return link::Answer::NotFound { what: "account".to_owned(), name };
+                return link::Answer::NotFound {
+                    what: "account".to_owned(),
+                    name,
+                };
             };
-            let ended = || link::Answer::Failed { message: "the host is ending".to_owned() };
+            let ended = || link::Answer::Failed {
+                message: "the host is ending".to_owned(),
+            };
             let (answer, wait) = oneshot::channel();
-            if sender.send(Incoming::Request(request.task, answer)).await.is_err() {
+            if sender
+                .send(Incoming::Request(request.task, answer))
+                .await
+                .is_err()
+            {
                 return ended();
             }
             wait.await.unwrap_or_else(|_| ended())
@@ -173,8 +199,10 @@ fn route(
 
 async fn stop_on_signal(senders: Vec<mpsc::Sender<Incoming>>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
         tracing::error!("signals can't be listened to");
         return;
     };
@@ -189,25 +217,45 @@ async fn stop_on_signal(senders: Vec<mpsc::Sender<Incoming>>) {
 
 type Prepared = (Host, mpsc::Receiver<Incoming>, mpsc::Sender<Incoming>);
 
-pub(super) async fn prepare(settings: &Settings, args: &RunArgs, store: &Arc<Store>, account: AccountConfig) -> Result<Prepared> {
+pub(super) async fn prepare(
+    settings: &Settings,
+    args: &RunArgs,
+    store: &Arc<Store>,
+    account: AccountConfig,
+) -> Result<Prepared> {
     let (sender, receiver) = mpsc::channel(INPUTS_MAX);
     let label = Slug::new(&account.label)?;
-    let alpaca = Arc::new(Alpaca::new(&account, RestLimits::default(), notices(sender.clone()))?);
+    let alpaca = Arc::new(Alpaca::new(
+        &account,
+        RestLimits::default(),
+        notices(sender.clone()),
+    )?);
     let clock = broker_clock(&alpaca).await?;
     let now = clock.now();
     let epoch = super::base::lease(store, label.as_str(), args.take_over).await?;
     let rows = rows_of(store, &label, now).await?;
     let desk_settings = desk_settings(settings, &clock);
     let desk = Desk::restore(rows, desk_settings)?;
-    let writer = WriterHandle::spawn(store, label.as_str(), epoch, WriterOptions::default()).await?;
+    let writer =
+        WriterHandle::spawn(store, label.as_str(), epoch, WriterOptions::default()).await?;
     renew(store.clone(), label.to_string(), epoch, sender.clone());
     let seed = super::base::machine().0.unsigned_abs();
-    forward_account(account_stream(&account, StreamLimits::default(), seed)?, sender.clone());
+    forward_account(
+        account_stream(&account, StreamLimits::default(), seed)?,
+        sender.clone(),
+    );
     tick(sender.clone());
     if args.until_end {
         tokio::spawn(watch_end(alpaca.clone(), sender.clone()));
     }
-    let bots = bots::Bots::new(settings, args.plugins.as_deref(), store.clone(), alpaca.clone(), label.clone(), sender.clone())?;
+    let bots = bots::Bots::new(
+        settings,
+        args.plugins.as_deref(),
+        store.clone(),
+        alpaca.clone(),
+        label.clone(),
+        sender.clone(),
+    )?;
     // Held positions and open orders need their instruments before the first comparison.
     let symbols: Vec<_> = market::wanted(desk.bots().map(|bot| bot.symbols.as_slice()));
     let feeds = Feeds::new(account, alpaca.clone(), sender.clone());
@@ -233,7 +281,9 @@ pub(super) async fn prepare(settings: &Settings, args: &RunArgs, store: &Arc<Sto
 }
 
 fn seconds(seconds: u64) -> i64 {
-    i64::try_from(seconds).unwrap_or(i64::MAX / 1_000_000_000).saturating_mul(1_000_000_000)
+    i64::try_from(seconds)
+        .unwrap_or(i64::MAX / 1_000_000_000)
+        .saturating_mul(1_000_000_000)
 }
 
 fn desk_settings(settings: &Settings, clock: &Clock) -> stockade_core::desk::Settings {
@@ -266,8 +316,12 @@ fn notices(sender: mpsc::Sender<Incoming>) -> stockade_venue::alpaca::Notify {
 async fn broker_clock(alpaca: &Alpaca) -> Result<Clock> {
     match alpaca.clock().await {
         Answer::Done { value } => Ok(Clock::new(value.at)),
-        Answer::Refused { http, message, .. } => bail!("the broker refuses the keys ({http}: {message})"),
-        Answer::NotTaken { why, .. } | Answer::Unknown { why } => bail!("the broker can't be reached: {why}"),
+        Answer::Refused { http, message, .. } => {
+            bail!("the broker refuses the keys ({http}: {message})")
+        }
+        Answer::NotTaken { why, .. } | Answer::Unknown { why } => {
+            bail!("the broker can't be reached: {why}")
+        }
         Answer::NotFound => bail!("the broker has no clock: is the base URL right?"),
     }
 }
@@ -277,7 +331,13 @@ async fn rows_of(store: &Store, label: &Slug, now: Now) -> Result<Rows> {
     if let Some(rows) = store.account_load(label.as_str()).await? {
         return Ok(rows);
     }
-    let rows = Rows::new_account(label.clone(), super::base::era(), true, Controls::live(), now);
+    let rows = Rows::new_account(
+        label.clone(),
+        super::base::era(),
+        true,
+        Controls::live(),
+        now,
+    );
     store.account_create(&rows.account, &rows.to_rows()).await?;
     Ok(rows)
 }

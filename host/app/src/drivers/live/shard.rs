@@ -129,7 +129,9 @@ impl Shards {
         for index in 0..count.max(1) {
             let (sender, work) = std_mpsc::channel();
             let replies = replies.clone();
-            std::thread::Builder::new().name(format!("bots-{index}")).spawn(move || run(&work, &replies))?;
+            std::thread::Builder::new()
+                .name(format!("bots-{index}"))
+                .spawn(move || run(&work, &replies))?;
             threads.push(sender);
         }
         Ok(Self { threads })
@@ -140,14 +142,18 @@ impl Shards {
         let count = u64::try_from(self.threads.len()).unwrap_or(1);
         let index = usize::try_from(sleeve.0 % count).unwrap_or(0);
         // A thread ends only with a panic, which ends the process.
-        self.threads[index].send(work).expect("the bots' threads run as long as the host");
+        self.threads[index]
+            .send(work)
+            .expect("the bots' threads run as long as the host");
     }
 }
 
 fn run(work: &std_mpsc::Receiver<Work>, replies: &mpsc::Sender<Incoming>) {
     let mut bots: BTreeMap<SleeveId, (u64, Bot)> = BTreeMap::new();
     while let Ok(item) = work.recv() {
-        let Some(reply) = perform(item, &mut bots) else { continue };
+        let Some(reply) = perform(item, &mut bots) else {
+            continue;
+        };
         let message = Incoming::Bot(super::bots::BotMessage::Shard(reply));
         if replies.blocking_send(message).is_err() {
             return;
@@ -168,7 +174,13 @@ fn perform(work: Work, bots: &mut BTreeMap<SleeveId, (u64, Bot)>) -> Option<Shar
             let Some((present, bot)) = bots.get_mut(&sleeve) else {
                 // It died outside of a call, such as in the save before a reload that failed.
                 let (outcome, log) = (Err("its instance has ended".to_owned()), Vec::new());
-                return Some(ShardReply::Called { sleeve, generation, events, outcome, log });
+                return Some(ShardReply::Called {
+                    sleeve,
+                    generation,
+                    events,
+                    outcome,
+                    log,
+                });
             };
             if *present != generation {
                 return None;
@@ -178,11 +190,21 @@ fn perform(work: Work, bots: &mut BTreeMap<SleeveId, (u64, Bot)>) -> Option<Shar
             if outcome.is_err() {
                 bots.remove(&sleeve);
             }
-            Some(ShardReply::Called { sleeve, generation, events, outcome, log })
+            Some(ShardReply::Called {
+                sleeve,
+                generation,
+                events,
+                outcome,
+                log,
+            })
         }
         Work::Save(sleeve, generation) => {
             let Some((present, bot)) = bots.get_mut(&sleeve) else {
-                return Some(ShardReply::Saved(sleeve, generation, Err("its instance has ended".to_owned())));
+                return Some(ShardReply::Saved(
+                    sleeve,
+                    generation,
+                    Err("its instance has ended".to_owned()),
+                ));
             };
             let outcome = bot.save().map_err(|strike| strike.to_string());
             if outcome.is_err() {
@@ -199,7 +221,11 @@ fn perform(work: Work, bots: &mut BTreeMap<SleeveId, (u64, Bot)>) -> Option<Shar
             if kept.is_alive() {
                 bots.insert(sleeve, (generation_now, kept));
             }
-            Some(ShardReply::Reloaded { sleeve, generation, outcome })
+            Some(ShardReply::Reloaded {
+                sleeve,
+                generation,
+                outcome,
+            })
         }
         Work::Renumber(sleeve, generation) => {
             if let Some((present, _)) = bots.get_mut(&sleeve) {
@@ -222,7 +248,13 @@ fn make(start: Start) -> Result<Bot, String> {
     let mut rest = start.since.as_slice();
     while !rest.is_empty() {
         let batch = same_kind(rest).min(CATCH_UP_BATCH);
-        let done = call(&mut bot, &rest[..batch], &start.sight, true, &mut Vec::new())?;
+        let done = call(
+            &mut bot,
+            &rest[..batch],
+            &start.sight,
+            true,
+            &mut Vec::new(),
+        )?;
         rest = &rest[done.handled.max(1)..];
     }
     Ok(bot)
@@ -243,8 +275,13 @@ fn swap(old: Bot, start: Start) -> (Bot, Result<(Snapshot, i64), String>) {
 /// How many events at the front are of one kind.
 pub(crate) fn same_kind(events: &[BotEvent]) -> usize {
     let kind = |event: &BotEvent| std::mem::discriminant(event);
-    let Some(first) = events.first().map(kind) else { return 0 };
-    events.iter().take_while(|event| kind(event) == first).count()
+    let Some(first) = events.first().map(kind) else {
+        return 0;
+    };
+    events
+        .iter()
+        .take_while(|event| kind(event) == first)
+        .count()
 }
 
 /// Calls a bot with events of one kind; the count of bars becomes a count of time stamps again.
@@ -280,7 +317,13 @@ fn call(
         BotEvent::Session(_) => Events::Session(&sessions),
     };
     let (view, prices, now) = (&sight.view, &sight.prices, sight.now);
-    let outcome = match bot.call(&Call { events: batch, warm_up, view, prices, now }) {
+    let outcome = match bot.call(&Call {
+        events: batch,
+        warm_up,
+        view,
+        prices,
+        now,
+    }) {
         Ok(outcome) => outcome,
         Err(strike) => {
             let cause = strike.to_string();
@@ -296,8 +339,16 @@ fn call(
     };
     let asked = !warm_up && !outcome.requests.is_empty();
     // The state is committed with what it asked for; a save that fails is a strike of its own.
-    let state = if asked { Some(bot.save().map_err(|strike| strike.to_string())?) } else { None };
-    Ok(Done { handled, requests: outcome.requests, state })
+    let state = if asked {
+        Some(bot.save().map_err(|strike| strike.to_string())?)
+    } else {
+        None
+    };
+    Ok(Done {
+        handled,
+        requests: outcome.requests,
+        state,
+    })
 }
 
 fn groups(events: &[BotEvent], bars: usize) -> usize {

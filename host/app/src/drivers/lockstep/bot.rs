@@ -98,10 +98,17 @@ impl LocalBot {
     fn taken(&mut self, outcome: Outcome) -> Result<Asked, Strike> {
         let requests = outcome.requests;
         if !self.keeps {
-            return Ok(Asked { requests, state: None });
+            return Ok(Asked {
+                requests,
+                state: None,
+            });
         }
         self.log.extend(outcome.logs);
-        let state = if requests.is_empty() { None } else { Some(self.guest.save()?.into()) };
+        let state = if requests.is_empty() {
+            None
+        } else {
+            Some(self.guest.save()?.into())
+        };
         Ok(Asked { requests, state })
     }
 
@@ -113,7 +120,9 @@ impl LocalBot {
     /// What it asks for on hearing of its orders.
     pub(crate) fn hear(&mut self, desk: &Desk, now: Now) -> Result<Asked, Strike> {
         while !self.updates.is_empty() {
-            let Some(view) = desk.view(self.sleeve) else { break };
+            let Some(view) = desk.view(self.sleeve) else {
+                break;
+            };
             let outcome = self.guest.call(&Call {
                 events: Events::Orders(&self.updates),
                 warm_up: false,
@@ -138,7 +147,13 @@ impl LocalBot {
     }
 
     /// What it asks for at a time stamp; evaluates it as far ahead as may be.
-    pub(crate) fn ask(&mut self, group: usize, market: &Market, desk: &Desk, now: Now) -> Result<Asked, Strike> {
+    pub(crate) fn ask(
+        &mut self,
+        group: usize,
+        market: &Market,
+        desk: &Desk,
+        now: Now,
+    ) -> Result<Asked, Strike> {
         if self.horizon <= group {
             self.evaluate(group, market, desk, now)?;
         }
@@ -151,8 +166,18 @@ impl LocalBot {
         }
     }
 
-    fn evaluate(&mut self, group: usize, market: &Market, desk: &Desk, now: Now) -> Result<(), Strike> {
-        let ahead = if desk.open_order_count(self.sleeve) == 0 { BATCH } else { 1 };
+    fn evaluate(
+        &mut self,
+        group: usize,
+        market: &Market,
+        desk: &Desk,
+        now: Now,
+    ) -> Result<(), Strike> {
+        let ahead = if desk.open_order_count(self.sleeve) == 0 {
+            BATCH
+        } else {
+            1
+        };
         let first = market.range(group).start;
         let mut end = (group + ahead).min(market.len());
         while end > group + 1 && market.range(end - 1).end - first > EVENTS_PER_CALL_MAX {
@@ -177,7 +202,9 @@ impl LocalBot {
         if bars.is_empty() {
             return Ok(());
         }
-        let Some(view) = desk.view(self.sleeve) else { return Ok(()) };
+        let Some(view) = desk.view(self.sleeve) else {
+            return Ok(());
+        };
         let outcome = self.guest.call(&Call {
             events: Events::Bars(bars),
             warm_up: false,
@@ -185,10 +212,16 @@ impl LocalBot {
             prices: desk,
             now: now.market,
         })?;
-        let handled = usize::try_from(outcome.handled).unwrap_or(usize::MAX).min(bars.len());
+        let handled = usize::try_from(outcome.handled)
+            .unwrap_or(usize::MAX)
+            .min(bars.len());
         if handled < bars.len() || !outcome.requests.is_empty() {
             let place = handled.saturating_sub(1);
-            let place = if self.wanted.is_some() { self.places[place] } else { first + place };
+            let place = if self.wanted.is_some() {
+                self.places[place]
+            } else {
+                first + place
+            };
             let at = market.group_of(place, group);
             self.horizon = at + 1;
             let asked = self.taken(outcome)?;
