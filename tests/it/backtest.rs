@@ -50,24 +50,10 @@ async fn backtest(folder: &Path, bars: &str, more: &[&str]) -> Map<String, Value
     let around =
         Surroundings::default().with("STOCKADE_DATA", folder.join("data").display().to_string());
     let plugin = bots::file("sma-cross").display().to_string();
-    let arguments = [
-        "backtest",
-        "--plugin",
-        &plugin,
-        "--bars",
-        bars,
-        "--capital",
-        "100000",
-        "--json",
-    ];
-    let done = around
-        .run(&[&arguments[..], more].concat())
-        .await
-        .ok()
-        .json();
-    done.as_object()
-        .cloned()
-        .unwrap_or_else(|| panic!("no document: {done}"))
+    let arguments =
+        ["backtest", "--plugin", &plugin, "--bars", bars, "--capital", "100000", "--json"];
+    let done = around.run(&[&arguments[..], more].concat()).await.ok().json();
+    done.as_object().cloned().unwrap_or_else(|| panic!("no document: {done}"))
 }
 
 /// Everything but how long it took.
@@ -87,14 +73,7 @@ async fn the_same_run_gives_the_same_bytes() {
     let mut summaries = Vec::new();
     for run in ["one", "two"] {
         let out = folder.path().join(run);
-        let more = [
-            "--param",
-            "fast=3",
-            "--param",
-            "slow=8",
-            "--out",
-            out.to_str().unwrap(),
-        ];
+        let more = ["--param", "fast=3", "--param", "slow=8", "--out", out.to_str().unwrap()];
         summaries.push(backtest(folder.path(), &bars, &more).await);
         outs.push(out);
     }
@@ -103,17 +82,11 @@ async fn the_same_run_gives_the_same_bytes() {
         assert!(first.contains_key(key), "{key} is missing in {first:#?}");
     }
     for key in FIGURES {
-        assert!(
-            first["figures"].get(key).is_some(),
-            "figures.{key} is missing in {first:#?}"
-        );
+        assert!(first["figures"].get(key).is_some(), "figures.{key} is missing in {first:#?}");
     }
     assert_eq!(first["bars"], 2_000);
     assert!(first["fills"].as_u64().unwrap() > 50, "{first:#?}");
-    assert_eq!(
-        timeless(summaries[0].clone()),
-        timeless(summaries[1].clone())
-    );
+    assert_eq!(timeless(summaries[0].clone()), timeless(summaries[1].clone()));
     for name in ["equity.csv", "fills.csv", "roundtrips.csv"] {
         let read = |out: &Path| {
             std::fs::read(out.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -131,15 +104,11 @@ async fn the_same_run_gives_the_same_bytes() {
 async fn a_case_computed_by_hand() {
     let folder = tempfile::tempdir().unwrap();
     let closes = ["10", "9", "11", "12", "8", "7"];
-    let bars: Vec<_> = (0..)
-        .zip(closes)
-        .map(|(minute, close)| flat("AAPL", minute, close))
-        .collect();
+    let bars: Vec<_> =
+        (0..).zip(closes).map(|(minute, close)| flat("AAPL", minute, close)).collect();
     let path = folder.path().join("AAPL_hand.csv");
     std::fs::write(&path, csv(&bars)).unwrap();
-    let more = [
-        "--param", "fast=1", "--param", "slow=2", "--param", "qty=10",
-    ];
+    let more = ["--param", "fast=1", "--param", "slow=2", "--param", "qty=10"];
     let done = backtest(folder.path(), &path.display().to_string(), &more).await;
     for (key, value) in [("orders", 2), ("fills", 2), ("refusals", 0), ("bars", 6)] {
         assert_eq!(done[key], value, "{key} in {done:#?}");
@@ -152,10 +121,6 @@ async fn a_case_computed_by_hand() {
         ("unrealised", "0"),
         ("fees", "0"),
     ] {
-        assert_eq!(
-            dec(done[key].as_str().unwrap()),
-            dec(value),
-            "{key} in {done:#?}"
-        );
+        assert_eq!(dec(done[key].as_str().unwrap()), dec(value), "{key} in {done:#?}");
     }
 }

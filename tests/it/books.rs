@@ -23,39 +23,18 @@ async fn the_books_equal_the_exchanges_journal_after_every_execution() {
     rules.partial_fill_permille = 300;
     config.rules = Some(rules);
     let mut stage = Stage::new(config).await;
-    stage.around = stage
-        .around
-        .clone()
-        .with("STOCKADE_EQUITY_INTERVAL_SECONDS", "240");
+    stage.around = stage.around.clone().with("STOCKADE_EQUITY_INTERVAL_SECONDS", "240");
     stage.start_host().await;
-    stage
-        .deploy(
-            "cross",
-            "sma-cross",
-            "30000",
-            "AAPL,GOOG",
-            &["fast=3", "slow=8", "qty=7"],
-        )
-        .await;
-    stage
-        .deploy(
-            "spread",
-            "rebalance",
-            "30000",
-            "AAPL,MSFT,IBM",
-            &["every=45", "cash=0.1"],
-        )
-        .await;
-    stage
-        .deploy("rogue", "hostile", "10000", "AAPL,MSFT", &["after=40"])
-        .await;
+    stage.deploy("cross", "sma-cross", "30000", "AAPL,GOOG", &["fast=3", "slow=8", "qty=7"]).await;
+    stage.deploy("spread", "rebalance", "30000", "AAPL,MSFT,IBM", &["every=45", "cash=0.1"]).await;
+    stage.deploy("rogue", "hostile", "10000", "AAPL,MSFT", &["after=40"]).await;
     let mut steps = 0;
     while stage.step_only().await {
         steps += 1;
         if steps % STRIDE == 0 {
             keeps_up(&stage).await;
         }
-        strikes_in_time(&stage).await;
+        stage.strikes_in_time("rogue").await;
     }
     assert!(
         stage.exchange.progress().1 * SYMBOLS.len() >= EVENTS,
@@ -66,17 +45,10 @@ async fn the_books_equal_the_exchanges_journal_after_every_execution() {
     stage.bot_is("rogue", "quarantined").await;
     let executions = ledger::agrees_line_by_line(&stage).await;
     println!("{EVENTS} market events, {executions} executions, each compared (seed {SEED})");
-    assert!(
-        executions > 100,
-        "only {executions} executions: the test says little"
-    );
+    assert!(executions > 100, "only {executions} executions: the test says little");
     ledger::agrees_with_the_account(&stage).await;
     let of_rogue = "SELECT count(*) FROM stockade.execution x JOIN stockade.sleeve s ON s.id = x.sleeve WHERE s.name = 'rogue'";
-    assert_eq!(
-        stage.count(of_rogue).await,
-        0,
-        "nothing that the hostile bot asks for is paid for"
-    );
+    assert_eq!(stage.count(of_rogue).await, 0, "nothing that the hostile bot asks for is paid for");
     let refused = "SELECT count(*) FROM stockade.refusal";
     println!("{} refusals", stage.count(refused).await);
     stage.check().await;
@@ -88,24 +60,8 @@ async fn keeps_up(stage: &Stage) {
     let now = stage.exchange.now();
     let far = i64::try_from(STRIDE).unwrap() * crate::market::MINUTE;
     until("the host keeps up with the market", SOON, async || {
-        let seen = stage
-            .count("SELECT coalesce(max(at_ns), 0) FROM stockade.equity")
-            .await;
+        let seen = stage.count("SELECT coalesce(max(at_ns), 0) FROM stockade.equity").await;
         (seen >= now - 2 * far).then_some(())
-    })
-    .await;
-}
-
-/// Strikes count within ten minutes of the market: a bot that has to start again does so before the
-/// market goes on, or a market this fast would be past the window each time.
-async fn strikes_in_time(stage: &Stage) {
-    let waiting = format!(
-        "SELECT count(*) FROM stockade.bot WHERE state = 'loading'
-            OR (state = 'suspended' AND suspended_until_ns < {})",
-        stage.exchange.now() - crate::market::MINUTE
-    );
-    until("no bot has to start", SOON, async || {
-        (stage.count(&waiting).await == 0).then_some(())
     })
     .await;
 }

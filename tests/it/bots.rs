@@ -5,20 +5,11 @@ use std::path::{Path, PathBuf};
 /// The file of a component.
 pub(crate) fn file(name: &str) -> PathBuf {
     let folder = std::env::var_os("STOCKADE_BOTS").map_or_else(
-        || {
-            crate::program::target()
-                .parent()
-                .expect("target/PROFILE")
-                .join("bots")
-        },
+        || crate::program::target().parent().expect("target/PROFILE").join("bots"),
         PathBuf::from,
     );
     let file = folder.join(format!("{name}.wasm"));
-    assert!(
-        file.is_file(),
-        "{} is missing: run `cargo xtask bots` first",
-        file.display()
-    );
+    assert!(file.is_file(), "{} is missing: run `cargo xtask bots` first", file.display());
     file
 }
 

@@ -54,11 +54,7 @@ async fn traded(stage: &Stage, sleeve: &str) -> Vec<(i64, String, String, String
     let sql = "SELECT x.at_ns / 60000000000, x.side, trim_scale(x.qty)::text, trim_scale(x.price)::text
         FROM stockade.execution x JOIN stockade.sleeve s ON s.account = x.account AND s.id = x.sleeve
         WHERE s.name = $1 ORDER BY x.at_ns, x.execution_id";
-    sqlx::query_as(sql)
-        .bind(sleeve)
-        .fetch_all(stage.pool())
-        .await
-        .unwrap()
+    sqlx::query_as(sql).bind(sleeve).fetch_all(stage.pool()).await.unwrap()
 }
 
 /// A bot's name for a cause.
@@ -80,13 +76,7 @@ async fn play(causes: &[&str]) -> Stage {
         })
         .collect();
     stage
-        .deploy(
-            "victim",
-            "scripted",
-            "10000",
-            "AAPL",
-            &[&format!("script={}", script.join("; "))],
-        )
+        .deploy("victim", "scripted", "10000", "AAPL", &[&format!("script={}", script.join("; "))])
         .await;
     for cause in causes {
         let cause = format!("cause={cause}");
@@ -111,11 +101,7 @@ async fn play(causes: &[&str]) -> Stage {
             "--param",
             &cause,
             "--param",
-            if SAVES.contains(&&cause["cause=".len()..]) {
-                &after
-            } else {
-                "after=2"
-            },
+            if SAVES.contains(&&cause["cause=".len()..]) { &after } else { "after=2" },
         ];
         stage.run(&[&deploy[..], &hostile[..]].concat()).await.ok();
     }
@@ -128,6 +114,9 @@ async fn play(causes: &[&str]) -> Stage {
         let end = stage.exchange.now();
         stage.taken().await;
         victim_keeps_up(&stage, end).await;
+        if causes.contains(&STRIKES[0]) {
+            stage.strikes_in_time("x-%").await;
+        }
     }
     stage.settled().await;
     stage
@@ -139,9 +128,7 @@ async fn victim_keeps_up(stage: &Stage, now: i64) {
     let due = (0..8).filter(|n| minute > LEAD + 5 + 10 * n).count();
     let sql = "SELECT count(*) FROM stockade.order o JOIN stockade.sleeve s ON s.id = o.sleeve AND s.account = o.account
         WHERE s.name = 'victim' AND o.status = 'filled'";
-    stage
-        .count_is("the victim's orders", sql, i64::try_from(due).unwrap())
-        .await;
+    stage.count_is("the victim's orders", sql, i64::try_from(due).unwrap()).await;
 }
 
 async fn shown(stage: &Stage, cause: &str) -> Value {
@@ -168,15 +155,9 @@ async fn contained(causes: &[&str]) -> Stage {
         .collect();
     for cause in causes {
         let sleeve = sleeves[name(cause).as_str()];
-        assert_eq!(
-            sleeve["reserved"], "0",
-            "{cause} holds a reservation: {sleeve:#}"
-        );
+        assert_eq!(sleeve["reserved"], "0", "{cause} holds a reservation: {sleeve:#}");
         let cash = crate::market::dec(sleeve["cash"].as_str().unwrap());
-        assert!(
-            !cash.is_sign_negative(),
-            "{cause} spent more than its capital: {sleeve:#}"
-        );
+        assert!(!cash.is_sign_negative(), "{cause} spent more than its capital: {sleeve:#}");
     }
     ledger::agrees_line_by_line(&stage).await;
     ledger::agrees_with_the_account(&stage).await;
@@ -192,10 +173,7 @@ async fn a_bot_that_ends_badly_is_quarantined_and_the_victim_does_not_notice() {
         assert_eq!(bot["state"], "quarantined", "{cause}: {bot:#}");
         assert_eq!(bot["strikes"], 3, "{cause}: {bot:#}");
         let events = bot["events"].as_array().unwrap();
-        let kinds: Vec<&str> = events
-            .iter()
-            .filter_map(|event| event["kind"].as_str())
-            .collect();
+        let kinds: Vec<&str> = events.iter().filter_map(|event| event["kind"].as_str()).collect();
         assert!(
             kinds.contains(&"suspended") && kinds.contains(&"quarantined"),
             "{cause}: {kinds:?}"
@@ -227,21 +205,14 @@ async fn a_bot_that_asks_for_too_much_is_bounded() {
             "{cause}: {} after {} strikes ({})",
             bot["state"], bot["strikes"], bot["state_reason"]
         );
-        let log = stage
-            .data()
-            .join("logs")
-            .join(format!("{}.log", name(cause)));
+        let log = stage.data().join("logs").join(format!("{}.log", name(cause)));
         let length = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
         assert!(length < 16 << 20, "{cause} wrote {length} bytes of log");
     }
     // Strikes expire with market time, so these were seen while they happened.
-    for cause in [
-        "stored-handle-next",
-        "log-not-utf8",
-        "trap-in-save",
-        "loop-in-save",
-        "giant-snapshot",
-    ] {
+    for cause in
+        ["stored-handle-next", "log-not-utf8", "trap-in-save", "loop-in-save", "giant-snapshot"]
+    {
         let bot = name(cause);
         let struck = format!(
             "SELECT count(*) FROM stockade.bot_event e JOIN stockade.bot b ON b.account = e.account AND b.sleeve = e.sleeve
@@ -275,10 +246,7 @@ async fn a_bot_that_fails_to_start_is_not_deployed() {
         stage.run(&deploy).await.ended(2).says(&["misbehave"]);
     }
     until("still ready", SOON, async || {
-        stage
-            .health()
-            .await
-            .filter(|health| health["ready"] == true)
+        stage.health().await.filter(|health| health["ready"] == true)
     })
     .await;
     assert_eq!(stage.count("SELECT count(*) FROM stockade.bot").await, 0);

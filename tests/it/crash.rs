@@ -26,23 +26,15 @@ const HITS: u64 = 200;
 const LONG_MS: u64 = 600_000;
 
 fn hits(sites: &[(Site, Fault)]) -> FaultSettings {
-    let hits = sites
-        .iter()
-        .flat_map(|&(site, fault)| (1..=HITS).map(move |nth| Hit { site, nth, fault }));
-    FaultSettings {
-        hits: hits.collect(),
-        ..FaultSettings::default()
-    }
+    let hits =
+        sites.iter().flat_map(|&(site, fault)| (1..=HITS).map(move |nth| Hit { site, nth, fault }));
+    FaultSettings { hits: hits.collect(), ..FaultSettings::default() }
 }
 
 /// The broker takes orders and answers late; its stream says nothing meanwhile.
 fn silent_after_taking() -> FaultSettings {
     let delay = Fault::Delay { ms: LONG_MS };
-    hits(&[
-        (Site::SubmitOrder, delay),
-        (Site::TradeUpdate, Fault::Drop),
-        (Site::Fill, Fault::Drop),
-    ])
+    hits(&[(Site::SubmitOrder, delay), (Site::TradeUpdate, Fault::Drop), (Site::Fill, Fault::Drop)])
 }
 
 /// Orders are answered at once; reports of fills come long after.
@@ -56,9 +48,7 @@ async fn busy_stage() -> Stage {
     bars.extend(wave("MSFT", 1_500, 6));
     let stage = Stage::with_host(manual(bars, 100_000)).await;
     for (name, symbol) in [("even", "AAPL"), ("odd", "MSFT")] {
-        stage
-            .deploy(name, "counter", "10000", symbol, &["every=1", "qty=3"])
-            .await;
+        stage.deploy(name, "counter", "10000", symbol, &["every=1", "qty=3"]).await;
     }
     stage.warm(&["AAPL", "MSFT"]).await;
     stage.settled().await;
@@ -90,10 +80,7 @@ async fn the_host_is_killed_at_bad_moments() {
                 stage.count_is("an order in sending", sending, 1).await;
                 stage.kill_host();
                 let left = stage.count(sending).await;
-                assert!(
-                    left > 0,
-                    "round {round}: no order is in sending after the kill"
-                );
+                assert!(left > 0, "round {round}: no order is in sending after the kill");
                 done.sending += 1;
             }
             n if n < SENDING + UNBOOKED => {
@@ -129,17 +116,12 @@ async fn the_host_is_killed_at_bad_moments() {
         let started = "SELECT count(*) FROM stockade.bot_event WHERE kind = 'started'";
         let before = stage.count(started).await;
         stage.start_host().await;
-        stage
-            .count_is("both bots started", started, before + 2)
-            .await;
+        stage.count_is("both bots started", started, before + 2).await;
         stage.settled().await;
         ledger::agrees_as_a_whole(stage.pool(), &stage.journal()).await;
     }
     println!("{done:?}");
-    assert!(
-        done.kills >= 20 && done.sending >= 8 && done.unbooked >= 8,
-        "{done:?}"
-    );
+    assert!(done.kills >= 20 && done.sending >= 8 && done.unbooked >= 8, "{done:?}");
     stage.step().await;
     stage.settled().await;
     nothing_repeated(stage.pool()).await;
@@ -164,10 +146,7 @@ async fn nothing_repeated(pool: &PgPool) {
     let sql =
         "SELECT sleeve, tag, count(*) FROM stockade.order GROUP BY sleeve, tag HAVING count(*) > 1";
     let twice: Vec<(i64, Option<String>, i64)> = sqlx::query_as(sql).fetch_all(pool).await.unwrap();
-    assert!(
-        twice.is_empty(),
-        "intents that became several orders: {twice:?}"
-    );
+    assert!(twice.is_empty(), "intents that became several orders: {twice:?}");
 }
 
 /// The process that started is killed ten times before it is ready: recovery can be repeated (K19).
@@ -194,9 +173,7 @@ async fn the_host_is_killed_while_it_recovers() {
         } else {
             let inputs = "SELECT count(*) FROM stockade.input WHERE kind = 'started'";
             let started = stage.count(inputs).await;
-            stage
-                .count_is("a start that is recorded", inputs, started + 1)
-                .await;
+            stage.count_is("a start that is recorded", inputs, started + 1).await;
         }
         stage.kill_host();
     }
@@ -225,9 +202,7 @@ impl Drop for Private {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_databases_server_is_killed() {
-    let exchange = ExchangeServer::start(manual(wave("AAPL", 600, 9), 100_000))
-        .await
-        .unwrap();
+    let exchange = ExchangeServer::start(manual(wave("AAPL", 600, 9), 100_000)).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let around = surroundings(&exchange.url(), folder.path());
     bots::install("counter", &folder.path().join("plugins"), "counter");
@@ -236,10 +211,7 @@ async fn the_databases_server_is_killed() {
     ready(&mut host, &socket).await;
     let cluster = Cluster::open(folder.path()).await.unwrap();
     let postmaster = cluster.pid().expect("a private cluster runs");
-    let mut private = Private {
-        cluster: Some(cluster),
-        postmaster,
-    };
+    let mut private = Private { cluster: Some(cluster), postmaster };
     around
         .run(&[
             "bot",
@@ -271,20 +243,15 @@ async fn the_databases_server_is_killed() {
             None
         })
         .await;
-        private.postmaster = private
-            .cluster
-            .as_ref()
-            .and_then(Cluster::pid)
-            .expect("a server runs");
+        private.postmaster =
+            private.cluster.as_ref().and_then(Cluster::pid).expect("a server runs");
         signal(private.postmaster, "KILL");
         exchange.step().await.unwrap();
         let began = std::time::Instant::now();
         let cluster = private.cluster.as_ref().unwrap();
-        until(
-            "the server is started again, or the host ends",
-            SOON,
-            async || (cluster.is_running() || host.ended().is_some()).then_some(()),
-        )
+        until("the server is started again, or the host ends", SOON, async || {
+            (cluster.is_running() || host.ended().is_some()).then_some(())
+        })
         .await;
         let survived = recovered(&mut host, &socket).await;
         if !survived {
@@ -305,11 +272,7 @@ async fn the_databases_server_is_killed() {
             .fetch_one(store.reads())
             .await
             .ok()?;
-        let answer = ask(
-            &socket,
-            serde_json::json!({"host": {"request": "reconcile"}}),
-        )
-        .await?;
+        let answer = ask(&socket, serde_json::json!({"host": {"request": "reconcile"}})).await?;
         (usize::try_from(booked).ok()? == fills(&exchange) && answer["host"]["balanced"] == true)
             .then_some(())
     })
@@ -327,10 +290,7 @@ async fn the_databases_server_is_killed() {
 
 fn fills(exchange: &RunningExchange) -> usize {
     let journal = exchange.journal(stockade_venue::server::DEFAULT_KEY_ID);
-    journal
-        .iter()
-        .filter(|line| line.kind == stockade_exchange::JournalKind::Fill)
-        .count()
+    journal.iter().filter(|line| line.kind == stockade_exchange::JournalKind::Fill).count()
 }
 
 async fn is_ready(socket: &Path) -> bool {
@@ -339,11 +299,7 @@ async fn is_ready(socket: &Path) -> bool {
 }
 
 async fn ready(host: &mut Running, socket: &Path) {
-    assert!(
-        recovered(host, socket).await,
-        "the host has ended\n{}",
-        host.errors()
-    );
+    assert!(recovered(host, socket).await, "the host has ended\n{}", host.errors());
 }
 
 /// Whether the host lives on and is ready; else it has ended.
@@ -355,11 +311,7 @@ async fn recovered(host: &mut Running, socket: &Path) -> bool {
         }
         // Ready is said from memory: the comparison has to go through the database again.
         if is_ready(socket).await {
-            let compared = ask(
-                socket,
-                serde_json::json!({"host": {"request": "reconcile"}}),
-            )
-            .await;
+            let compared = ask(socket, serde_json::json!({"host": {"request": "reconcile"}})).await;
             if compared.is_some_and(|compared| compared["host"]["balanced"] == true) {
                 return true;
             }
@@ -387,11 +339,9 @@ async fn the_exchange_is_killed() {
     let state = folder.path().join("exchange.state").display().to_string();
     let venue = crate::program::Surroundings::default();
     let arguments = |listen: &str| -> Vec<String> {
-        [
-            "exchange", "--bars", &bars, "--listen", listen, "--speed", "600", "--state", &state,
-        ]
-        .map(str::to_owned)
-        .to_vec()
+        ["exchange", "--bars", &bars, "--listen", listen, "--speed", "600", "--state", &state]
+            .map(str::to_owned)
+            .to_vec()
     };
     let start = |listen: &str| {
         let arguments = arguments(listen);
@@ -434,10 +384,7 @@ async fn the_exchange_is_killed() {
         .await;
         exchange.kill();
         exchange = start(&listen);
-        until("the exchange answers again", SOON, async || {
-            try_get(&url, "/v2/clock").ok()
-        })
-        .await;
+        until("the exchange answers again", SOON, async || try_get(&url, "/v2/clock").ok()).await;
     }
     let status = host.wait(Duration::from_secs(180)).await;
     assert!(status.success(), "{status}\n{}", host.errors());

@@ -9,25 +9,17 @@ use crate::market::dec;
 use crate::program::Surroundings;
 
 fn number(value: &Value) -> Decimal {
-    dec(value
-        .as_str()
-        .unwrap_or_else(|| panic!("{value} is no decimal")))
+    dec(value.as_str().unwrap_or_else(|| panic!("{value} is no decimal")))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tour_ends_with_books_that_balance() {
     let folder = tempfile::tempdir().unwrap();
     // The components that the tour deploys lie beside the tests' own.
-    let plugins = crate::bots::file("hostile")
-        .parent()
-        .unwrap()
-        .display()
-        .to_string();
+    let plugins = crate::bots::file("hostile").parent().unwrap().display().to_string();
     let out = folder.path().join("out");
-    let around = Surroundings::default().with(
-        "STOCKADE_DATA",
-        folder.path().join("data").display().to_string(),
-    );
+    let around = Surroundings::default()
+        .with("STOCKADE_DATA", folder.path().join("data").display().to_string());
     let arguments = [
         "demo",
         "--seconds",
@@ -38,17 +30,9 @@ async fn the_tour_ends_with_books_that_balance() {
         &plugins,
         "--json",
     ];
-    let done = around
-        .run_within(&arguments, Duration::from_secs(240))
-        .await
-        .ok()
-        .json();
+    let done = around.run_within(&arguments, Duration::from_secs(240)).await.ok().json();
     assert_eq!(done["reconcile"]["balanced"], true, "{done:#}");
-    assert_eq!(
-        number(&done["reconcile"]["cash"]["difference"]),
-        Decimal::ZERO,
-        "{done:#}"
-    );
+    assert_eq!(number(&done["reconcile"]["cash"]["difference"]), Decimal::ZERO, "{done:#}");
     let sleeves = done["sleeves"].as_array().unwrap();
     let cash: Decimal = sleeves.iter().map(|sleeve| number(&sleeve["cash"])).sum();
     // The rounding of the broker is in no list; it is less than a cent for each execution.
@@ -68,15 +52,9 @@ async fn the_tour_ends_with_books_that_balance() {
             .sum();
         assert_eq!(held, number(&position["qty"]), "{position}");
     }
-    assert!(
-        done["orders"].as_u64().unwrap() > 0 && executions > Decimal::ZERO,
-        "{done:#}"
-    );
+    assert!(done["orders"].as_u64().unwrap() > 0 && executions > Decimal::ZERO, "{done:#}");
     let contained = done["contained"].as_array().unwrap();
-    assert!(
-        contained.iter().any(|bot| bot["state"] == "quarantined"),
-        "{done:#}"
-    );
+    assert!(contained.iter().any(|bot| bot["state"] == "quarantined"), "{done:#}");
     assert!(!done["reloads"].as_array().unwrap().is_empty(), "{done:#}");
     assert!(
         done["crash"]["recovered_ms"].as_u64().is_some()

@@ -19,22 +19,12 @@ async fn first() -> Stage {
     let bars = (0..60).map(|minute| flat("AAPL", minute, "150")).collect();
     let stage = Stage::with_host(manual(bars, 100_000)).await;
     stage
-        .deploy(
-            "mine",
-            "scripted",
-            "10000",
-            "AAPL",
-            &["script=14:30 buy 1 AAPL; 15:20 buy 1 AAPL"],
-        )
+        .deploy("mine", "scripted", "10000", "AAPL", &["script=14:30 buy 1 AAPL; 15:20 buy 1 AAPL"])
         .await;
     stage.warm(&["AAPL"]).await;
-    let order = [
-        "order", "submit", "--sleeve", "mine", "--symbol", "AAPL", "--side", "buy", "--qty", "1",
-    ];
-    stage
-        .run(&[&order[..], &["--limit", "140", "--tif", "gtc"]].concat())
-        .await
-        .ok();
+    let order =
+        ["order", "submit", "--sleeve", "mine", "--symbol", "AAPL", "--side", "buy", "--qty", "1"];
+    stage.run(&[&order[..], &["--limit", "140", "--tif", "gtc"]].concat()).await.ok();
     stage.settled().await;
     stage
 }
@@ -64,11 +54,7 @@ async fn first_goes_on(stage: &Stage) {
     }
     let filled = "SELECT count(*) FROM stockade.order WHERE status = 'filled' AND updated_ns > ";
     stage
-        .count_is(
-            "the first host trades",
-            &format!("{filled}{}", end - crate::market::MINUTE),
-            1,
-        )
+        .count_is("the first host trades", &format!("{filled}{}", end - crate::market::MINUTE), 1)
         .await;
     stage.settled().await;
     stage.check().await;
@@ -90,10 +76,7 @@ async fn a_second_host_in_one_data_folder_names_the_first() {
 async fn a_second_host_on_one_database_names_the_first() {
     let stage = first().await;
     let folder = TempDir::new().unwrap();
-    let around = stage
-        .around
-        .clone()
-        .with("STOCKADE_DATA", folder.path().display().to_string());
+    let around = stage.around.clone().with("STOCKADE_DATA", folder.path().display().to_string());
     let said = second(&around).await;
     assert!(said.contains(&pid(stage.host.as_ref().unwrap())), "{said}");
     first_goes_on(&stage).await;
@@ -103,10 +86,7 @@ async fn a_second_host_on_one_database_names_the_first() {
 async fn a_second_host_with_a_database_of_its_own_sees_the_firsts_orders() {
     let stage = first().await;
     let era = "SELECT era FROM stockade.account";
-    let era: String = sqlx::query_scalar(era)
-        .fetch_one(stage.pool())
-        .await
-        .unwrap();
+    let era: String = sqlx::query_scalar(era).fetch_one(stage.pool()).await.unwrap();
     let (folder, database) = (TempDir::new().unwrap(), TestDatabase::new().await);
     bots::install("scripted", &folder.path().join("plugins"), "scripted");
     let around = stage
@@ -115,9 +95,6 @@ async fn a_second_host_with_a_database_of_its_own_sees_the_firsts_orders() {
         .with("STOCKADE_DATA", folder.path().display().to_string())
         .with("STOCKADE_DATABASE_URL", &database.url);
     let said = second(&around).await;
-    assert!(
-        said.contains(&era),
-        "it does not name the era {era}:\n{said}"
-    );
+    assert!(said.contains(&era), "it does not name the era {era}:\n{said}");
     first_goes_on(&stage).await;
 }

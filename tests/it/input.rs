@@ -42,41 +42,21 @@ async fn components_that_are_no_bots_are_named() {
     let files = Files::new();
     let good = std::fs::read(bots::file("counter")).unwrap();
     let cut = files.file("counter.wasm", &good[..good.len() / 2]);
-    files
-        .run(&["plugin", "inspect", &cut])
-        .await
-        .ended(2)
-        .says(&["counter.wasm", "truncated"]);
+    files.run(&["plugin", "inspect", &cut]).await.ended(2).says(&["counter.wasm", "truncated"]);
     let text = files.file("text.wasm", "no component at all");
-    files
-        .run(&["plugin", "inspect", &text])
-        .await
-        .ended(2)
-        .says(&["text.wasm", "not WebAssembly"]);
+    files.run(&["plugin", "inspect", &text]).await.ended(2).says(&["text.wasm", "not WebAssembly"]);
     let empty = files.file("empty.wasm", "");
-    files
-        .run(&["plugin", "inspect", &empty])
-        .await
-        .ended(2)
-        .says(&["empty.wasm"]);
+    files.run(&["plugin", "inspect", &empty]).await.ended(2).says(&["empty.wasm"]);
     let named = files.file("other.wasm", &good);
-    files
-        .run(&["plugin", "inspect", &named])
-        .await
-        .ended(2)
-        .says(&["\"counter\"", "\"other\""]);
+    files.run(&["plugin", "inspect", &named]).await.ended(2).says(&["\"counter\"", "\"other\""]);
     let gone = files.path("gone.wasm").display().to_string();
-    files
-        .run(&["plugin", "inspect", &gone])
-        .await
-        .ended(2)
-        .says(&["gone.wasm"]);
+    files.run(&["plugin", "inspect", &gone]).await.ended(2).says(&["gone.wasm"]);
     let later = files.file("counter.wasm", another_version(&good));
-    files
-        .run(&["plugin", "inspect", &later])
-        .await
-        .ended(2)
-        .says(&["counter.wasm", "contract", "9."]);
+    files.run(&["plugin", "inspect", &later]).await.ended(2).says(&[
+        "counter.wasm",
+        "contract",
+        "9.",
+    ]);
     let sockets = bots::file("wasi-sockets").display().to_string();
     files
         .run(&["plugin", "inspect", &sockets])
@@ -136,33 +116,12 @@ async fn malformed_files_are_named_with_line_and_column() {
             format!("{head}{row}{row}"),
             ["line 3", "column timestamp", "2019-02-11T14:30:00Z"],
         ),
-        (
-            "A_header.csv",
-            "time,open\n".to_owned(),
-            ["line 1", "column", "\"time\""],
-        ),
-        (
-            "A_fields.csv",
-            format!("{head}2019-02-11T14:30:00Z,1,2\n"),
-            ["line 2", "3 fields", "6"],
-        ),
+        ("A_header.csv", "time,open\n".to_owned(), ["line 1", "column", "\"time\""]),
+        ("A_fields.csv", format!("{head}2019-02-11T14:30:00Z,1,2\n"), ["line 2", "3 fields", "6"]),
     ] {
         let file = files.file(name, text);
-        let backtest = [
-            "backtest",
-            "--plugin",
-            &plugin,
-            "--bars",
-            &file,
-            "--capital",
-            "1000",
-        ];
-        files
-            .run(&backtest)
-            .await
-            .ended(2)
-            .says(&words)
-            .says(&[name]);
+        let backtest = ["backtest", "--plugin", &plugin, "--bars", &file, "--capital", "1000"];
+        files.run(&backtest).await.ended(2).says(&words).says(&[name]);
         files
             .run(&["exchange", "--bars", &file, "--listen", "127.0.0.1:0"])
             .await
@@ -170,10 +129,7 @@ async fn malformed_files_are_named_with_line_and_column() {
             .says(&words)
             .says(&[name]);
     }
-    files
-        .run(&["sleeve", "create", "mine", "--capital", "1000"])
-        .await
-        .ok();
+    files.run(&["sleeve", "create", "mine", "--capital", "1000"]).await.ok();
     let head = "time,symbol,side,qty,price,fee\n";
     for (name, text, words) in [
         (
@@ -191,11 +147,7 @@ async fn malformed_files_are_named_with_line_and_column() {
             format!("{head}2026-01-02T15:00:00Z,AAPL,buy,1,-1,0\n"),
             ["line 2", "column price", "\"-1\""],
         ),
-        (
-            "time.csv",
-            format!("{head}noon,AAPL,buy,1,1,0\n"),
-            ["line 2", "column time", "\"noon\""],
-        ),
+        ("time.csv", format!("{head}noon,AAPL,buy,1,1,0\n"), ["line 2", "column time", "\"noon\""]),
     ] {
         let file = files.file(name, text);
         files
@@ -205,25 +157,15 @@ async fn malformed_files_are_named_with_line_and_column() {
             .says(&words)
             .says(&[name]);
     }
-    let trips = files
-        .run(&["execution", "list", "--json"])
-        .await
-        .ok()
-        .json();
-    assert_eq!(
-        trips.as_array().map(Vec::len),
-        Some(0),
-        "a refused file books nothing: {trips}"
-    );
+    let trips = files.run(&["execution", "list", "--json"]).await.ok().json();
+    assert_eq!(trips.as_array().map(Vec::len), Some(0), "a refused file books nothing: {trips}");
     files.stop_cluster().await;
 }
 
 impl Files {
     /// Whoever ends last stops the private cluster; this waits until it is gone.
     async fn stop_cluster(&self) {
-        let cluster = stockade_store::Cluster::open(&self.path("data"))
-            .await
-            .unwrap();
+        let cluster = stockade_store::Cluster::open(&self.path("data")).await.unwrap();
         cluster.stop().await.unwrap();
     }
 }
@@ -233,20 +175,11 @@ async fn numbers_of_forty_digits_are_refused_on_the_command_line() {
     let files = Files::new();
     let digits = "3".repeat(40);
     let minus = format!("-{digits}");
-    let order = [
-        "order", "submit", "--sleeve", "a", "--symbol", "AAPL", "--side", "buy",
-    ];
-    for (option, value) in [
-        ("--qty", &digits),
-        ("--notional", &digits),
-        ("--qty", &minus),
-        ("--notional", &minus),
-    ] {
-        files
-            .run(&[&order[..], &[option, value]].concat())
-            .await
-            .ended(2)
-            .says(&[option, value]);
+    let order = ["order", "submit", "--sleeve", "a", "--symbol", "AAPL", "--side", "buy"];
+    for (option, value) in
+        [("--qty", &digits), ("--notional", &digits), ("--qty", &minus), ("--notional", &minus)]
+    {
+        files.run(&[&order[..], &[option, value]].concat()).await.ended(2).says(&[option, value]);
     }
     for option in ["--limit", "--stop"] {
         files
@@ -260,22 +193,11 @@ async fn numbers_of_forty_digits_are_refused_on_the_command_line() {
         .await
         .ended(2)
         .says(&["--capital", &digits]);
-    files
-        .run(&["capital", "add", "a", &digits])
-        .await
-        .ended(2)
-        .says(&[&digits]);
+    files.run(&["capital", "add", "a", &digits]).await.ended(2).says(&[&digits]);
     for wrong in ["0", "-1", "1e3", "NaN", "", "1,5"] {
-        files
-            .run(&[&order[..], &["--qty", wrong]].concat())
-            .await
-            .ended(2)
-            .says(&["--qty"]);
+        files.run(&[&order[..], &["--qty", wrong]].concat()).await.ended(2).says(&["--qty"]);
     }
-    assert!(
-        !files.path("data").exists(),
-        "a wrong command line makes a data folder"
-    );
+    assert!(!files.path("data").exists(), "a wrong command line makes a data folder");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -289,22 +211,10 @@ async fn unknown_keys_name_the_nearest_known_one() {
         "reconcile.interval_seconds",
     ]);
     let around = files.around().with("STOCKADE_PLUGINZ", "x");
-    around
-        .run(&["sleeve", "list"])
-        .await
-        .ended(2)
-        .says(&["STOCKADE_PLUGINZ", "STOCKADE_PLUGINS"]);
+    around.run(&["sleeve", "list"]).await.ended(2).says(&["STOCKADE_PLUGINZ", "STOCKADE_PLUGINS"]);
     let config = files.file("broken.toml", "plugins = \n");
-    files
-        .run(&["--config", &config, "sleeve", "list"])
-        .await
-        .ended(2)
-        .says(&["broken.toml"]);
-    files
-        .run(&["sleeve", "lisst"])
-        .await
-        .ended(2)
-        .says(&["lisst", "list"]);
+    files.run(&["--config", &config, "sleeve", "list"]).await.ended(2).says(&["broken.toml"]);
+    files.run(&["sleeve", "lisst"]).await.ended(2).says(&["lisst", "list"]);
     let unknown = files.run(&["sleeve", "show", "nobody"]).await;
     unknown.ended(4).says(&["data folder"]);
 }
@@ -312,25 +222,12 @@ async fn unknown_keys_name_the_nearest_known_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_refuses_is_named() {
     let stage = Stage::new(manual(vec![flat("AAPL", 0, "150")], 100_000)).await;
-    let wrong = stage
-        .around
-        .clone()
-        .with("ALPACA_PAPER_SECRET_KEY", "verywrongsecret");
+    let wrong = stage.around.clone().with("ALPACA_PAPER_SECRET_KEY", "verywrongsecret");
     let refused = wrong.run(&["run"]).await.ended(1);
-    assert!(
-        !refused.stderr.contains("verywrongsecret"),
-        "a secret is printed"
-    );
+    assert!(!refused.stderr.contains("verywrongsecret"), "a secret is printed");
     refused.says(&["refuses the keys", "401"]);
-    let wrong = stage
-        .around
-        .clone()
-        .with("ALPACA_PAPER_API_KEY", "AKLIVEKEY");
-    wrong
-        .run(&["run"])
-        .await
-        .ended(2)
-        .says(&["ALPACA_PAPER_API_KEY", "PK"]);
+    let wrong = stage.around.clone().with("ALPACA_PAPER_API_KEY", "AKLIVEKEY");
+    wrong.run(&["run"]).await.ended(2).says(&["ALPACA_PAPER_API_KEY", "PK"]);
     // A port that was free a moment ago: nobody listens there.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = format!("http://{}", listener.local_addr().unwrap());
@@ -338,49 +235,19 @@ async fn a_broker_that_refuses_is_named() {
     let folder = TempDir::new().unwrap();
     let around =
         surroundings(&nobody, folder.path()).with("STOCKADE_DATABASE_URL", stage.database_url());
-    around
-        .run(&["run"])
-        .await
-        .ended(1)
-        .says(&["can't be reached"]);
+    around.run(&["run"]).await.ended(1).says(&["can't be reached"]);
     let around = Surroundings::default().with("STOCKADE_DATA", folder.path().display().to_string());
-    around
-        .run(&["run"])
-        .await
-        .ended(2)
-        .says(&["ALPACA_PAPER_API_KEY", "--paper-exchange"]);
+    around.run(&["run"]).await.ended(2).says(&["ALPACA_PAPER_API_KEY", "--paper-exchange"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_needs_a_host_says_so() {
     let stage = Stage::new(manual(vec![flat("AAPL", 0, "150")], 100_000)).await;
+    stage.run(&["reconcile"]).await.ended(5).says(&["not running", "stockade run"]);
+    stage.run(&["account", "health"]).await.ended(5).says(&["not running"]);
+    stage.run(&["sleeve", "show", "nobody"]).await.ended(4).says(&["nobody"]);
     stage
-        .run(&["reconcile"])
-        .await
-        .ended(5)
-        .says(&["not running", "stockade run"]);
-    stage
-        .run(&["account", "health"])
-        .await
-        .ended(5)
-        .says(&["not running"]);
-    stage
-        .run(&["sleeve", "show", "nobody"])
-        .await
-        .ended(4)
-        .says(&["nobody"]);
-    stage
-        .run(&[
-            "bot",
-            "deploy",
-            "a",
-            "--plugin",
-            "nowhere",
-            "--capital",
-            "1",
-            "--symbols",
-            "AAPL",
-        ])
+        .run(&["bot", "deploy", "a", "--plugin", "nowhere", "--capital", "1", "--symbols", "AAPL"])
         .await
         .ended(4)
         .says(&["nowhere"]);

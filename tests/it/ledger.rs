@@ -53,12 +53,7 @@ fn executions(journal: &[JournalLine]) -> Vec<Execution> {
         };
         if line.kind == JournalKind::Fill {
             let symbol = line.symbol.as_deref().unwrap_or_default().replace('/', "");
-            found.push(Execution {
-                id,
-                symbol,
-                qty: line.qty_delta,
-                cash: line.cash_delta,
-            });
+            found.push(Execution { id, symbol, qty: line.qty_delta, cash: line.cash_delta });
         } else if let Some(execution) = found.iter_mut().find(|execution| execution.id == id) {
             execution.cash += line.cash_delta;
             execution.qty += line.qty_delta;
@@ -98,22 +93,10 @@ pub(crate) async fn agrees_line_by_line(stage: &Stage) -> usize {
         *held.entry(symbol.clone()).or_default() += entry.qty;
         *broker.entry(line.symbol.clone()).or_default() += line.qty;
         expected += line.cash;
-        assert_eq!(
-            cash, expected,
-            "cash after execution {} (entry {})",
-            line.id, entry.id
-        );
-        assert_eq!(
-            held, broker,
-            "shares after execution {} (entry {})",
-            line.id, entry.id
-        );
+        assert_eq!(cash, expected, "cash after execution {} (entry {})", line.id, entry.id);
+        assert_eq!(held, broker, "shares after execution {} (entry {})", line.id, entry.id);
     }
-    assert_eq!(
-        next.next(),
-        None,
-        "an execution of the exchange is in no entry"
-    );
+    assert_eq!(next.next(), None, "an execution of the exchange is in no entry");
     theirs.len()
 }
 
@@ -122,19 +105,10 @@ pub(crate) async fn agrees_line_by_line(stage: &Stage) -> usize {
 pub(crate) async fn agrees_as_a_whole(pool: &PgPool, journal: &[JournalLine]) -> usize {
     let theirs = executions(journal);
     let entries = entries(pool).await;
-    let ours: BTreeMap<&str, &Entry> = entries
-        .iter()
-        .filter_map(|entry| Some((entry.execution_id.as_deref()?, entry)))
-        .collect();
-    let booked = entries
-        .iter()
-        .filter(|entry| entry.kind == "execution")
-        .count();
-    assert_eq!(
-        booked,
-        theirs.len(),
-        "executions booked, executions at the exchange"
-    );
+    let ours: BTreeMap<&str, &Entry> =
+        entries.iter().filter_map(|entry| Some((entry.execution_id.as_deref()?, entry))).collect();
+    let booked = entries.iter().filter(|entry| entry.kind == "execution").count();
+    assert_eq!(booked, theirs.len(), "executions booked, executions at the exchange");
     for line in &theirs {
         let entry = ours.get(line.id.as_str());
         let entry =
@@ -160,11 +134,7 @@ pub(crate) async fn agrees_with_the_account(stage: &Stage) {
         .fetch_one(stage.pool())
         .await
         .unwrap();
-    assert_eq!(
-        dec(account["cash"].as_str().unwrap()),
-        cash,
-        "cash of the account"
-    );
+    assert_eq!(dec(account["cash"].as_str().unwrap()), cash, "cash of the account");
     let held: Vec<(String, Decimal)> = sqlx::query_as(
         "SELECT symbol, sum(qty) FROM stockade.position GROUP BY symbol HAVING sum(qty) <> 0 ORDER BY symbol",
     )
@@ -176,22 +146,12 @@ pub(crate) async fn agrees_with_the_account(stage: &Stage) {
         .as_array()
         .unwrap()
         .iter()
-        .map(|p| {
-            (
-                p["symbol"].as_str().unwrap().replace('/', ""),
-                dec(p["qty"].as_str().unwrap()),
-            )
-        })
+        .map(|p| (p["symbol"].as_str().unwrap().replace('/', ""), dec(p["qty"].as_str().unwrap())))
         .collect();
     theirs.sort();
     assert_eq!(
-        held.iter()
-            .map(|(s, q)| (s.clone(), q.normalize()))
-            .collect::<Vec<_>>(),
-        theirs
-            .iter()
-            .map(|(s, q)| (s.clone(), q.normalize()))
-            .collect::<Vec<_>>(),
+        held.iter().map(|(s, q)| (s.clone(), q.normalize())).collect::<Vec<_>>(),
+        theirs.iter().map(|(s, q)| (s.clone(), q.normalize())).collect::<Vec<_>>(),
         "positions of the account"
     );
 }
@@ -200,10 +160,9 @@ pub(crate) async fn agrees_with_the_account(stage: &Stage) {
 pub(crate) fn journal_over_http(url: &str) -> Vec<JournalLine> {
     let mut lines: Vec<JournalLine> = Vec::new();
     loop {
-        let path = lines.last().map_or_else(
-            || "/journal".to_owned(),
-            |line| format!("/journal?after={}", line.seq),
-        );
+        let path = lines
+            .last()
+            .map_or_else(|| "/journal".to_owned(), |line| format!("/journal?after={}", line.seq));
         let page = crate::stage::get(url, &path);
         let more: Vec<JournalLine> = serde_json::from_value(page["lines"].clone()).unwrap();
         if more.is_empty() {

@@ -32,16 +32,9 @@ fn every_file_of_this_binary_is_declared() {
     for entry in std::fs::read_dir(&folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let module = name.strip_suffix(".rs").unwrap_or(&name);
-        if module != "main"
-            && !declared
-                .lines()
-                .any(|line| line == format!("mod {module};"))
-        {
+        if module != "main" && !declared.lines().any(|line| line == format!("mod {module};")) {
             missing.push(name);
         }
     }
-    assert!(
-        missing.is_empty(),
-        "not declared in tests/it/main.rs: {missing:?}"
-    );
+    assert!(missing.is_empty(), "not declared in tests/it/main.rs: {missing:?}");
 }

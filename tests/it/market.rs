@@ -14,8 +14,7 @@ pub(crate) const SESSION_MINUTES: i64 = 390;
 
 /// A decimal of a test.
 pub(crate) fn dec(text: &str) -> Decimal {
-    text.parse()
-        .unwrap_or_else(|error| panic!("{text}: {error}"))
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 /// A bar with all four prices the same, `minute` minutes after the opening bell.
@@ -48,16 +47,9 @@ pub(crate) fn manual(bars: Vec<FeedBar>, cash: u64) -> ServerConfig {
 
 /// A seeded market of several symbols with so many minutes, inside New York's sessions.
 pub(crate) fn generated(symbols: &[(&str, u32)], steps: usize, seed: u64) -> ServerConfig {
-    let symbols = symbols
-        .iter()
-        .map(|(name, price)| ((*name).to_owned(), Decimal::from(*price)))
-        .collect();
-    let market = Generated {
-        symbols,
-        steps,
-        start: OPEN,
-        sessions: Sessions::Calendar,
-    };
+    let symbols =
+        symbols.iter().map(|(name, price)| ((*name).to_owned(), Decimal::from(*price))).collect();
+    let market = Generated { symbols, steps, start: OPEN, sessions: Sessions::Calendar };
     let mut config = ServerConfig::new(Feed::Generated(market));
     config.speed = Speed::Manual;
     config.seed = seed;

@@ -20,10 +20,7 @@ const LINES_SHOWN: usize = 60;
 /// The folder that cargo puts this workspace's programs into: this test's own grandparent.
 pub(crate) fn target() -> PathBuf {
     let own = std::env::current_exe().expect("a test knows its own path");
-    own.parent()
-        .and_then(Path::parent)
-        .expect("a test lies in target/PROFILE/deps")
-        .to_owned()
+    own.parent().and_then(Path::parent).expect("a test lies in target/PROFILE/deps").to_owned()
 }
 
 /// The program under test.
@@ -103,10 +100,7 @@ impl Surroundings {
 
     /// Starts a command that runs on.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        Running::new(
-            self.command(arguments),
-            &format!("stockade {}", arguments.join(" ")),
-        )
+        Running::new(self.command(arguments), &format!("stockade {}", arguments.join(" ")))
     }
 }
 
@@ -144,10 +138,7 @@ impl Finished {
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
-            panic!(
-                "stockade {}: {error}\n{}\n{}",
-                self.asked, self.stdout, self.stderr
-            )
+            panic!("stockade {}: {error}\n{}\n{}", self.asked, self.stdout, self.stderr)
         })
     }
 
@@ -178,17 +169,10 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn new(mut command: Command, name: &str) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
         let lines = keep(child.stderr.take().expect("stderr is piped"));
         let output = keep(child.stdout.take().expect("stdout is piped"));
-        Self {
-            name: name.to_owned(),
-            child,
-            lines,
-            output,
-        }
+        Self { name: name.to_owned(), child, lines, output }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -244,11 +228,7 @@ impl Drop for Running {
             let errors = self.errors();
             let lines: Vec<&str> = errors.lines().collect();
             let shown = lines[lines.len().saturating_sub(LINES_SHOWN)..].join("\n");
-            eprintln!(
-                "--- the last lines of {} (pid {}):\n{shown}",
-                self.name,
-                self.pid()
-            );
+            eprintln!("--- the last lines of {} (pid {}):\n{shown}", self.name, self.pid());
         }
         self.kill();
     }
@@ -256,13 +236,8 @@ impl Drop for Running {
 
 /// Sends a signal to one process.
 pub(crate) fn signal(pid: u32, name: &str) {
-    let status = Command::new("kill")
-        .args([&format!("-{name}"), &pid.to_string()])
-        .status();
-    assert!(
-        status.is_ok_and(|status| status.success()),
-        "process {pid} can't be sent SIG{name}"
-    );
+    let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+    assert!(status.is_ok_and(|status| status.success()), "process {pid} can't be sent SIG{name}");
 }
 
 fn text(lines: &Mutex<VecDeque<String>>) -> String {
@@ -291,21 +266,17 @@ pub(crate) async fn address(exchange: &mut Running) -> String {
     let end = Instant::now() + Duration::from_secs(60);
     loop {
         let said = format!("{}\n{}", exchange.printed(), exchange.errors());
-        let mut ports = said.split("127.0.0.1:").skip(1).map(|rest| {
-            rest.chars()
-                .take_while(char::is_ascii_digit)
-                .collect::<String>()
-        });
+        let mut ports = said
+            .split("127.0.0.1:")
+            .skip(1)
+            .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
         if let Some(port) = ports.find(|port| !port.is_empty() && port != "0") {
             return format!("http://127.0.0.1:{port}");
         }
         if let Some(status) = exchange.ended() {
             panic!("the exchange has ended: {status}\n{said}");
         }
-        assert!(
-            Instant::now() < end,
-            "the exchange prints no address\n{said}"
-        );
+        assert!(Instant::now() < end, "the exchange prints no address\n{said}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -57,10 +57,7 @@ async fn an_unmodified_client_trades_and_streams() {
     let status = client.wait(ENDS).await;
     let printed = client.printed();
     assert!(status.success(), "{status}\n{printed}\n{}", client.errors());
-    let checks = printed
-        .lines()
-        .filter(|line| line.starts_with("ok "))
-        .count();
+    let checks = printed.lines().filter(|line| line.starts_with("ok ")).count();
     println!("alpaca-py: {checks} checks");
     assert!(checks > 40, "{printed}");
 }

@@ -19,9 +19,7 @@ const PAUSE: Duration = Duration::from_millis(700);
 
 async fn counting() -> Stage {
     let stage = Stage::with_host(manual(wave("AAPL", 300, 13), 100_000)).await;
-    stage
-        .deploy("count", "counter", "10000", "AAPL", &["every=1", "qty=2"])
-        .await;
+    stage.deploy("count", "counter", "10000", "AAPL", &["every=1", "qty=2"]).await;
     stage.warm(&["AAPL"]).await;
     stage.settled().await;
     step(&stage).await;
@@ -37,10 +35,7 @@ async fn tags(stage: &Stage) -> BTreeMap<u64, Vec<String>> {
     let mut by_count: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for tag in tags {
         let (version, count) = tag.split_once('/').unwrap();
-        by_count
-            .entry(count.parse().unwrap())
-            .or_default()
-            .push(version.to_owned());
+        by_count.entry(count.parse().unwrap()).or_default().push(version.to_owned());
     }
     by_count
 }
@@ -49,13 +44,7 @@ async fn tags(stage: &Stage) -> BTreeMap<u64, Vec<String>> {
 async fn step(stage: &Stage) {
     let before = stage.count("SELECT count(*) FROM stockade.order").await;
     assert!(stage.step().await);
-    stage
-        .count_is(
-            "an order for the bar",
-            "SELECT count(*) FROM stockade.order",
-            before + 1,
-        )
-        .await;
+    stage.count_is("an order for the bar", "SELECT count(*) FROM stockade.order", before + 1).await;
     stage.settled().await;
 }
 
@@ -65,26 +54,15 @@ async fn nothing_lost_or_repeated(stage: &Stage) -> BTreeMap<u64, Vec<String>> {
     let first = *tags.keys().next().unwrap();
     let last = *tags.keys().last().unwrap();
     let all: Vec<u64> = (first..=last).collect();
-    assert_eq!(
-        tags.keys().copied().collect::<Vec<_>>(),
-        all,
-        "events were lost: {tags:?}"
-    );
-    assert!(
-        tags.values().all(|versions| versions.len() == 1),
-        "an intent was repeated: {tags:?}"
-    );
+    assert_eq!(tags.keys().copied().collect::<Vec<_>>(), all, "events were lost: {tags:?}");
+    assert!(tags.values().all(|versions| versions.len() == 1), "an intent was repeated: {tags:?}");
     ledger::agrees_line_by_line(stage).await;
     stage.check().await;
     tags
 }
 
 async fn events(stage: &Stage, kind: &str) -> i64 {
-    stage
-        .count(&format!(
-            "SELECT count(*) FROM stockade.bot_event WHERE kind = '{kind}'"
-        ))
-        .await
+    stage.count(&format!("SELECT count(*) FROM stockade.bot_event WHERE kind = '{kind}'")).await
 }
 
 async fn event_is(stage: &Stage, kind: &str, wanted: i64) {
@@ -121,17 +99,9 @@ async fn twice_in_a_row() {
     let lots = stage.json(&["lot", "list"]).await;
     bots::install("counter-v2", &stage.plugins(), "counter");
     event_is(&stage, "reloaded", 1).await;
-    bots::write(
-        &other_bytes("counter-v2", "again"),
-        &stage.plugins(),
-        "counter",
-    );
+    bots::write(&other_bytes("counter-v2", "again"), &stage.plugins(), "counter");
     event_is(&stage, "reloaded", 2).await;
-    assert_eq!(
-        stage.json(&["lot", "list"]).await,
-        lots,
-        "a reload changed a lot"
-    );
+    assert_eq!(stage.json(&["lot", "list"]).await, lots, "a reload changed a lot");
     for _ in 0..3 {
         step(&stage).await;
     }
@@ -169,10 +139,7 @@ async fn versions_that_fail_leave_the_old_one_running() {
     );
     step(&stage).await;
     let tags = nothing_lost_or_repeated(&stage).await;
-    assert!(
-        tags.values().all(|versions| versions == &["1.0.0"]),
-        "{tags:?}"
-    );
+    assert!(tags.values().all(|versions| versions == &["1.0.0"]), "{tags:?}");
     assert_eq!(events(&stage, "reloaded").await, 0);
     stage.bot_is("count", "running").await;
 }
@@ -216,28 +183,17 @@ async fn a_file_that_was_replaced_while_no_host_ran() {
 #[tokio::test(flavor = "multi_thread")]
 async fn under_load_with_fills_in_flight() {
     let stage = counting().await;
-    let hits = (1..=50).map(|nth| Hit {
-        site: Site::Fill,
-        nth,
-        fault: Fault::Hold { ms: 2_000 },
-    });
+    let hits = (1..=50).map(|nth| Hit { site: Site::Fill, nth, fault: Fault::Hold { ms: 2_000 } });
     stage
         .exchange
-        .set_faults(FaultSettings {
-            hits: hits.collect(),
-            ..FaultSettings::default()
-        })
+        .set_faults(FaultSettings { hits: hits.collect(), ..FaultSettings::default() })
         .unwrap();
     for round in 1..=2 {
         let before = stage.count("SELECT count(*) FROM stockade.order").await;
         let booked = stage.count("SELECT count(*) FROM stockade.execution").await;
         assert!(stage.step_only().await);
         stage
-            .count_is(
-                "an order for the bar",
-                "SELECT count(*) FROM stockade.order",
-                before + 1,
-            )
+            .count_is("an order for the bar", "SELECT count(*) FROM stockade.order", before + 1)
             .await;
         let open =
             "SELECT count(*) FROM stockade.order WHERE status IN ('sending', 'acknowledged')";
@@ -252,13 +208,7 @@ async fn under_load_with_fills_in_flight() {
             assert!(stage.step_only().await);
         }
         event_is(&stage, "reloaded", round).await;
-        stage
-            .count_is(
-                "the fills",
-                "SELECT count(*) FROM stockade.execution",
-                booked + 1,
-            )
-            .await;
+        stage.count_is("the fills", "SELECT count(*) FROM stockade.execution", booked + 1).await;
         stage.taken().await;
         stage.settled().await;
     }
@@ -272,22 +222,11 @@ async fn under_load_with_fills_in_flight() {
 /// there twice, and the last count is the number of bars.
 async fn nothing_lost_or_repeated_but_refused(stage: &Stage) -> BTreeMap<u64, Vec<String>> {
     let tags = tags(stage).await;
-    assert!(
-        tags.values().all(|versions| versions.len() == 1),
-        "an intent was repeated: {tags:?}"
-    );
+    assert!(tags.values().all(|versions| versions.len() == 1), "an intent was repeated: {tags:?}");
     let log = std::fs::read_to_string(log_of(stage)).unwrap();
     let counts: Vec<u64> = log
         .lines()
-        .filter_map(|line| {
-            line.split_once("counter ")?
-                .1
-                .split_once(": ")?
-                .1
-                .trim()
-                .parse()
-                .ok()
-        })
+        .filter_map(|line| line.split_once("counter ")?.1.split_once(": ")?.1.trim().parse().ok())
         .collect();
     let all: Vec<u64> = (counts[0]..counts[0] + u64::try_from(counts.len()).unwrap()).collect();
     assert_eq!(counts, all, "events were lost or given twice");
@@ -307,9 +246,8 @@ fn log_of(stage: &Stage) -> std::path::PathBuf {
                 .map(|entry| entry.path()),
         );
     }
-    let log = found
-        .into_iter()
-        .find(|path| path.file_name().is_some_and(|name| name == "count.log"));
+    let log =
+        found.into_iter().find(|path| path.file_name().is_some_and(|name| name == "count.log"));
     log.expect("the bot's log is in the data folder")
 }
 
@@ -322,10 +260,7 @@ async fn a_file_that_is_written_in_two_parts() {
     std::fs::write(&file, first).unwrap();
     step(&stage).await;
     tokio::time::sleep(PAUSE).await;
-    let mut open = std::fs::OpenOptions::new()
-        .append(true)
-        .open(&file)
-        .unwrap();
+    let mut open = std::fs::OpenOptions::new().append(true).open(&file).unwrap();
     std::io::Write::write_all(&mut open, second).unwrap();
     drop(open);
     event_is(&stage, "reloaded", 1).await;

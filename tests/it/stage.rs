@@ -56,13 +56,7 @@ impl Stage {
         let database = TestDatabase::new().await;
         let around = surroundings(&exchange.url(), folder.path())
             .with("STOCKADE_DATABASE_URL", &database.url);
-        Self {
-            host: None,
-            exchange,
-            around,
-            database,
-            folder,
-        }
+        Self { host: None, exchange, around, database, folder }
     }
 
     /// With a host that is ready to trade.
@@ -104,17 +98,10 @@ impl Stage {
             {
                 panic!("the host has ended: {status}\n{}", host.errors());
             }
-            if self
-                .health()
-                .await
-                .is_some_and(|health| health["ready"] == true)
-            {
+            if self.health().await.is_some_and(|health| health["ready"] == true) {
                 return;
             }
-            assert!(
-                std::time::Instant::now() < end,
-                "the host is not ready within {SOON:?}"
-            );
+            assert!(std::time::Instant::now() < end, "the host is not ready within {SOON:?}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -204,10 +191,7 @@ impl Stage {
 
     /// A number that the database counts.
     pub(crate) async fn count(&self, sql: &str) -> i64 {
-        sqlx::query_scalar(AssertSqlSafe(sql.to_owned()))
-            .fetch_one(self.pool())
-            .await
-            .unwrap()
+        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(self.pool()).await.unwrap()
     }
 
     /// Waits until a count is at least so high.
@@ -249,10 +233,7 @@ impl Stage {
             let shown = lines[lines.len().saturating_sub(12)..].join("\n");
             eprintln!("{}:\n{shown}", log.path().display());
         }
-        eprintln!(
-            "the market is at {}",
-            stockade_exchange::Nanos(self.exchange.now()).rfc3339()
-        );
+        eprintln!("the market is at {}", stockade_exchange::Nanos(self.exchange.now()).rfc3339());
         eprintln!("health: {:?}", self.health().await);
     }
 
@@ -275,24 +256,16 @@ impl Stage {
         let now = self.exchange.now();
         let sql = "SELECT coalesce(max(at_ns), 0) FROM stockade.equity";
         // Calls at the exchange move its clock by microseconds beyond the last bar.
-        self.count_is("the host at the market's time", sql, now - 1_000_000_000)
-            .await;
+        self.count_is("the host at the market's time", sql, now - 1_000_000_000).await;
     }
 
     /// Steps until the host has seen a price of each symbol: from then on no bar is missed.
     pub(crate) async fn warm(&self, symbols: &[&str]) {
         for _ in 0..200 {
-            assert!(
-                self.step_only().await,
-                "the market ended before the host saw {symbols:?}"
-            );
+            assert!(self.step_only().await, "the market ended before the host saw {symbols:?}");
             let now = self.exchange.now();
             for _ in 0..40 {
-                let list = symbols
-                    .iter()
-                    .map(|s| format!("'{s}'"))
-                    .collect::<Vec<_>>()
-                    .join(",");
+                let list = symbols.iter().map(|s| format!("'{s}'")).collect::<Vec<_>>().join(",");
                 let seen = self
                     .count(&format!(
                         "SELECT count(*) FROM stockade.mark WHERE symbol IN ({list}) AND at_ns >= {}",
@@ -306,6 +279,28 @@ impl Stage {
             }
         }
         panic!("the host saw no price of one of {symbols:?} in 200 steps");
+    }
+
+    /// Lets bots be struck and start again while the market stands. Strikes count within ten minutes
+    /// of the market, and a market that goes on faster than bots start would leave each of them
+    /// behind. Bots that are well are waited for a moment: nobody tells that they have nothing to do.
+    pub(crate) async fn strikes_in_time(&self, named_like: &str) {
+        let now = self.exchange.now() - 1_000_000_000;
+        let due =
+            format!("state = 'loading' OR (state = 'suspended' AND suspended_until_ns <= {now})");
+        let at_large = format!(
+            "SELECT count(*) FROM stockade.bot
+              WHERE name LIKE '{named_like}' AND (state = 'running' OR {due})"
+        );
+        for _ in 0..50 {
+            if self.count(&at_large).await == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let due = format!("SELECT count(*) FROM stockade.bot WHERE {due}");
+        until("no bot has to start", SOON, async || (self.count(&due).await == 0).then_some(()))
+            .await;
     }
 
     /// The exchange's own journal.
@@ -376,9 +371,8 @@ pub(crate) async fn ask(socket: &Path, task: Value) -> Option<Value> {
     line.push('\n');
     stream.write_all(line.as_bytes()).await.ok()?;
     let mut answer = String::new();
-    let read = tokio::time::timeout(SOON, async {
-        BufReader::new(stream).read_line(&mut answer).await
-    });
+    let read =
+        tokio::time::timeout(SOON, async { BufReader::new(stream).read_line(&mut answer).await });
     read.await.ok()?.ok()?;
     serde_json::from_str(&answer).ok()
 }
@@ -393,9 +387,7 @@ pub(crate) fn try_get(url: &str, path: &str) -> Result<Value, String> {
     let address = url.trim_start_matches("http://");
     let failed = |error: std::io::Error| error.to_string();
     let mut stream = TcpStream::connect(address).map_err(failed)?;
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .map_err(failed)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(failed)?;
     let request = format!(
         "GET {path} HTTP/1.0\r\nhost: {address}\r\napca-api-key-id: {DEFAULT_KEY_ID}\r\napca-api-secret-key: {DEFAULT_SECRET}\r\n\r\n"
     );
@@ -404,10 +396,7 @@ pub(crate) fn try_get(url: &str, path: &str) -> Result<Value, String> {
     stream.read_to_string(&mut answer).map_err(failed)?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("no body")?;
     if !head.contains(" 200 ") {
-        return Err(format!(
-            "{}: {body}",
-            head.lines().next().unwrap_or_default()
-        ));
+        return Err(format!("{}: {body}", head.lines().next().unwrap_or_default()));
     }
     serde_json::from_str(body).map_err(|error| format!("{error}: {body}"))
 }

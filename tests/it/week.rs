@@ -15,12 +15,7 @@ const FILE: &str = "bars_1m/multi_20190211_20190215.csv.gz";
 const SPEED: &str = "1800";
 const BOTS: [(&str, &str, &str, &[&str]); 3] = [
     ("cross", "sma-cross", "AAPL,MSFT", &["fast=5", "slow=15"]),
-    (
-        "revert",
-        "mean-reversion",
-        "SPY,QQQ",
-        &["width=1.5", "qty=20"],
-    ),
+    ("revert", "mean-reversion", "SPY,QQQ", &["width=1.5", "qty=20"]),
     ("spread", "rebalance", "BAC,JPM,TSLA", &["every=60"]),
 ];
 
@@ -33,9 +28,7 @@ fn data() -> Option<PathBuf> {
 }
 
 fn exchange(venue: &Surroundings, bars: &str, listen: &str, speed: &str) -> Running {
-    venue.start(&[
-        "exchange", "--bars", bars, "--listen", listen, "--speed", speed,
-    ])
+    venue.start(&["exchange", "--bars", bars, "--listen", listen, "--speed", speed])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,9 +68,7 @@ async fn three_bots_trade_a_week_and_end_reconciled() {
             "--symbols",
             symbols,
         ];
-        params
-            .iter()
-            .for_each(|param| arguments.extend(["--param", param]));
+        params.iter().for_each(|param| arguments.extend(["--param", param]));
         around.run(&arguments).await.ok();
     }
     host.terminate();
@@ -85,10 +76,8 @@ async fn three_bots_trade_a_week_and_end_reconciled() {
     slow.kill();
     // The same account at the same time, and now it runs.
     let fast = exchange(&venue, &bars, url.trim_start_matches("http://"), SPEED);
-    until("the exchange answers", SOON, async || {
-        crate::stage::try_get(&url, "/v2/clock").ok()
-    })
-    .await;
+    until("the exchange answers", SOON, async || crate::stage::try_get(&url, "/v2/clock").ok())
+        .await;
     let mut host = around.start(&["run", "--until-end"]);
     let status = host.wait(Duration::from_secs(400)).await;
     assert!(status.success(), "{status}\n{}", host.errors());
@@ -98,18 +87,11 @@ async fn three_bots_trade_a_week_and_end_reconciled() {
     for (name, ..) in BOTS {
         let days = "SELECT count(DISTINCT date_trunc('day', stockade.time(x.at_ns))) FROM stockade.execution x
             JOIN stockade.sleeve s ON s.account = x.account AND s.id = x.sleeve WHERE s.name = $1";
-        let days: i64 = sqlx::query_scalar(days)
-            .bind(name)
-            .fetch_one(database.store.reads())
-            .await
-            .unwrap();
+        let days: i64 =
+            sqlx::query_scalar(days).bind(name).fetch_one(database.store.reads()).await.unwrap();
         assert!(days >= 3, "{name} traded on {days} days only");
         for list in ["roundtrip", "position"] {
-            let rows = around
-                .run(&[list, "list", "--sleeve", name, "--json"])
-                .await
-                .ok()
-                .json();
+            let rows = around.run(&[list, "list", "--sleeve", name, "--json"]).await.ok().json();
             assert!(rows.is_array(), "{rows}");
         }
         let figures = around.run(&["figures", name, "--json"]).await.ok().json();
@@ -117,11 +99,7 @@ async fn three_bots_trade_a_week_and_end_reconciled() {
     }
     let breaks = around.run(&["break", "list", "--json"]).await.ok().json();
     let open = |row: &&serde_json::Value| row["state"] == "open";
-    assert_eq!(
-        breaks.as_array().unwrap().iter().filter(open).count(),
-        0,
-        "{breaks:#}"
-    );
+    assert_eq!(breaks.as_array().unwrap().iter().filter(open).count(), 0, "{breaks:#}");
     let checked = around.run(&["db", "check", "--json"]).await.ok().json();
     assert_eq!(checked["ok"], true, "{checked:#}");
     drop(fast);

@@ -19,10 +19,7 @@ const C_SCRIPT: &str = "script=15:00 buy 100 BTCUSDT; 15:02 buy 50 BTCUSDT; 15:0
 fn bars(symbol: &str, prices: [&str; 3]) -> Vec<FeedBar> {
     let lead = (0..LEAD).map(|minute| flat(symbol, minute, prices[0]));
     let case = (0..).zip(prices).flat_map(|(n, price)| {
-        [
-            flat(symbol, LEAD + 2 * n, price),
-            flat(symbol, LEAD + 2 * n + 1, price),
-        ]
+        [flat(symbol, LEAD + 2 * n, price), flat(symbol, LEAD + 2 * n + 1, price)]
     });
     lead.chain(case).collect()
 }
@@ -30,10 +27,7 @@ fn bars(symbol: &str, prices: [&str; 3]) -> Vec<FeedBar> {
 /// Steps until so many minutes have passed since the opening bell.
 async fn until_minute(stage: &Stage, minute: i64) {
     let end = crate::market::OPEN + minute * crate::market::MINUTE;
-    assert!(
-        stage.exchange.now() <= end,
-        "the host took too long to find the stream"
-    );
+    assert!(stage.exchange.now() <= end, "the host took too long to find the stream");
     while stage.exchange.now() < end {
         assert!(stage.step().await);
     }
@@ -42,23 +36,15 @@ async fn until_minute(stage: &Stage, minute: i64) {
 async fn row(stage: &Stage, list: &str, sleeve: &str) -> Value {
     let all = stage.json(&[list, "list"]).await;
     let key = if list == "sleeve" { "name" } else { "sleeve" };
-    let found = all
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|row| row[key] == sleeve);
-    found
-        .unwrap_or_else(|| panic!("{list} list has no {sleeve}: {all:#}"))
-        .clone()
+    let found = all.as_array().unwrap().iter().find(|row| row[key] == sleeve);
+    found.unwrap_or_else(|| panic!("{list} list has no {sleeve}: {all:#}")).clone()
 }
 
 /// Values of a row must be these decimals.
 #[track_caller]
 fn has(row: &Value, wanted: &[(&str, &str)]) {
     for (key, value) in wanted {
-        let found = row[key]
-            .as_str()
-            .unwrap_or_else(|| panic!("{key} is no decimal in {row:#}"));
+        let found = row[key].as_str().unwrap_or_else(|| panic!("{key} is no decimal in {row:#}"));
         assert_eq!(dec(found), dec(value), "{key} in {row:#}");
     }
 }
@@ -78,27 +64,16 @@ async fn orders_done(stage: &Stage, count: i64) {
 async fn shares_bought(stage: &Stage) {
     has(
         &row(stage, "sleeve", "a").await,
-        &[
-            ("initial_capital", "10000"),
-            ("cash", "8500"),
-            ("reserved", "0"),
-        ],
+        &[("initial_capital", "10000"), ("cash", "8500"), ("reserved", "0")],
     );
     has(
         &row(stage, "sleeve", "b").await,
-        &[
-            ("initial_capital", "10000"),
-            ("cash", "9250"),
-            ("reserved", "0"),
-        ],
+        &[("initial_capital", "10000"), ("cash", "9250"), ("reserved", "0")],
     );
     let a = row(stage, "position", "a").await;
     has(&a, &[("qty", "10"), ("average_entry", "150")]);
     assert_eq!(a["share_of_account_pct"], json!(66.67));
-    has(
-        &row(stage, "position", "b").await,
-        &[("qty", "5"), ("average_entry", "150")],
-    );
+    has(&row(stage, "position", "b").await, &[("qty", "5"), ("average_entry", "150")]);
     let positions = stage.get("/v2/positions");
     assert_eq!(positions[0]["qty"], "15");
 }
@@ -106,16 +81,10 @@ async fn shares_bought(stage: &Stage) {
 /// The mark is 155.
 async fn shares_marked(stage: &Stage) {
     let a = row(stage, "sleeve", "a").await;
-    has(
-        &a,
-        &[("unrealised", "50"), ("equity", "10050"), ("realised", "0")],
-    );
+    has(&a, &[("unrealised", "50"), ("equity", "10050"), ("realised", "0")]);
     assert_eq!(a["return_pct"], json!(0.5));
     let b = row(stage, "sleeve", "b").await;
-    has(
-        &b,
-        &[("unrealised", "25"), ("equity", "10025"), ("realised", "0")],
-    );
+    has(&b, &[("unrealised", "25"), ("equity", "10025"), ("realised", "0")]);
     assert_eq!(b["return_pct"], json!(0.25));
 }
 
@@ -127,12 +96,7 @@ async fn shares_sold(stage: &Stage, b_before: &Value) {
     );
     has(
         &row(stage, "lot", "a").await,
-        &[
-            ("remaining", "6"),
-            ("qty", "10"),
-            ("entry_price", "150"),
-            ("cost", "1500"),
-        ],
+        &[("remaining", "6"), ("qty", "10"), ("entry_price", "150"), ("cost", "1500")],
     );
     let trips = stage.json(&["roundtrip", "list"]).await;
     assert_eq!(trips.as_array().unwrap().len(), 1, "{trips:#}");
@@ -148,21 +112,14 @@ async fn shares_sold(stage: &Stage, b_before: &Value) {
         ],
     );
     assert_eq!(&row(stage, "lot", "b").await, b_before);
-    has(
-        &row(stage, "sleeve", "b").await,
-        &[("realised", "0"), ("cash", "9250")],
-    );
+    has(&row(stage, "sleeve", "b").await, &[("realised", "0"), ("cash", "9250")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_sleeves_share_a_symbol_through_components() {
     let stage = Stage::with_host(manual(bars("AAPL", ["150", "155", "160"]), 100_000)).await;
-    stage
-        .deploy("a", "scripted", "10000", "AAPL", &[A_SCRIPT])
-        .await;
-    stage
-        .deploy("b", "scripted", "10000", "AAPL", &[B_SCRIPT])
-        .await;
+    stage.deploy("a", "scripted", "10000", "AAPL", &[A_SCRIPT]).await;
+    stage.deploy("b", "scripted", "10000", "AAPL", &[B_SCRIPT]).await;
     stage.warm(&["AAPL"]).await;
     until_minute(&stage, LEAD + 1).await;
     orders_done(&stage, 2).await;
@@ -184,33 +141,19 @@ async fn two_sleeves_share_a_symbol_by_hand() {
     // A bot that does nothing brings the prices.
     stage.deploy("prices", "scripted", "1", "AAPL", &[]).await;
     for sleeve in ["a", "b"] {
-        stage
-            .run(&["sleeve", "create", sleeve, "--capital", "10000"])
-            .await
-            .ok();
+        stage.run(&["sleeve", "create", sleeve, "--capital", "10000"]).await.ok();
     }
     stage.warm(&["AAPL"]).await;
     until_minute(&stage, LEAD + 1).await;
     let order = ["order", "submit", "--symbol", "AAPL"];
     stage
-        .run(
-            &[
-                &order[..],
-                &["--sleeve", "a", "--side", "buy", "--qty", "10"],
-            ]
-            .concat(),
-        )
+        .run(&[&order[..], &["--sleeve", "a", "--side", "buy", "--qty", "10"]].concat())
         .await
         .ok();
     stage
         .run(
-            &[
-                &order[..],
-                &[
-                    "--sleeve", "b", "--side", "buy", "--qty", "5", "--limit", "150",
-                ],
-            ]
-            .concat(),
+            &[&order[..], &["--sleeve", "b", "--side", "buy", "--qty", "5", "--limit", "150"]]
+                .concat(),
         )
         .await
         .ok();
@@ -220,9 +163,7 @@ async fn two_sleeves_share_a_symbol_by_hand() {
     until_minute(&stage, LEAD + 3).await;
     shares_marked(&stage).await;
     until_minute(&stage, LEAD + 5).await;
-    let sale = [
-        "--sleeve", "a", "--side", "sell", "--qty", "4", "--reason", "enough",
-    ];
+    let sale = ["--sleeve", "a", "--side", "sell", "--qty", "4", "--reason", "enough"];
     stage.run(&[&order[..], &sale[..]].concat()).await.ok();
     orders_done(&stage, 3).await;
     shares_sold(&stage, &b_before).await;
@@ -235,14 +176,8 @@ async fn two_sleeves_share_a_symbol_by_hand() {
 async fn coins_bought(stage: &Stage) {
     let held = row(stage, "position", "c").await;
     has(&held, &[("qty", "150")]);
-    assert_eq!(
-        dec(held["average_entry"].as_str().unwrap()).round_dp(2),
-        dec("50333.33")
-    );
-    has(
-        &row(stage, "sleeve", "c").await,
-        &[("cash", "2450000"), ("reserved", "0")],
-    );
+    assert_eq!(dec(held["average_entry"].as_str().unwrap()).round_dp(2), dec("50333.33"));
+    has(&row(stage, "sleeve", "c").await, &[("cash", "2450000"), ("reserved", "0")]);
 }
 
 /// After the sale of 120 at 53,000.
@@ -274,11 +209,7 @@ async fn coins_sold(stage: &Stage) {
     has(&lots[0], &[("remaining", "30"), ("entry_price", "51000")]);
     has(
         &row(stage, "sleeve", "c").await,
-        &[
-            ("realised", "340000"),
-            ("cash", "8810000"),
-            ("unrealised", "60000"),
-        ],
+        &[("realised", "340000"), ("cash", "8810000"), ("unrealised", "60000")],
     );
 }
 
@@ -286,9 +217,7 @@ async fn coins_sold(stage: &Stage) {
 async fn coins_are_closed_first_in_first_out_through_a_component() {
     let config = manual(bars("BTC/USDT", ["50000", "51000", "53000"]), 20_000_000);
     let stage = Stage::with_host(config).await;
-    stage
-        .deploy("c", "scripted", "10000000", "BTCUSDT", &[C_SCRIPT])
-        .await;
+    stage.deploy("c", "scripted", "10000000", "BTCUSDT", &[C_SCRIPT]).await;
     stage.warm(&["BTCUSDT"]).await;
     until_minute(&stage, LEAD + 1).await;
     orders_done(&stage, 1).await;
@@ -305,28 +234,14 @@ async fn coins_are_closed_first_in_first_out_through_a_component() {
 async fn coins_are_closed_first_in_first_out_by_hand() {
     let config = manual(bars("BTC/USDT", ["50000", "51000", "53000"]), 20_000_000);
     let stage = Stage::with_host(config).await;
-    stage
-        .deploy("prices", "scripted", "1", "BTCUSDT", &[])
-        .await;
-    stage
-        .run(&["sleeve", "create", "c", "--capital", "10000000"])
-        .await
-        .ok();
+    stage.deploy("prices", "scripted", "1", "BTCUSDT", &[]).await;
+    stage.run(&["sleeve", "create", "c", "--capital", "10000000"]).await.ok();
     stage.warm(&["BTCUSDT"]).await;
-    let minutes = [
-        (LEAD + 1, "buy", "100"),
-        (LEAD + 3, "buy", "50"),
-        (LEAD + 5, "sell", "120"),
-    ];
+    let minutes = [(LEAD + 1, "buy", "100"), (LEAD + 3, "buy", "50"), (LEAD + 5, "sell", "120")];
     for (count, (minute, side, qty)) in (1..).zip(minutes) {
         until_minute(&stage, minute).await;
-        let order = [
-            "order", "submit", "--symbol", "BTCUSDT", "--sleeve", "c", "--tif", "gtc",
-        ];
-        stage
-            .run(&[&order[..], &["--side", side, "--qty", qty]].concat())
-            .await
-            .ok();
+        let order = ["order", "submit", "--symbol", "BTCUSDT", "--sleeve", "c", "--tif", "gtc"];
+        stage.run(&[&order[..], &["--side", side, "--qty", qty]].concat()).await.ok();
         orders_done(&stage, count).await;
         if count == 2 {
             coins_bought(&stage).await;

@@ -57,26 +57,18 @@ impl Failure {
     /// A refusal by a rule; what is unknown is not found rather than refused.
     pub(crate) fn refused(refusal: &Refusal) -> Self {
         if let Refusal::NotFound { what, name } = refusal {
-            return Self::NotFound {
-                what: known_noun(what),
-                name: name.clone(),
-            };
+            return Self::NotFound { what: known_noun(what), name: name.clone() };
         }
-        Self::Refused {
-            code: refusal.code().to_owned(),
-            message: refusal.to_string(),
-        }
+        Self::Refused { code: refusal.code().to_owned(), message: refusal.to_string() }
     }
 }
 
 /// The nouns that the core looks up by name.
 fn known_noun(what: &str) -> &'static str {
-    [
-        "sleeve", "bot", "order", "break", "position", "plugin", "symbol", "account",
-    ]
-    .into_iter()
-    .find(|noun| *noun == what)
-    .unwrap_or("name")
+    ["sleeve", "bot", "order", "break", "position", "plugin", "symbol", "account"]
+        .into_iter()
+        .find(|noun| *noun == what)
+        .unwrap_or("name")
 }
 
 /// The causes of an error on one line, without repeating what a cause already says.
@@ -125,30 +117,17 @@ mod tests {
     #[test]
     fn each_family_has_its_exit_code() {
         let refused = Failure::refused(&Refusal::WarmUp);
-        let not_found = Failure::NotFound {
-            what: "sleeve",
-            name: "x".to_owned(),
-        };
+        let not_found = Failure::NotFound { what: "sleeve", name: "x".to_owned() };
         assert_eq!(Failure::Failed(anyhow::anyhow!("x")).exit_code(), 1);
         assert_eq!(Failure::Usage("x".to_owned()).exit_code(), 2);
         assert_eq!(refused.exit_code(), 3);
         assert_eq!(not_found.exit_code(), 4);
-        assert_eq!(
-            Failure::NotRunning {
-                needs: "x".to_owned()
-            }
-            .exit_code(),
-            5
-        );
+        assert_eq!(Failure::NotRunning { needs: "x".to_owned() }.exit_code(), 5);
     }
 
     #[test]
     fn a_refusal_shows_its_code_and_its_text() {
-        let text = Failure::refused(&Refusal::OrderRate {
-            found: 61,
-            allowed: 60,
-        })
-        .to_string();
+        let text = Failure::refused(&Refusal::OrderRate { found: 61, allowed: 60 }).to_string();
         assert_eq!(
             text,
             "refused (order_rate): 61 orders in the last minute, at most 60 are allowed (order_rate)"
@@ -157,10 +136,7 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_not_found() {
-        let refusal = Refusal::NotFound {
-            what: "sleeve".to_owned(),
-            name: "dip".to_owned(),
-        };
+        let refusal = Refusal::NotFound { what: "sleeve".to_owned(), name: "dip".to_owned() };
         let failure = Failure::refused(&refusal);
         assert_eq!(failure.exit_code(), 4);
         assert_eq!(failure.to_string(), "sleeve \"dip\" is not known");

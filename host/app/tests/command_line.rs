@@ -10,13 +10,8 @@ use serde_json::{Value, json};
 
 fn stockade(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stockade"));
-    command
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command
-        .current_dir(data.parent().unwrap())
-        .arg("--data")
-        .arg(data);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.current_dir(data.parent().unwrap()).arg("--data").arg(data);
     command
 }
 
@@ -26,16 +21,11 @@ struct Tour {
 
 impl Tour {
     fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     fn run(&self, line: &str) -> Output {
-        stockade(&self.folder.path().join("data"))
-            .args(line.split(' '))
-            .output()
-            .unwrap()
+        stockade(&self.folder.path().join("data")).args(line.split(' ')).output().unwrap()
     }
 
     /// Runs what has to work, and gives its standard output.
@@ -85,27 +75,17 @@ fn the_second_worked_case_through_an_import() {
         (&json!("150"), &json!("50333.333333333333"))
     );
     assert!(tour.done("position list").contains("50,333.33"));
-    let file = tour.file(
-        "fills.csv",
-        &format!("{FILLS}2026-01-02T15:02:00Z,BTCUSDT,sell,120,53000,0\n"),
-    );
+    let file =
+        tour.file("fills.csv", &format!("{FILLS}2026-01-02T15:02:00Z,BTCUSDT,sell,120,53000,0\n"));
     for booked in [1, 0] {
         let imported = tour.json(&format!("import fills {file} --sleeve coins"));
         assert_eq!(imported["booked"], booked);
     }
     let trips = tour.json("roundtrip list");
-    let net: Vec<&Value> = trips
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|trip| &trip["net"])
-        .collect();
+    let net: Vec<&Value> = trips.as_array().unwrap().iter().map(|trip| &trip["net"]).collect();
     assert_eq!(net, [&json!("300000"), &json!("40000")]);
     let lots = tour.json("lot list");
-    assert_eq!(
-        (&lots[0]["remaining"], &lots[0]["entry_price"]),
-        (&json!("30"), &json!("51000"))
-    );
+    assert_eq!((&lots[0]["remaining"], &lots[0]["entry_price"]), (&json!("30"), &json!("51000")));
     let sleeves = tour.json("sleeve list");
     assert_eq!(
         (&sleeves[0]["realised"], &sleeves[0]["unrealised"]),
@@ -119,45 +99,20 @@ fn every_failure_has_its_exit_code() {
     let tour = Tour::new();
     assert!(tour.fails("sleeve list", 4).contains("data folder"));
     tour.done("sleeve create mine --capital 10000");
+    assert!(tour.fails("sleeve create mine --capital 1", 3).contains("refused (exists)"));
+    assert!(tour.fails("capital withdraw mine 10001", 3).contains("refused (withdrawal)"));
+    assert!(tour.fails("sleeve show nobody", 4).contains("sleeve \"nobody\" is not known"));
+    assert!(tour.fails("bot stop nobody", 4).contains("bot \"nobody\" is not known"));
     assert!(
-        tour.fails("sleeve create mine --capital 1", 3)
-            .contains("refused (exists)")
-    );
-    assert!(
-        tour.fails("capital withdraw mine 10001", 3)
-            .contains("refused (withdrawal)")
-    );
-    assert!(
-        tour.fails("sleeve show nobody", 4)
-            .contains("sleeve \"nobody\" is not known")
-    );
-    assert!(
-        tour.fails("bot stop nobody", 4)
-            .contains("bot \"nobody\" is not known")
-    );
-    assert!(
-        tour.fails("bot deploy x --plugin nothing --capital 1", 4)
-            .contains("plugin \"nothing\"")
+        tour.fails("bot deploy x --plugin nothing --capital 1", 4).contains("plugin \"nothing\"")
     );
     let submit = "order submit --sleeve mine --symbol AAPL --side buy --qty";
-    assert!(
-        tour.fails(&format!("{submit} 1"), 5)
-            .contains("the host is not running")
-    );
+    assert!(tour.fails(&format!("{submit} 1"), 5).contains("the host is not running"));
     let digits = "7".repeat(40);
-    assert!(
-        tour.fails(&format!("{submit} {digits}"), 2)
-            .contains("at most 28 digits")
-    );
-    assert!(
-        tour.fails("reconcile", 5)
-            .contains("the host is not running")
-    );
+    assert!(tour.fails(&format!("{submit} {digits}"), 2).contains("at most 28 digits"));
+    assert!(tour.fails("reconcile", 5).contains("the host is not running"));
     let noise = tour.file("noise.wasm", "not wasm");
-    assert!(
-        tour.fails(&format!("plugin inspect {noise}"), 2)
-            .contains("noise.wasm")
-    );
+    assert!(tour.fails(&format!("plugin inspect {noise}"), 2).contains("noise.wasm"));
     let bad = tour.file(
         "bad.csv",
         &format!("time,symbol,side,qty,price,fee\n2026-01-02T15:00:00Z,A,buy,{digits},1,0\n"),
@@ -181,25 +136,13 @@ fn changes_of_capital_and_controls_show_at_once() {
     tour.done("risk set b max_order_notional=500");
     tour.done("risk halt a --why test");
     let capital = tour.json("capital show");
-    let net: Vec<&Value> = capital[0]["sleeves"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|s| &s["net_capital"])
-        .collect();
+    let net: Vec<&Value> =
+        capital[0]["sleeves"].as_array().unwrap().iter().map(|s| &s["net_capital"]).collect();
     assert_eq!(net[..2], [&json!("750"), &json!("1250")]);
     let risk = tour.json("risk show");
-    let of = |name: &str| {
-        risk.as_array()
-            .unwrap()
-            .iter()
-            .find(|scope| scope["name"] == name)
-            .unwrap()
-    };
-    assert_eq!(
-        (&of("a")["state"], &of("a")["reason"]),
-        (&json!("halted"), &json!("test"))
-    );
+    let of =
+        |name: &str| risk.as_array().unwrap().iter().find(|scope| scope["name"] == name).unwrap();
+    assert_eq!((&of("a")["state"], &of("a")["reason"]), (&json!("halted"), &json!("test")));
     assert_eq!(of("b")["controls"]["max_order_notional"], "500");
     tour.done("risk resume a");
     assert_eq!(tour.json("sleeve show a")["state"], "active");
@@ -215,18 +158,9 @@ fn exports_are_whole_and_a_closed_pipe_is_quiet() {
     assert_eq!(csv.lines().count(), 3);
     assert!(csv.starts_with("account,execution_id,"), "{csv}");
     let out = tour.folder.path().join("posting.json");
-    tour.done(&format!(
-        "export posting --format json --out {}",
-        out.display()
-    ));
+    tour.done(&format!("export posting --format json --out {}", out.display()));
     let postings: Vec<Value> = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
-    assert_eq!(
-        postings
-            .iter()
-            .filter(|leg| leg["symbol"] == "BTCUSDT")
-            .count(),
-        2
-    );
+    assert_eq!(postings.iter().filter(|leg| leg["symbol"] == "BTCUSDT").count(), 2);
     assert!(!out.with_extension("json.part").exists());
     // A reader that goes away after the first byte.
     let mut child = stockade(&tour.folder.path().join("data"))
@@ -237,12 +171,7 @@ fn exports_are_whole_and_a_closed_pipe_is_quiet() {
         .unwrap();
     drop(child.stdout.take());
     let mut errors = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut errors)
-        .unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{errors}");
     assert!(!errors.contains("panicked"), "{errors}");
 }
@@ -262,12 +191,6 @@ fn figures_of_files_have_a_reason_where_there_is_no_number() {
     near("win_rate", 0.5);
     assert_eq!(figures["beta"], Value::Null);
     assert_eq!(figures["why"]["beta"], "no benchmark was given");
-    assert!(
-        tour.done(&format!("figures --equity {equity}"))
-            .contains("not enough data")
-    );
-    assert!(
-        tour.fails(&format!("figures --equity {equity} --window 1"), 2)
-            .contains("--window")
-    );
+    assert!(tour.done(&format!("figures --equity {equity}")).contains("not enough data"));
+    assert!(tour.fails(&format!("figures --equity {equity} --window 1"), 2).contains("--window"));
 }

@@ -100,9 +100,7 @@ pub fn proportion(whole: Decimal, part: Decimal, of: Decimal) -> Decimal {
 
 /// Reads a plain decimal: digits, one point, a sign. No exponent, at most 28 significant digits.
 pub fn parse(text: &str) -> Result<Decimal, DecimalError> {
-    let syntax = || DecimalError::Syntax {
-        text: text.chars().take(80).collect(),
-    };
+    let syntax = || DecimalError::Syntax { text: text.chars().take(80).collect() };
     let digits = text.trim_start_matches(['-', '+']);
     let plain = !digits.is_empty()
         && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')

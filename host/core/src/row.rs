@@ -518,10 +518,7 @@ pub struct BotEventRow {
 
 /// One row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(
-    missing_docs,
-    reason = "each variant is the row of its type, documented there"
-)]
+#[expect(missing_docs, reason = "each variant is the row of its type, documented there")]
 pub enum Row {
     Account(Box<AccountRow>),
     Instrument(Instrument),

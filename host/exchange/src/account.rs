@@ -113,40 +113,15 @@ mod tests {
         let d = |v: i64| Decimal::new(v, 2);
         // (quantity, price) each, then the position.
         for (fills, qty, average) in [
-            (
-                &[(1000, 10000), (1000, 11000)][..],
-                d(2000),
-                Decimal::new(105, 0),
-            ),
-            (
-                &[(1000, 10000), (-400, 12000)],
-                d(600),
-                Decimal::new(100, 0),
-            ),
-            (
-                &[(1000, 10000), (-1000, 12000)],
-                Decimal::ZERO,
-                Decimal::ZERO,
-            ),
-            (
-                &[(1000, 10000), (-1500, 12000)],
-                d(-500),
-                Decimal::new(120, 0),
-            ),
-            (
-                &[(-500, 12000), (-500, 11000), (300, 9000)],
-                d(-700),
-                Decimal::new(115, 0),
-            ),
-            (
-                &[(100, 100), (200, 200)],
-                d(300),
-                Decimal::new(1_666_666_667, 9),
-            ),
+            (&[(1000, 10000), (1000, 11000)][..], d(2000), Decimal::new(105, 0)),
+            (&[(1000, 10000), (-400, 12000)], d(600), Decimal::new(100, 0)),
+            (&[(1000, 10000), (-1000, 12000)], Decimal::ZERO, Decimal::ZERO),
+            (&[(1000, 10000), (-1500, 12000)], d(-500), Decimal::new(120, 0)),
+            (&[(-500, 12000), (-500, 11000), (300, 9000)], d(-700), Decimal::new(115, 0)),
+            (&[(100, 100), (200, 200)], d(300), Decimal::new(1_666_666_667, 9)),
         ] {
-            let end = fills.iter().fold(Position::default(), |p, &(q, price)| {
-                p.after(d(q), d(price))
-            });
+            let end =
+                fills.iter().fold(Position::default(), |p, &(q, price)| p.after(d(q), d(price)));
             assert_eq!(end, Position { qty, average });
         }
     }

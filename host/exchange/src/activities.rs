@@ -71,16 +71,9 @@ impl Activity {
         let local = self.at.plus(self.at.new_york_offset());
         let (y, mo, d) = local.utc_date().ymd();
         let rest = local.0.rem_euclid(24 * HOUR);
-        let (h, mi, s, ms) = (
-            rest / HOUR,
-            rest / MINUTE % 60,
-            rest / SECOND % 60,
-            rest / 1_000_000 % 1000,
-        );
-        format!(
-            "{y:04}{mo:02}{d:02}{h:02}{mi:02}{s:02}{ms:03}::{}",
-            self.uuid
-        )
+        let (h, mi, s, ms) =
+            (rest / HOUR, rest / MINUTE % 60, rest / SECOND % 60, rest / 1_000_000 % 1000);
+        format!("{y:04}{mo:02}{d:02}{h:02}{mi:02}{s:02}{ms:03}::{}", self.uuid)
     }
 }
 
@@ -109,9 +102,7 @@ impl ActivityQuery {
             && self.after.is_none_or(|t| a.at > t)
             && self.until.is_none_or(|t| a.at < t)
             && self.date.is_none_or(|d| a.at.new_york_date() == d)
-            && self
-                .order_id
-                .is_none_or(|id| a.fill.as_ref().is_some_and(|f| f.order_id == id))
+            && self.order_id.is_none_or(|id| a.fill.as_ref().is_some_and(|f| f.order_id == id))
     }
 
     /// The page of `all`, which is in order of booking.
@@ -123,10 +114,7 @@ impl ActivityQuery {
         let range = match &self.page_token {
             None => 0..all.len(),
             Some(token) => {
-                let uuid = token
-                    .rsplit("::")
-                    .next()
-                    .and_then(|text| text.parse::<Id>().ok());
+                let uuid = token.rsplit("::").next().and_then(|text| text.parse::<Id>().ok());
                 let Some(at) = uuid.and_then(|uuid| all.iter().rposition(|a| a.uuid == uuid))
                 else {
                     return Vec::new();

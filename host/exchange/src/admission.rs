@@ -31,20 +31,14 @@ impl Exchange {
                 return Err(Reject::DuplicateClientId);
             }
         }
-        let not_found = || Reject::AssetNotFound {
-            symbol: new.symbol.chars().take(40).collect(),
-        };
+        let not_found = || Reject::AssetNotFound { symbol: new.symbol.chars().take(40).collect() };
         let symbol = self.symbol_id(&new.symbol).ok_or_else(not_found)?;
         let asset = &self.s.slots[symbol.index()].asset;
         if !asset.active {
-            return Err(Reject::NotActive {
-                symbol: asset.symbol.to_string(),
-            });
+            return Err(Reject::NotActive { symbol: asset.symbol.to_string() });
         }
         if !asset.tradable {
-            return Err(Reject::NotTradable {
-                symbol: asset.symbol.to_string(),
-            });
+            return Err(Reject::NotTradable { symbol: asset.symbol.to_string() });
         }
         if self.s.config.check_tick {
             check_tick("limit_price", new.limit_price, asset)?;
@@ -54,9 +48,7 @@ impl Exchange {
             self.check_market_rules(new, asset)?;
         }
         if self.open.len() >= MAX_OPEN_ORDERS || self.s.orders.len() >= MAX_ORDERS {
-            return Err(Reject::TooManyOrders {
-                open: self.open.len(),
-            });
+            return Err(Reject::TooManyOrders { open: self.open.len() });
         }
         Ok(symbol)
     }
@@ -68,9 +60,7 @@ impl Exchange {
         let fractional =
             new.notional.is_some() || new.qty.is_some_and(|qty| !qty.fract().is_zero());
         if fractional && !asset.fractionable {
-            return Err(Reject::NotFractionable {
-                symbol: asset.symbol.to_string(),
-            });
+            return Err(Reject::NotFractionable { symbol: asset.symbol.to_string() });
         }
         if fractional && new.time_in_force != TimeInForce::Day {
             return Err(Reject::FractionalTif);
@@ -99,15 +89,8 @@ impl Exchange {
             TimeInForce::Cls => session.close.plus(-10 * MINUTE),
             _ => return Ok(()),
         };
-        let until = session
-            .date
-            .midnight_utc()
-            .plus(19 * HOUR - now.new_york_offset());
-        if now >= from && now < until {
-            Err(Reject::AuctionWindow { tif })
-        } else {
-            Ok(())
-        }
+        let until = session.date.midnight_utc().plus(19 * HOUR - now.new_york_offset());
+        if now >= from && now < until { Err(Reject::AuctionWindow { tif }) } else { Ok(()) }
     }
 
     /// The account's rules. `instead` is an open order that the new one takes the place of. Gives the price at which
@@ -159,20 +142,8 @@ impl Exchange {
             return Ok(());
         };
         let buy = new.side == Side::Buy;
-        let beyond = if buy {
-            stop_price > market_price
-        } else {
-            stop_price < market_price
-        };
-        if beyond {
-            Ok(())
-        } else {
-            Err(Reject::StopSide {
-                buy,
-                market_price,
-                stop_price,
-            })
-        }
+        let beyond = if buy { stop_price > market_price } else { stop_price < market_price };
+        if beyond { Ok(()) } else { Err(Reject::StopSide { buy, market_price, stop_price }) }
     }
 
     /// Alpaca's table: a resting market or stop order refuses every opposite order, a resting limit order refuses
@@ -197,10 +168,7 @@ impl Exchange {
                 _ => false,
             };
             if market_or_stop || !limits(new.order_type) || !apart {
-                return Err(Reject::WashTrade {
-                    existing: resting.id,
-                    market_or_stop,
-                });
+                return Err(Reject::WashTrade { existing: resting.id, market_or_stop });
             }
         }
         Ok(())
@@ -221,11 +189,7 @@ impl Exchange {
             Side::Sell => existing > Decimal::ZERO,
         };
         if !toward_zero {
-            return if new.side == Side::Sell {
-                self.check_short(qty, symbol)
-            } else {
-                Ok(())
-            };
+            return if new.side == Side::Sell { self.check_short(qty, symbol) } else { Ok(()) };
         }
         let (held, related) = self.held(symbol, new.side, instead);
         let available = (existing.abs() - held).max(Decimal::ZERO);
@@ -242,25 +206,13 @@ impl Exchange {
             });
         }
         let symbol = slot.asset.symbol.to_string();
-        Err(Reject::Quantity {
-            symbol,
-            requested: qty,
-            available,
-            existing,
-            held,
-            related,
-        })
+        Err(Reject::Quantity { symbol, requested: qty, available, existing, held, related })
     }
 
     fn check_short(&self, qty: Decimal, symbol: SymbolId) -> Result<(), Reject> {
         let asset = &self.s.slots[symbol.index()].asset;
         if asset.is_crypto() {
-            let coin = asset
-                .symbol
-                .split('/')
-                .next()
-                .unwrap_or_default()
-                .to_owned();
+            let coin = asset.symbol.split('/').next().unwrap_or_default().to_owned();
             return Err(Reject::Balance {
                 coin,
                 requested: qty,
@@ -272,15 +224,9 @@ impl Exchange {
             return Err(Reject::ShortNotAllowed);
         }
         if !asset.shortable {
-            return Err(Reject::NotShortable {
-                symbol: asset.symbol.to_string(),
-            });
+            return Err(Reject::NotShortable { symbol: asset.symbol.to_string() });
         }
-        if qty.fract().is_zero() {
-            Ok(())
-        } else {
-            Err(Reject::FractionalShort)
-        }
+        if qty.fract().is_zero() { Ok(()) } else { Err(Reject::FractionalShort) }
     }
 
     /// What open orders of a side hold of a position, and which orders these are.
@@ -295,9 +241,7 @@ impl Exchange {
         for &index in &self.s.slots[symbol.index()].open {
             let order = &self.s.orders[index as usize];
             if order.side == side && instead != Some(index) {
-                held += order
-                    .remaining()
-                    .unwrap_or_else(|| self.notional_qty(order));
+                held += order.remaining().unwrap_or_else(|| self.notional_qty(order));
                 related.push(order.id);
             }
         }
@@ -308,9 +252,7 @@ impl Exchange {
     fn notional_qty(&self, order: &Order) -> Decimal {
         let left = order.notional.unwrap_or_default() - order.filled_value;
         let last = self.s.slots[order.symbol_id.index()].last;
-        left.checked_div(last)
-            .unwrap_or_default()
-            .round_dp(MAX_QTY_SCALE)
+        left.checked_div(last).unwrap_or_default().round_dp(MAX_QTY_SCALE)
     }
 
     fn expected_qty(&self, new: &NewOrder, symbol: SymbolId) -> Decimal {
@@ -337,11 +279,8 @@ impl Exchange {
             return limit;
         }
         let base = new.stop_price.unwrap_or(now);
-        let collar = if base < Decimal::from(50) {
-            Decimal::new(104, 2)
-        } else {
-            Decimal::new(1025, 3)
-        };
+        let collar =
+            if base < Decimal::from(50) { Decimal::new(104, 2) } else { Decimal::new(1025, 3) };
         (base * collar).round_dp(4)
     }
 
@@ -365,11 +304,8 @@ impl Exchange {
         let slot = &self.s.slots[symbol.index()];
         if self.has_sessions(symbol) {
             let session = calendar::session(self.s.now.new_york_date())?;
-            let open = if self.s.now >= session.open {
-                session.open
-            } else {
-                session.extended_open()
-            };
+            let open =
+                if self.s.now >= session.open { session.open } else { session.extended_open() };
             if slot.last_at.max(slot.quote_at) < open {
                 return None;
             }
@@ -384,17 +320,11 @@ fn check_shape(new: &NewOrder) -> Result<(), Reject> {
         (Some(_), Some(_)) => return Err(Reject::QtyAndNotional),
         (Some(qty), None) if qty <= Decimal::ZERO => return Err(Reject::QtyNotPositive),
         (Some(qty), None) if qty > MAX_QTY || qty.normalize().scale() > MAX_QTY_SCALE => {
-            return Err(Reject::Unreadable {
-                field: "qty",
-                value: qty,
-            });
+            return Err(Reject::Unreadable { field: "qty", value: qty });
         }
         (None, Some(notional)) if notional < Decimal::ONE => return Err(Reject::NotionalTooSmall),
         (None, Some(notional)) if notional > MAX_NOTIONAL => {
-            return Err(Reject::Unreadable {
-                field: "notional",
-                value: notional,
-            });
+            return Err(Reject::Unreadable { field: "notional", value: notional });
         }
         (None, Some(notional)) if notional.normalize().scale() > 2 => {
             return Err(Reject::NotionalDecimals);
@@ -404,20 +334,8 @@ fn check_shape(new: &NewOrder) -> Result<(), Reject> {
     let kind = new.order_type;
     let limit = matches!(kind, OrderType::Limit | OrderType::StopLimit);
     let stop = matches!(kind, OrderType::Stop | OrderType::StopLimit);
-    check_price(
-        "limit_price",
-        new.limit_price,
-        limit,
-        Reject::MissingLimit,
-        kind,
-    )?;
-    check_price(
-        "stop_price",
-        new.stop_price,
-        stop,
-        Reject::MissingStop,
-        kind,
-    )?;
+    check_price("limit_price", new.limit_price, limit, Reject::MissingLimit, kind)?;
+    check_price("stop_price", new.stop_price, stop, Reject::MissingStop, kind)?;
     if stop && !matches!(new.time_in_force, TimeInForce::Day | TimeInForce::Gtc) {
         return Err(Reject::StopTif);
     }
@@ -434,10 +352,7 @@ fn check_price(
     match price {
         None if wanted => Err(missing),
         None => Ok(()),
-        Some(_) if !wanted => Err(Reject::NeedlessPrice {
-            order_type: kind.as_str(),
-            field,
-        }),
+        Some(_) if !wanted => Err(Reject::NeedlessPrice { order_type: kind.as_str(), field }),
         Some(price) if price <= Decimal::ZERO => Err(Reject::PriceNotPositive { field }),
         Some(value) if value > MAX_PRICE || value.normalize().scale() > MAX_PRICE_SCALE => {
             Err(Reject::Unreadable { field, value })
@@ -450,17 +365,11 @@ fn check_price(
 fn check_tick(field: &'static str, price: Option<Decimal>, asset: &Asset) -> Result<(), Reject> {
     let Some(price) = price else { return Ok(()) };
     let fits = if asset.is_crypto() {
-        price
-            .checked_rem(asset.price_increment)
-            .is_none_or(|rest| rest.is_zero())
+        price.checked_rem(asset.price_increment).is_none_or(|rest| rest.is_zero())
     } else {
         price.normalize().scale() <= if price >= Decimal::ONE { 2 } else { 4 }
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(Reject::SubPenny { field, price })
-    }
+    if fits { Ok(()) } else { Err(Reject::SubPenny { field, price }) }
 }
 
 /// Crypto orders: market, limit, stop-limit; gtc or ioc; in steps; at least ten dollars where the price is given.
@@ -475,9 +384,7 @@ fn check_crypto(new: &NewOrder, asset: &Asset) -> Result<(), Reject> {
         return Err(Reject::ExtendedHours);
     }
     if let Some(qty) = new.qty {
-        let steps = qty
-            .checked_rem(asset.min_trade_increment)
-            .is_none_or(|rest| rest.is_zero());
+        let steps = qty.checked_rem(asset.min_trade_increment).is_none_or(|rest| rest.is_zero());
         if qty < asset.min_order_size || !steps {
             return Err(Reject::CryptoIncrement {
                 min: asset.min_order_size,
@@ -486,9 +393,8 @@ fn check_crypto(new: &NewOrder, asset: &Asset) -> Result<(), Reject> {
         }
     }
     let minimum = Decimal::TEN;
-    let cost = new
-        .notional
-        .or_else(|| new.qty.zip(new.limit_price).map(|(qty, price)| qty * price));
+    let cost =
+        new.notional.or_else(|| new.qty.zip(new.limit_price).map(|(qty, price)| qty * price));
     if new.side == Side::Buy && cost.is_some_and(|cost| cost < minimum) {
         return Err(Reject::CostBasis { minimum });
     }

@@ -54,17 +54,12 @@ impl Asset {
     /// # Errors
     /// Where the text can't be a symbol.
     pub fn named(symbol: &str) -> Result<Self, ListingError> {
-        let symbol = canonical(symbol).ok_or_else(|| ListingError::Symbol {
-            found: symbol.chars().take(40).collect(),
-        })?;
+        let symbol = canonical(symbol)
+            .ok_or_else(|| ListingError::Symbol { found: symbol.chars().take(40).collect() })?;
         let crypto = symbol.contains('/');
         Ok(Self {
             id: ids::of_name(&symbol),
-            class: if crypto {
-                AssetClass::Crypto
-            } else {
-                AssetClass::UsEquity
-            },
+            class: if crypto { AssetClass::Crypto } else { AssetClass::UsEquity },
             exchange: if crypto { "CRYPTO" } else { "NASDAQ" }.to_owned(),
             name: symbol.clone(),
             symbol: symbol.into(),
@@ -73,11 +68,7 @@ impl Asset {
             marginable: !crypto,
             shortable: !crypto,
             fractionable: true,
-            price_increment: if crypto {
-                Decimal::new(1, 9)
-            } else {
-                Decimal::new(1, 2)
-            },
+            price_increment: if crypto { Decimal::new(1, 9) } else { Decimal::new(1, 2) },
             min_order_size: Decimal::new(1, 9),
             min_trade_increment: Decimal::new(1, 9),
         })

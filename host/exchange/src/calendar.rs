@@ -27,8 +27,7 @@ impl Session {
     /// End of the extended hours: 20:00, or 17:00 after an early close.
     #[must_use]
     pub fn extended_close(&self) -> Nanos {
-        self.date
-            .at_new_york(if self.early_close { 17 } else { 20 }, 0)
+        self.date.at_new_york(if self.early_close { 17 } else { 20 }, 0)
     }
 }
 
@@ -60,12 +59,7 @@ pub fn session(date: Date) -> Option<Session> {
     }
     let early_close = is_early(date);
     let close = date.at_new_york(if early_close { 13 } else { 16 }, 0);
-    Some(Session {
-        date,
-        open: date.at_new_york(9, 30),
-        close,
-        early_close,
-    })
+    Some(Session { date, open: date.at_new_york(9, 30), close, early_close })
 }
 
 /// The session that is open at `at`.
@@ -104,9 +98,7 @@ pub fn next_open(at: Nanos) -> Session {
 #[must_use]
 pub fn sessions(from: Date, to: Date) -> Vec<Session> {
     let to = to.min(from.plus(40 * 366));
-    (from.0..=to.0)
-        .filter_map(|day| session(Date(day)))
-        .collect()
+    (from.0..=to.0).filter_map(|day| session(Date(day))).collect()
 }
 
 /// Whether `[start, end)` touches the regular session of any day that it touches.
@@ -271,54 +263,30 @@ mod tests {
             (2022, 251),
             (2024, 252),
         ] {
-            let (from, to) = (
-                Date::new(year, 1, 1).unwrap(),
-                Date::new(year, 12, 31).unwrap(),
-            );
+            let (from, to) = (Date::new(year, 1, 1).unwrap(), Date::new(year, 12, 31).unwrap());
             assert_eq!(sessions(from, to).len(), days, "{year}");
         }
     }
 
     #[test]
     fn the_clock_follows_daylight_saving() {
-        assert_eq!(
-            session(date("2019-03-08")).unwrap().open.rfc3339(),
-            "2019-03-08T14:30:00Z"
-        );
-        assert_eq!(
-            session(date("2019-03-11")).unwrap().open.rfc3339(),
-            "2019-03-11T13:30:00Z"
-        );
-        assert_eq!(
-            session(date("2019-11-04")).unwrap().close.rfc3339(),
-            "2019-11-04T21:00:00Z"
-        );
+        assert_eq!(session(date("2019-03-08")).unwrap().open.rfc3339(), "2019-03-08T14:30:00Z");
+        assert_eq!(session(date("2019-03-11")).unwrap().open.rfc3339(), "2019-03-11T13:30:00Z");
+        assert_eq!(session(date("2019-11-04")).unwrap().close.rfc3339(), "2019-11-04T21:00:00Z");
         let friday_close = session(date("2019-02-15")).unwrap().close;
         assert_eq!(session_at(friday_close), None);
         assert!(session_at(friday_close.plus(-1)).is_some());
         assert_eq!(current_or_next(friday_close).date, date("2019-02-19"));
-        assert_eq!(
-            next_open(session(date("2019-02-19")).unwrap().open).date,
-            date("2019-02-20")
-        );
+        assert_eq!(next_open(session(date("2019-02-19")).unwrap().open).date, date("2019-02-20"));
     }
 
     #[test]
     fn bars_of_a_day_and_of_an_hour_touch_the_session() {
         let day = crate::time::DAY;
         let at = |text: &str| Nanos::parse(text).unwrap();
-        assert!(overlaps_session(
-            at("2019-02-15T00:00:00Z"),
-            at("2019-02-15T00:00:00Z").plus(day)
-        ));
-        assert!(overlaps_session(
-            at("2019-02-15T14:00:00Z"),
-            at("2019-02-15T15:00:00Z")
-        ));
-        assert!(!overlaps_session(
-            at("2019-02-15T14:29:00Z"),
-            at("2019-02-15T14:30:00Z")
-        ));
+        assert!(overlaps_session(at("2019-02-15T00:00:00Z"), at("2019-02-15T00:00:00Z").plus(day)));
+        assert!(overlaps_session(at("2019-02-15T14:00:00Z"), at("2019-02-15T15:00:00Z")));
+        assert!(!overlaps_session(at("2019-02-15T14:29:00Z"), at("2019-02-15T14:30:00Z")));
         assert!(!overlaps_session(
             at("2019-02-16T00:00:00Z"),
             at("2019-02-16T00:00:00Z").plus(day)

@@ -118,12 +118,7 @@ impl Config {
         if self.cash.round_dp(2) != self.cash {
             return Err(ConfigError::SubCent { value: self.cash });
         }
-        range(
-            "multiplier",
-            Decimal::from(self.multiplier),
-            Decimal::ONE,
-            Decimal::from(4),
-        )?;
+        range("multiplier", Decimal::from(self.multiplier), Decimal::ONE, Decimal::from(4))?;
         let permille = Decimal::from(1000);
         range(
             "partial_fill_permille",
@@ -139,20 +134,10 @@ impl Config {
         )?;
         range("fee_bps", self.fee_bps, Decimal::ZERO, bps)?;
         range("fee_per_share", self.fee_per_share, Decimal::ZERO, bps)?;
-        range(
-            "fee_per_execution",
-            self.fee_per_execution,
-            Decimal::ZERO,
-            bps,
-        )?;
+        range("fee_per_execution", self.fee_per_execution, Decimal::ZERO, bps)?;
         range("crypto_fee_bps", self.crypto_fee_bps, Decimal::ZERO, bps)?;
         // A sell's slippage of 100 % would give a price of zero.
-        range(
-            "slippage_bps",
-            self.slippage_bps,
-            Decimal::ZERO,
-            Decimal::from(5_000),
-        )?;
+        range("slippage_bps", self.slippage_bps, Decimal::ZERO, Decimal::from(5_000))?;
         if let Some(share) = self.max_participation
             && (share <= Decimal::ZERO || share > Decimal::ONE)
         {
@@ -174,12 +159,7 @@ fn range(
     max: Decimal,
 ) -> Result<(), ConfigError> {
     if value < min || value > max {
-        return Err(ConfigError::Range {
-            setting,
-            value,
-            min,
-            max,
-        });
+        return Err(ConfigError::Range { setting, value, min, max });
     }
     Ok(())
 }
@@ -188,12 +168,7 @@ fn range(
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     #[error("exchange setting {setting} is {value}, allowed is {min} to {max}")]
-    Range {
-        setting: &'static str,
-        value: Decimal,
-        min: Decimal,
-        max: Decimal,
-    },
+    Range { setting: &'static str, value: Decimal, min: Decimal, max: Decimal },
     #[error("exchange setting cash is {value}, allowed are whole cents")]
     SubCent { value: Decimal },
 }

@@ -17,11 +17,7 @@ pub enum CorporateError {
     #[error("symbol {symbol:?} is not listed")]
     Unlisted { symbol: String },
     #[error("{what} is {value}, allowed is {allowed}")]
-    Value {
-        what: &'static str,
-        value: Decimal,
-        allowed: &'static str,
-    },
+    Value { what: &'static str, value: Decimal, allowed: &'static str },
 }
 
 impl Exchange {
@@ -32,36 +28,14 @@ impl Exchange {
     pub fn deposit(&mut self, amount: Decimal, at: Nanos) -> Result<(), CorporateError> {
         if amount.is_zero() || amount.abs() > MAX_PRICE || amount.round_dp(2) != amount {
             let allowed = "whole cents, not zero, up to 1000000000";
-            return Err(CorporateError::Value {
-                what: "deposit",
-                value: amount,
-                allowed,
-            });
+            return Err(CorporateError::Value { what: "deposit", value: amount, allowed });
         }
         self.roll(at);
         let now = self.s.now;
-        self.book(
-            now,
-            JournalKind::Deposit,
-            None,
-            Decimal::ZERO,
-            amount,
-            None,
-            None,
-        );
-        let kind = if amount > Decimal::ZERO {
-            ActivityKind::Deposit
-        } else {
-            ActivityKind::Withdrawal
-        };
-        self.non_trade(
-            kind,
-            None,
-            Decimal::ZERO,
-            amount,
-            "cash transfer".to_owned(),
-            now,
-        );
+        self.book(now, JournalKind::Deposit, None, Decimal::ZERO, amount, None, None);
+        let kind =
+            if amount > Decimal::ZERO { ActivityKind::Deposit } else { ActivityKind::Withdrawal };
+        self.non_trade(kind, None, Decimal::ZERO, amount, "cash transfer".to_owned(), now);
         Ok(())
     }
 
@@ -91,15 +65,7 @@ impl Exchange {
             return Ok(());
         }
         let now = self.s.now;
-        self.book(
-            now,
-            JournalKind::Dividend,
-            Some(id),
-            Decimal::ZERO,
-            amount,
-            None,
-            None,
-        );
+        self.book(now, JournalKind::Dividend, Some(id), Decimal::ZERO, amount, None, None);
         self.non_trade(
             ActivityKind::Dividend,
             Some(id),
@@ -147,11 +113,7 @@ impl Exchange {
         if old.is_zero() {
             return Ok(());
         }
-        let scale = if slot.asset.fractionable {
-            MAX_QTY_SCALE
-        } else {
-            0
-        };
+        let scale = if slot.asset.fractionable { MAX_QTY_SCALE } else { 0 };
         let whole = old * ratio;
         let qty = whole.round_dp_with_strategy(scale, RoundingStrategy::ToZero);
         let in_lieu = cents((whole - qty) * slot.last);
@@ -159,15 +121,7 @@ impl Exchange {
         if qty.is_zero() {
             slot.position.average = Decimal::ZERO;
         }
-        self.book(
-            now,
-            JournalKind::Split,
-            Some(id),
-            qty - old,
-            in_lieu,
-            None,
-            None,
-        );
+        self.book(now, JournalKind::Split, Some(id), qty - old, in_lieu, None, None);
         self.non_trade(
             ActivityKind::Split,
             Some(id),
@@ -180,9 +134,7 @@ impl Exchange {
     }
 
     fn listed(&self, symbol: &str) -> Result<SymbolId, CorporateError> {
-        let unlisted = || CorporateError::Unlisted {
-            symbol: symbol.chars().take(40).collect(),
-        };
+        let unlisted = || CorporateError::Unlisted { symbol: symbol.chars().take(40).collect() };
         self.symbol_id(symbol).ok_or_else(unlisted)
     }
 }

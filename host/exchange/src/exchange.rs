@@ -46,15 +46,7 @@ impl Exchange {
         config.check()?;
         let cash = config.cash;
         let mut exchange = Self::around(State::new(config, seed, at));
-        exchange.book(
-            at,
-            JournalKind::Deposit,
-            None,
-            Decimal::ZERO,
-            cash,
-            None,
-            None,
-        );
+        exchange.book(at, JournalKind::Deposit, None, Decimal::ZERO, cash, None, None);
         Ok(exchange)
     }
 
@@ -75,9 +67,7 @@ impl Exchange {
     /// Where the symbol is none or the table is full.
     pub fn list_asset(&mut self, asset: Asset) -> Result<SymbolId, ListingError> {
         if canonical(&asset.symbol).as_deref() != Some(&*asset.symbol) {
-            return Err(ListingError::Symbol {
-                found: asset.symbol.chars().take(40).collect(),
-            });
+            return Err(ListingError::Symbol { found: asset.symbol.chars().take(40).collect() });
         }
         if let Some(&id) = self.by_symbol.get(&asset.symbol) {
             self.s.slots[id.index()].asset = asset;
@@ -216,11 +206,7 @@ impl Exchange {
     /// Whether sessions matter to the symbol.
     pub(crate) fn has_sessions(&self, symbol: SymbolId) -> bool {
         let config = &self.s.config;
-        let crypto = self
-            .s
-            .slots
-            .get(symbol.index())
-            .is_some_and(|slot| slot.asset.is_crypto());
+        let crypto = self.s.slots.get(symbol.index()).is_some_and(|slot| slot.asset.is_crypto());
         config.mode == Mode::Paper && config.sessions == Sessions::Calendar && !crypto
     }
 
@@ -362,16 +348,10 @@ impl Exchange {
         let mut due = Vec::new();
         for &index in &self.open {
             let order = &self.s.orders[index as usize];
-            let release = order
-                .release_at
-                .filter(|&t| order.status == OrderStatus::Accepted && t <= at);
+            let release =
+                order.release_at.filter(|&t| order.status == OrderStatus::Accepted && t <= at);
             due.extend(release.map(|t| (t, index, false)));
-            due.extend(
-                order
-                    .expires_at
-                    .filter(|&t| t <= at)
-                    .map(|t| (t, index, true)),
-            );
+            due.extend(order.expires_at.filter(|&t| t <= at).map(|t| (t, index, true)));
         }
         due.sort_unstable();
         for (time, index, expires) in due {

@@ -162,11 +162,7 @@ pub enum FaultError {
     #[error("fault hit of {site} has status {status}, allowed is 400 to 599")]
     Status { site: Site, status: u16 },
     #[error("fault {setting} is {ms} ms, allowed is {max} ms")]
-    Delay {
-        setting: &'static str,
-        ms: u64,
-        max: Decimal,
-    },
+    Delay { setting: &'static str, ms: u64, max: Decimal },
 }
 
 /// A delay of more than an hour is a mistake in the file.
@@ -204,11 +200,7 @@ impl FaultPlan {
             ("fill_hold_ms", settings.fill_hold_ms),
         ] {
             if ms > MAX_DELAY_MS {
-                return Err(FaultError::Delay {
-                    setting,
-                    ms,
-                    max: Decimal::from(MAX_DELAY_MS),
-                });
+                return Err(FaultError::Delay { setting, ms, max: Decimal::from(MAX_DELAY_MS) });
             }
         }
         for &Hit { site, nth, fault } in &settings.hits {
@@ -221,11 +213,7 @@ impl FaultPlan {
                 return Err(FaultError::Status { site, status });
             }
         }
-        Ok(Self {
-            rng: Rng::new(settings.seed),
-            settings,
-            counts: BTreeMap::new(),
-        })
+        Ok(Self { rng: Rng::new(settings.seed), settings, counts: BTreeMap::new() })
     }
 
     /// What happens to the request or message at hand. Ask once for each.
@@ -233,42 +221,32 @@ impl FaultPlan {
         let count = self.counts.entry(site).or_default();
         *count += 1;
         let nth = *count;
-        if let Some(hit) = self
-            .settings
-            .hits
-            .iter()
-            .find(|hit| hit.site == site && hit.nth == nth)
+        if let Some(hit) = self.settings.hits.iter().find(|hit| hit.site == site && hit.nth == nth)
         {
             return hit.fault;
         }
         let (rates, delay_ms) = match site {
-            Site::TradeUpdate => (
-                stream_faults(&self.settings.trade_updates),
-                self.settings.trade_updates.delay_ms,
-            ),
-            Site::MarketData => (
-                stream_faults(&self.settings.market_data),
-                self.settings.market_data.delay_ms,
-            ),
-            Site::Fill => (
-                vec![(self.settings.fill_hold, Fault::Hold { ms: 0 })],
-                self.settings.fill_hold_ms,
-            ),
-            _ => (
-                rest_faults(&self.settings.rest, site, false),
-                self.settings.rest.delay_ms,
-            ),
+            Site::TradeUpdate => {
+                (stream_faults(&self.settings.trade_updates), self.settings.trade_updates.delay_ms)
+            }
+            Site::MarketData => {
+                (stream_faults(&self.settings.market_data), self.settings.market_data.delay_ms)
+            }
+            Site::Fill => {
+                (vec![(self.settings.fill_hold, Fault::Hold { ms: 0 })], self.settings.fill_hold_ms)
+            }
+            _ => (rest_faults(&self.settings.rest, site, false), self.settings.rest.delay_ms),
         };
         let mut drawn = self.rng.below(1000);
         for (rate, fault) in rates {
             if drawn < u64::from(rate) {
                 return match fault {
-                    Fault::Delay { .. } => Fault::Delay {
-                        ms: self.rng.below(delay_ms.saturating_add(1)),
-                    },
-                    Fault::Hold { .. } => Fault::Hold {
-                        ms: self.rng.below(delay_ms.saturating_add(1)),
-                    },
+                    Fault::Delay { .. } => {
+                        Fault::Delay { ms: self.rng.below(delay_ms.saturating_add(1)) }
+                    }
+                    Fault::Hold { .. } => {
+                        Fault::Hold { ms: self.rng.below(delay_ms.saturating_add(1)) }
+                    }
                     fault => fault,
                 };
             }
@@ -330,19 +308,9 @@ mod tests {
             "hits":[{"site":"submit_order","nth":2,"fault":{"status":{"status":503}}}]}"#;
         let mut plan = FaultPlan::new(serde_json::from_str(text).unwrap()).unwrap();
         let submits: Vec<Fault> = (0..3).map(|_| plan.decide(Site::SubmitOrder)).collect();
-        assert_eq!(
-            submits,
-            [
-                Fault::DropAfter,
-                Fault::Status { status: 503 },
-                Fault::DropAfter
-            ]
-        );
+        assert_eq!(submits, [Fault::DropAfter, Fault::Status { status: 503 }, Fault::DropAfter]);
         assert_eq!(plan.decide(Site::ListOrders), Fault::None);
-        assert_eq!(
-            (plan.count(Site::SubmitOrder), plan.count(Site::Fill)),
-            (3, 0)
-        );
+        assert_eq!((plan.count(Site::SubmitOrder), plan.count(Site::Fill)), (3, 0));
     }
 
     #[test]
@@ -391,10 +359,7 @@ mod tests {
             parse(r#"{"hits":[{"site":"fill","nth":0,"fault":"drop"}]}"#),
             Err(FaultError::Nth { .. })
         ));
-        assert!(matches!(
-            parse(r#"{"fill_hold_ms":3600001}"#),
-            Err(FaultError::Delay { .. })
-        ));
+        assert!(matches!(parse(r#"{"fill_hold_ms":3600001}"#), Err(FaultError::Delay { .. })));
         let status = r#"{"hits":[{"site":"account","nth":1,"fault":{"status":{"status":200}}}]}"#;
         assert!(matches!(parse(status), Err(FaultError::Status { .. })));
         assert!(serde_json::from_str::<FaultSettings>(r#"{"typo":1}"#).is_err());

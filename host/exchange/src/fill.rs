@@ -40,11 +40,7 @@ impl Exchange {
             }
             Meet::Trades { price, taker } => {
                 let order = &self.s.orders[index as usize];
-                let price = if taker {
-                    self.slipped(order.side, price)
-                } else {
-                    price
-                };
+                let price = if taker { self.slipped(order.side, price) } else { price };
                 let whole = open_qty(order, price);
                 let qty = self.portion(index, whole);
                 if qty > Decimal::ZERO {
@@ -68,14 +64,8 @@ impl Exchange {
         let order = &mut self.s.orders[index as usize];
         let fok = order.time_in_force == TimeInForce::Fok;
         let slot = &mut self.s.slots[order.symbol_id.index()];
-        let scale = if whole.fract().is_zero() && order.qty.is_some() {
-            0
-        } else {
-            MAX_QTY_SCALE
-        };
-        let mut qty = slot
-            .volume_left
-            .map_or(whole, |left| down(left.min(whole), scale));
+        let scale = if whole.fract().is_zero() && order.qty.is_some() { 0 } else { MAX_QTY_SCALE };
+        let mut qty = slot.volume_left.map_or(whole, |left| down(left.min(whole), scale));
         if fok && qty < whole {
             return Decimal::ZERO;
         }
@@ -143,10 +133,7 @@ impl Exchange {
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "an execution has that many parts"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "an execution has that many parts")]
     fn fill_activity(
         &mut self,
         index: u32,
@@ -195,25 +182,12 @@ impl Exchange {
         let order = &self.s.orders[index as usize];
         let (symbol, id, side) = (order.symbol_id, order.id, order.side);
         let crypto = self.s.slots[symbol.index()].asset.is_crypto();
-        let rate = BPS
-            * if crypto {
-                config.crypto_fee_bps
-            } else {
-                config.fee_bps
-            };
-        let per_share = if crypto {
-            Decimal::ZERO
-        } else {
-            config.fee_per_share
-        };
+        let rate = BPS * if crypto { config.crypto_fee_bps } else { config.fee_bps };
+        let per_share = if crypto { Decimal::ZERO } else { config.fee_per_share };
         if rate.is_zero() && per_share.is_zero() && config.fee_per_execution.is_zero() {
             return Decimal::ZERO;
         }
-        let kind = if crypto {
-            ActivityKind::CryptoFee
-        } else {
-            ActivityKind::Fee
-        };
+        let kind = if crypto { ActivityKind::CryptoFee } else { ActivityKind::Fee };
         let text = format!("fee of execution {execution}");
         if crypto && config.crypto_fee_in_kind && side == Side::Buy {
             let coins =
@@ -250,10 +224,7 @@ impl Exchange {
     }
 
     /// Appends a journal line and moves cash with it. Whoever moves shares changes the position beside it.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "they are the journal line's fields"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "they are the journal line's fields")]
     pub(crate) fn book(
         &mut self,
         at: Nanos,
@@ -334,9 +305,7 @@ impl Exchange {
     fn untrack(&mut self, index: u32) {
         self.open.remove(&index);
         let symbol = self.s.orders[index as usize].symbol_id;
-        self.s.slots[symbol.index()]
-            .open
-            .retain(|&other| other != index);
+        self.s.slots[symbol.index()].open.retain(|&other| other != index);
         if self.open.is_empty() {
             self.next_deadline = Nanos::MAX;
         }

@@ -52,9 +52,7 @@ impl FromStr for Id {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         // The limit keeps an endless text out of the error.
-        let error = || IdError {
-            found: text.chars().take(64).collect(),
-        };
+        let error = || IdError { found: text.chars().take(64).collect() };
         let bytes = text.as_bytes();
         let dashes = [8, 13, 18, 23];
         if bytes.len() != 36 || dashes.iter().any(|&at| bytes[at] != b'-') {
@@ -80,9 +78,7 @@ impl Serialize for Id {
 
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -117,9 +113,9 @@ const fn of(seed: u64, number: u64) -> Id {
 
 /// An id that a name alone decides, for assets: the same in every exchange.
 pub(crate) fn of_name(name: &str) -> Id {
-    let hash = name.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |h, b| {
-        (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3)
-    });
+    let hash = name
+        .bytes()
+        .fold(0xCBF2_9CE4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3));
     of(hash, mix(hash))
 }
 

@@ -96,11 +96,7 @@ impl Market {
             for walk in self.walks.iter_mut().filter(|walk| open || walk.crypto) {
                 self.group.push(walk.bar(self.at, self.interval));
             }
-            self.at = if self.group.is_empty() {
-                self.before_next_session()
-            } else {
-                end
-            };
+            self.at = if self.group.is_empty() { self.before_next_session() } else { end };
         }
         &self.group
     }
@@ -135,11 +131,7 @@ impl Walk {
         }
         self.trend_left -= 1;
         // One bar in fifty opens with a gap.
-        let gap = if self.rng.permille(20) {
-            self.volatility
-        } else {
-            self.volatility / 10
-        };
+        let gap = if self.rng.permille(20) { self.volatility } else { self.volatility / 10 };
         let open = self.step(gap, 0);
         let (mut high, mut low) = (open, open);
         for _ in 0..4 {
@@ -178,16 +170,9 @@ mod tests {
     use super::*;
 
     fn listings() -> [Listing; 3] {
-        let listing = |at: u32, cents: i64, crypto: bool| Listing {
-            symbol: SymbolId(at),
-            cents,
-            crypto,
-        };
-        [
-            listing(0, 25_000, false),
-            listing(1, 3, false),
-            listing(2, 4_000_000, true),
-        ]
+        let listing =
+            |at: u32, cents: i64, crypto: bool| Listing { symbol: SymbolId(at), cents, crypto };
+        [listing(0, 25_000, false), listing(1, 3, false), listing(2, 4_000_000, true)]
     }
 
     #[test]
@@ -198,18 +183,11 @@ mod tests {
         assert_eq!(bars, market(5).take(20_000).collect::<Vec<_>>());
         assert_ne!(bars, market(6).take(20_000).collect::<Vec<_>>());
         assert!(
-            bars.iter()
-                .all(|b| b.is_sound() && b.volume > Decimal::ZERO && b.close.scale() <= 2)
+            bars.iter().all(|b| b.is_sound() && b.volume > Decimal::ZERO && b.close.scale() <= 2)
         );
-        assert!(
-            bars.windows(2)
-                .all(|w| (w[0].at, w[0].symbol) < (w[1].at, w[1].symbol))
-        );
-        let closes: std::collections::BTreeSet<Decimal> = bars
-            .iter()
-            .filter(|b| b.symbol.0 == 0)
-            .map(|b| b.close)
-            .collect();
+        assert!(bars.windows(2).all(|w| (w[0].at, w[0].symbol) < (w[1].at, w[1].symbol)));
+        let closes: std::collections::BTreeSet<Decimal> =
+            bars.iter().filter(|b| b.symbol.0 == 0).map(|b| b.close).collect();
         assert!(closes.len() > 50, "the walk moves");
     }
 
@@ -218,11 +196,7 @@ mod tests {
         let start = Nanos::parse("2019-02-15T20:58:00Z").unwrap();
         let stocks = &listings()[..2];
         let mut market = Market::new(1, stocks, start, MINUTE, Sessions::Calendar);
-        for text in [
-            "2019-02-15T20:58:00Z",
-            "2019-02-15T20:59:00Z",
-            "2019-02-19T14:30:00Z",
-        ] {
+        for text in ["2019-02-15T20:58:00Z", "2019-02-15T20:59:00Z", "2019-02-19T14:30:00Z"] {
             let group = market.next_group();
             assert_eq!((group.len(), group[0].at.rfc3339().as_str()), (2, text));
         }
@@ -233,14 +207,9 @@ mod tests {
             1440 * MINUTE,
             Sessions::Calendar,
         );
-        let days: Vec<String> = (0..2)
-            .map(|_| daily.next_group()[0].at.utc_date().to_string())
-            .collect();
+        let days: Vec<String> =
+            (0..2).map(|_| daily.next_group()[0].at.utc_date().to_string()).collect();
         assert_eq!(days, ["2019-02-15", "2019-02-19"]);
-        assert!(
-            Market::new(1, &[], start, MINUTE, Sessions::Calendar)
-                .next()
-                .is_none()
-        );
+        assert!(Market::new(1, &[], start, MINUTE, Sessions::Calendar).next().is_none());
     }
 }

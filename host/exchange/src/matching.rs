@@ -95,10 +95,7 @@ pub(crate) fn meet_bar(order: &Order, bar: &Bar) -> Meet {
         Side::Sell => bar.high,
     };
     match kind(order) {
-        OrderType::Market => Meet::Trades {
-            price: bar.open,
-            taker: true,
-        },
+        OrderType::Market => Meet::Trades { price: bar.open, taker: true },
         OrderType::Limit => limit(order, bar.open, far),
         OrderType::Stop => match stop_reached(order, bar) {
             Some(price) => Meet::Trades { price, taker: true },
@@ -110,10 +107,7 @@ pub(crate) fn meet_bar(order: &Order, bar: &Bar) -> Meet {
                 Meet::Nothing => Meet::Triggered,
                 met => met,
             },
-            Some(price) if allows(order, price) => Meet::Trades {
-                price,
-                taker: false,
-            },
+            Some(price) if allows(order, price) => Meet::Trades { price, taker: false },
             Some(_) => Meet::Triggered,
         },
     }
@@ -127,15 +121,11 @@ pub(crate) fn meet_price(order: &Order, price: Decimal) -> Meet {
     });
     match kind(order) {
         OrderType::Market => Meet::Trades { price, taker: true },
-        OrderType::Limit if allows(order, price) => Meet::Trades {
-            price,
-            taker: false,
-        },
+        OrderType::Limit if allows(order, price) => Meet::Trades { price, taker: false },
         OrderType::Stop if reached => Meet::Trades { price, taker: true },
-        OrderType::StopLimit if reached && allows(order, price) => Meet::Trades {
-            price,
-            taker: false,
-        },
+        OrderType::StopLimit if reached && allows(order, price) => {
+            Meet::Trades { price, taker: false }
+        }
         OrderType::StopLimit if reached => Meet::Triggered,
         _ => Meet::Nothing,
     }
@@ -159,10 +149,7 @@ fn allows(order: &Order, price: Decimal) -> bool {
 /// `far` is the bar's extreme in the order's favour.
 fn limit(order: &Order, open: Decimal, far: Decimal) -> Meet {
     if allows(order, open) {
-        return Meet::Trades {
-            price: open,
-            taker: false,
-        };
+        return Meet::Trades { price: open, taker: false };
     }
     let Some(price) = order.limit_price else {
         return Meet::Nothing;
@@ -171,14 +158,7 @@ fn limit(order: &Order, open: Decimal, far: Decimal) -> Meet {
         Side::Buy => far < price,
         Side::Sell => far > price,
     };
-    if through {
-        Meet::Trades {
-            price,
-            taker: false,
-        }
-    } else {
-        Meet::Nothing
-    }
+    if through { Meet::Trades { price, taker: false } } else { Meet::Nothing }
 }
 
 /// The price at which the bar reaches the stop: the open beyond a gap, else the stop.

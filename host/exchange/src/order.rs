@@ -182,19 +182,13 @@ impl NewOrder {
     /// The same with another time in force.
     #[must_use]
     pub fn tif(self, time_in_force: TimeInForce) -> Self {
-        Self {
-            time_in_force,
-            ..self
-        }
+        Self { time_in_force, ..self }
     }
 
     /// The same with a client order id.
     #[must_use]
     pub fn client_id(self, id: &str) -> Self {
-        Self {
-            client_order_id: Some(id.to_owned()),
-            ..self
-        }
+        Self { client_order_id: Some(id.to_owned()), ..self }
     }
 }
 

@@ -20,24 +20,18 @@ impl Exchange {
     /// The order with this id, of any age.
     #[must_use]
     pub fn order(&self, id: Id) -> Option<&Order> {
-        self.by_id
-            .get(&id)
-            .map(|&index| &self.s.orders[index as usize])
+        self.by_id.get(&id).map(|&index| &self.s.orders[index as usize])
     }
 
     /// The order with this client order id.
     #[must_use]
     pub fn order_by_client_id(&self, id: &str) -> Option<&Order> {
-        self.by_client
-            .get(id)
-            .map(|&index| &self.s.orders[index as usize])
+        self.by_client.get(id).map(|&index| &self.s.orders[index as usize])
     }
 
     /// Open orders in submission order.
     pub fn open_orders(&self) -> impl Iterator<Item = &Order> {
-        self.open
-            .iter()
-            .map(|&index| &self.s.orders[index as usize])
+        self.open.iter().map(|&index| &self.s.orders[index as usize])
     }
 
     /// A list as `GET /v2/orders` gives it. A cursor that names no order gives an empty list.
@@ -49,14 +43,9 @@ impl Exchange {
             return Vec::new();
         }
         let from = after.flatten().map_or(0, |index| index as usize + 1);
-        let to = before
-            .flatten()
-            .map_or(self.s.orders.len(), |index| index as usize);
-        let symbols: Vec<_> = query
-            .symbols
-            .iter()
-            .filter_map(|symbol| self.symbol_id(symbol))
-            .collect();
+        let to = before.flatten().map_or(self.s.orders.len(), |index| index as usize);
+        let symbols: Vec<_> =
+            query.symbols.iter().filter_map(|symbol| self.symbol_id(symbol)).collect();
         let wanted = |order: &&Order| {
             let status = match query.status {
                 StatusFilter::Open => !order.status.is_final(),
@@ -97,8 +86,7 @@ impl Exchange {
     /// The asset of a symbol, in either spelling.
     #[must_use]
     pub fn asset(&self, symbol: &str) -> Option<&Asset> {
-        self.symbol_id(symbol)
-            .map(|id| &self.s.slots[id.index()].asset)
+        self.symbol_id(symbol).map(|id| &self.s.slots[id.index()].asset)
     }
 
     /// Cash, the sum of the journal.
@@ -117,20 +105,13 @@ impl Exchange {
     /// Signed quantity held of a symbol; zero for an unknown one.
     #[must_use]
     pub fn position_qty(&self, symbol: SymbolId) -> Decimal {
-        self.s
-            .slots
-            .get(symbol.index())
-            .map_or(Decimal::ZERO, |slot| slot.position.qty)
+        self.s.slots.get(symbol.index()).map_or(Decimal::ZERO, |slot| slot.position.qty)
     }
 
     /// The symbol's last price; `None` before the first.
     #[must_use]
     pub fn last_price(&self, symbol: SymbolId) -> Option<Decimal> {
-        self.s
-            .slots
-            .get(symbol.index())
-            .map(|slot| slot.last)
-            .filter(|price| !price.is_zero())
+        self.s.slots.get(symbol.index()).map(|slot| slot.last).filter(|price| !price.is_zero())
     }
 
     /// Positions that aren't flat, in the order of their symbols' ids.
@@ -153,11 +134,7 @@ impl Exchange {
 
     fn position_report(&self, id: SymbolId, slot: &Slot) -> PositionReport {
         let (qty, average) = (slot.position.qty, slot.position.average);
-        let toward_zero = if qty > Decimal::ZERO {
-            Side::Sell
-        } else {
-            Side::Buy
-        };
+        let toward_zero = if qty > Decimal::ZERO { Side::Sell } else { Side::Buy };
         let free = (qty.abs() - self.held(id, toward_zero, None).0).max(Decimal::ZERO);
         let (market_value, cost_basis) = (cents(qty * slot.last), cents(qty * average));
         let unrealized_pl = market_value - cost_basis;
@@ -214,16 +191,8 @@ impl Exchange {
             if qty.is_zero() {
                 continue;
             }
-            let price = if slot.last.is_zero() {
-                slot.position.average
-            } else {
-                slot.last
-            };
-            let sum = if qty > Decimal::ZERO {
-                &mut sums.0
-            } else {
-                &mut sums.1
-            };
+            let price = if slot.last.is_zero() { slot.position.average } else { slot.last };
+            let sum = if qty > Decimal::ZERO { &mut sums.0 } else { &mut sums.1 };
             *sum += qty * price;
         }
         sums
@@ -232,26 +201,17 @@ impl Exchange {
     /// Dollars held by open orders, `without` one of them.
     fn reserved(&self, without: Option<u32>) -> Decimal {
         let holds = |index: &&u32| Some(**index) != without;
-        self.open
-            .iter()
-            .filter(holds)
-            .map(|&index| hold(&self.s.orders[index as usize]))
-            .sum()
+        self.open.iter().filter(holds).map(|&index| hold(&self.s.orders[index as usize])).sum()
     }
 
     /// What a new order may use, rounded down to the cent.
     pub(crate) fn buying_power(&self, without: Option<u32>, non_marginable: bool) -> Decimal {
         let (long, short) = self.market_values();
         let equity = self.s.cash + long + short;
-        let multiplier = if non_marginable {
-            Decimal::ONE
-        } else {
-            Decimal::from(self.s.config.multiplier)
-        };
+        let multiplier =
+            if non_marginable { Decimal::ONE } else { Decimal::from(self.s.config.multiplier) };
         let power = multiplier * equity - long + short - self.reserved(without);
-        power
-            .max(Decimal::ZERO)
-            .round_dp_with_strategy(2, RoundingStrategy::ToZero)
+        power.max(Decimal::ZERO).round_dp_with_strategy(2, RoundingStrategy::ToZero)
     }
 
     /// Whether the market is open at `at`, and when it next opens and closes. Never open after [`Exchange::finish`].

@@ -20,10 +20,7 @@ pub enum Extra {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Reject {
     #[error("insufficient buying power")]
-    BuyingPower {
-        buying_power: Decimal,
-        cost_basis: Decimal,
-    },
+    BuyingPower { buying_power: Decimal, cost_basis: Decimal },
     #[error(
         "insufficient qty available for order (requested: {requested}, available: {available})"
     )]
@@ -36,12 +33,7 @@ pub enum Reject {
         related: Vec<Id>,
     },
     #[error("insufficient balance for {coin} (requested: {requested}, available: {available})")]
-    Balance {
-        coin: String,
-        requested: Decimal,
-        available: Decimal,
-        balance: Decimal,
-    },
+    Balance { coin: String, requested: Decimal, available: Decimal, balance: Decimal },
     #[error("potential wash trade detected. use complex orders")]
     WashTrade { existing: Id, market_or_stop: bool },
     #[error("client_order_id must be unique")]
@@ -65,10 +57,7 @@ pub enum Reject {
     #[error("stop orders require a stop price")]
     MissingStop,
     #[error("{order_type} orders must not have a {field}")]
-    NeedlessPrice {
-        order_type: &'static str,
-        field: &'static str,
-    },
+    NeedlessPrice { order_type: &'static str, field: &'static str },
     #[error("{field} must be > 0")]
     PriceNotPositive { field: &'static str },
     #[error(
@@ -106,11 +95,7 @@ pub enum Reject {
     #[error("extended hours order must be DAY or GTC limit orders")]
     ExtendedHours,
     #[error("stop price must be {} current price", if *.buy { "greater than" } else { "less than" })]
-    StopSide {
-        buy: bool,
-        market_price: Decimal,
-        stop_price: Decimal,
-    },
+    StopSide { buy: bool, market_price: Decimal, stop_price: Decimal },
     #[error("{tif} orders are not accepted at this time")]
     AuctionWindow { tif: TimeInForce },
     #[error("too many open orders: {open}, allowed are {MAX_OPEN_ORDERS}")]
@@ -186,70 +171,32 @@ impl Reject {
     pub fn extra(&self) -> Vec<(&'static str, Extra)> {
         let text = |value: &dyn ToString| Extra::Text(value.to_string());
         match self {
-            Self::BuyingPower {
-                buying_power,
-                cost_basis,
-            } => {
-                vec![
-                    ("buying_power", text(buying_power)),
-                    ("cost_basis", text(cost_basis)),
-                ]
+            Self::BuyingPower { buying_power, cost_basis } => {
+                vec![("buying_power", text(buying_power)), ("cost_basis", text(cost_basis))]
             }
-            Self::Quantity {
-                symbol,
-                available,
-                existing,
-                held,
-                related,
-                ..
-            } => vec![
+            Self::Quantity { symbol, available, existing, held, related, .. } => vec![
                 ("symbol", text(symbol)),
                 ("available", text(available)),
                 ("existing_qty", text(existing)),
                 ("held_for_orders", text(held)),
-                (
-                    "related_orders",
-                    Extra::List(related.iter().map(ToString::to_string).collect()),
-                ),
+                ("related_orders", Extra::List(related.iter().map(ToString::to_string).collect())),
             ],
-            Self::Balance {
-                coin,
-                available,
-                balance,
-                ..
-            } => {
+            Self::Balance { coin, available, balance, .. } => {
                 vec![
                     ("symbol", text(coin)),
                     ("available", text(available)),
                     ("balance", text(balance)),
                 ]
             }
-            Self::WashTrade {
-                existing,
-                market_or_stop,
-            } => {
-                let reason = if *market_or_stop {
-                    "market/stop"
-                } else {
-                    "limit"
-                };
+            Self::WashTrade { existing, market_or_stop } => {
+                let reason = if *market_or_stop { "market/stop" } else { "limit" };
                 vec![
                     ("existing_order_id", text(existing)),
-                    (
-                        "reject_reason",
-                        Extra::Text(format!("opposite side {reason} order exists")),
-                    ),
+                    ("reject_reason", Extra::Text(format!("opposite side {reason} order exists"))),
                 ]
             }
-            Self::StopSide {
-                market_price,
-                stop_price,
-                ..
-            } => {
-                vec![
-                    ("market_price", text(market_price)),
-                    ("stop_price", text(stop_price)),
-                ]
+            Self::StopSide { market_price, stop_price, .. } => {
+                vec![("market_price", text(market_price)), ("stop_price", text(stop_price))]
             }
             _ => Vec::new(),
         }

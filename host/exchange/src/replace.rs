@@ -108,24 +108,13 @@ impl Exchange {
             CloseSize::Percentage(share) => (held.abs() * share / hundred)
                 .round_dp_with_strategy(MAX_QTY_SCALE, RoundingStrategy::ToZero),
         };
-        let side = if held > Decimal::ZERO {
-            Side::Sell
-        } else {
-            Side::Buy
-        };
-        let tif = if slot.asset.is_crypto() {
-            TimeInForce::Gtc
-        } else {
-            TimeInForce::Day
-        };
+        let side = if held > Decimal::ZERO { Side::Sell } else { Side::Buy };
+        let tif = if slot.asset.is_crypto() { TimeInForce::Gtc } else { TimeInForce::Day };
         self.submit(NewOrder::market(symbol, side, qty).tif(tif), at)
     }
 
     pub(crate) fn index_of(&self, id: Id) -> Result<u32, Reject> {
-        self.by_id
-            .get(&id)
-            .copied()
-            .ok_or_else(|| Reject::OrderNotFound { id: id.to_string() })
+        self.by_id.get(&id).copied().ok_or_else(|| Reject::OrderNotFound { id: id.to_string() })
     }
 }
 
@@ -145,23 +134,13 @@ fn replacement(old: &Order, changes: Changes) -> Result<NewOrder, Reject> {
     {
         return Err(Reject::ReplaceFractional);
     }
-    if changes
-        .client_order_id
-        .as_ref()
-        .is_some_and(|id| id.chars().count() > MAX_CLIENT_ID)
-    {
+    if changes.client_order_id.as_ref().is_some_and(|id| id.chars().count() > MAX_CLIENT_ID) {
         return Err(Reject::ClientIdTooLong);
     }
     let same = changes.qty.is_none_or(|qty| Some(qty) == old.qty)
-        && changes
-            .limit_price
-            .is_none_or(|price| Some(price) == old.limit_price)
-        && changes
-            .stop_price
-            .is_none_or(|price| Some(price) == old.stop_price)
-        && changes
-            .time_in_force
-            .is_none_or(|tif| tif == old.time_in_force);
+        && changes.limit_price.is_none_or(|price| Some(price) == old.limit_price)
+        && changes.stop_price.is_none_or(|price| Some(price) == old.stop_price)
+        && changes.time_in_force.is_none_or(|tif| tif == old.time_in_force);
     if same {
         return Err(Reject::Unchanged);
     }

@@ -19,9 +19,7 @@ impl Rng {
             x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
             mix(x)
         };
-        Self {
-            state: [next(), next(), next(), next()],
-        }
+        Self { state: [next(), next(), next(), next()] }
     }
 
     /// The next 64 bits.
@@ -79,13 +77,8 @@ mod tests {
         // splitmix64's first output for seed 0, from its reference implementation.
         assert_eq!(mix(0x9E37_79B9_7F4A_7C15), 0xE220_A839_7B1D_CDAF);
         // xoshiro256**'s first output is s1 * 5 rotated by 7, times 9.
-        let mut rng = Rng {
-            state: [1, 2, 3, 4],
-        };
-        assert_eq!(
-            [rng.next_u64(), rng.next_u64(), rng.next_u64()],
-            [11520, 0, 1_509_978_240]
-        );
+        let mut rng = Rng { state: [1, 2, 3, 4] };
+        assert_eq!([rng.next_u64(), rng.next_u64(), rng.next_u64()], [11520, 0, 1_509_978_240]);
     }
 
     #[test]
@@ -97,14 +90,8 @@ mod tests {
             assert!((-5..=5).contains(&rng.between(-5, 5)));
             hits += u32::from(rng.permille(100));
         }
-        assert!(
-            (800..1200).contains(&hits),
-            "{hits} of 10000 at 100 permille"
-        );
-        assert_eq!(
-            (rng.below(0), rng.between(4, 4), rng.between(9, 1)),
-            (0, 4, 9)
-        );
+        assert!((800..1200).contains(&hits), "{hits} of 10000 at 100 permille");
+        assert_eq!((rng.below(0), rng.between(4, 4), rng.between(9, 1)), (0, 4, 9));
         assert!(!rng.permille(0));
         assert!(rng.permille(1000));
         rng.between(i64::MIN, i64::MAX);

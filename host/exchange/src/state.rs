@@ -98,11 +98,7 @@ pub enum StateError {
     #[error("exchange state: cash is {cash}, its journal sums up to {journal}")]
     Cash { cash: Decimal, journal: Decimal },
     #[error("exchange state: position of {symbol} is {position}, its journal sums up to {journal}")]
-    Position {
-        symbol: String,
-        position: Decimal,
-        journal: Decimal,
-    },
+    Position { symbol: String, position: Decimal, journal: Decimal },
     #[error("exchange state: {what} {id} occurs twice")]
     Twice { what: &'static str, id: String },
     #[error("exchange state: order {id} names symbol {symbol}, which is not listed")]
@@ -141,16 +137,9 @@ impl State {
 
     /// Compares cash and positions with the journal, to the last digit.
     fn check_journal(&self) -> Result<(), StateError> {
-        let journal = self
-            .journal
-            .iter()
-            .map(|line| line.cash_delta)
-            .sum::<Decimal>();
+        let journal = self.journal.iter().map(|line| line.cash_delta).sum::<Decimal>();
         if journal != self.cash {
-            return Err(StateError::Cash {
-                cash: self.cash,
-                journal,
-            });
+            return Err(StateError::Cash { cash: self.cash, journal });
         }
         let mut sums = BTreeMap::<&str, Decimal>::new();
         for line in &self.journal {
@@ -162,11 +151,7 @@ impl State {
             let journal = sums.get(&*slot.asset.symbol).copied().unwrap_or_default();
             if journal != slot.position.qty {
                 let symbol = slot.asset.symbol.to_string();
-                return Err(StateError::Position {
-                    symbol,
-                    position: slot.position.qty,
-                    journal,
-                });
+                return Err(StateError::Position { symbol, position: slot.position.qty, journal });
             }
         }
         Ok(())
@@ -191,9 +176,7 @@ impl Exchange {
     /// Where the state contradicts itself: nothing is repaired.
     pub fn from_state(state: State) -> Result<Self, StateError> {
         if state.version != VERSION {
-            return Err(StateError::Version {
-                found: state.version,
-            });
+            return Err(StateError::Version { found: state.version });
         }
         state.config.check()?;
         state.check_journal()?;
@@ -219,15 +202,8 @@ impl Exchange {
     fn index(&mut self) -> Result<(), StateError> {
         for (at, slot) in (0_u32..).zip(&self.s.slots) {
             let symbol = Arc::clone(&slot.asset.symbol);
-            if self
-                .by_symbol
-                .insert(Arc::clone(&symbol), SymbolId(at))
-                .is_some()
-            {
-                return Err(StateError::Twice {
-                    what: "symbol",
-                    id: symbol.to_string(),
-                });
+            if self.by_symbol.insert(Arc::clone(&symbol), SymbolId(at)).is_some() {
+                return Err(StateError::Twice { what: "symbol", id: symbol.to_string() });
             }
         }
         for (at, order) in (0_u32..).zip(&self.s.orders) {
@@ -237,22 +213,12 @@ impl Exchange {
                 .get(order.symbol_id.index())
                 .is_some_and(|s| s.asset.symbol == order.symbol);
             if !listed {
-                return Err(StateError::Symbol {
-                    id: order.id,
-                    symbol: order.symbol.to_string(),
-                });
+                return Err(StateError::Symbol { id: order.id, symbol: order.symbol.to_string() });
             }
             if self.by_id.insert(order.id, at).is_some() {
-                return Err(StateError::Twice {
-                    what: "order",
-                    id: order.id.to_string(),
-                });
+                return Err(StateError::Twice { what: "order", id: order.id.to_string() });
             }
-            if self
-                .by_client
-                .insert(Arc::clone(&order.client_order_id), at)
-                .is_some()
-            {
+            if self.by_client.insert(Arc::clone(&order.client_order_id), at).is_some() {
                 return Err(StateError::Twice {
                     what: "client order id",
                     id: order.client_order_id.to_string(),
@@ -270,23 +236,13 @@ impl Exchange {
     /// Finds when the next queued order is released or the next open one expires.
     pub(crate) fn refresh_deadline(&mut self) {
         let orders = &self.s.orders;
-        self.next_deadline = self
-            .open
-            .iter()
-            .map(|&at| deadline(&orders[at as usize]))
-            .min()
-            .unwrap_or(Nanos::MAX);
+        self.next_deadline =
+            self.open.iter().map(|&at| deadline(&orders[at as usize])).min().unwrap_or(Nanos::MAX);
     }
 }
 
 /// When time alone next changes the order.
 pub(crate) fn deadline(order: &Order) -> Nanos {
-    let release = order
-        .release_at
-        .filter(|_| order.status == OrderStatus::Accepted);
-    release
-        .into_iter()
-        .chain(order.expires_at)
-        .min()
-        .unwrap_or(Nanos::MAX)
+    let release = order.release_at.filter(|_| order.status == OrderStatus::Accepted);
+    release.into_iter().chain(order.expires_at).min().unwrap_or(Nanos::MAX)
 }

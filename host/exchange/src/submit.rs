@@ -49,10 +49,8 @@ impl Exchange {
         // `check_request` keeps the number of orders below the limit.
         let index = u32::try_from(self.s.orders.len()).unwrap_or(u32::MAX);
         let (id, client) = (self.s.ids.next(), self.s.ids.next());
-        let client_order_id: Arc<str> = new
-            .client_order_id
-            .unwrap_or_else(|| client.to_string())
-            .into();
+        let client_order_id: Arc<str> =
+            new.client_order_id.unwrap_or_else(|| client.to_string()).into();
         let now = self.s.now;
         let (status, release_at, expires_at) =
             self.times(symbol, new.time_in_force, new.extended_hours);
@@ -106,15 +104,7 @@ impl Exchange {
         let (symbol, side, now) = (order.symbol_id, order.side, self.s.now);
         let waits = order.status == OrderStatus::Accepted;
         let closing = order.time_in_force == TimeInForce::Cls && self.has_sessions(symbol);
-        self.emit(
-            if waits {
-                EventKind::Accepted
-            } else {
-                EventKind::New
-            },
-            index,
-            now,
-        );
+        self.emit(if waits { EventKind::Accepted } else { EventKind::New }, index, now);
         if waits || closing || self.s.config.mode == Mode::Reference {
             return;
         }
@@ -139,11 +129,7 @@ impl Exchange {
         extended: bool,
     ) -> (OrderStatus, Option<Nanos>, Option<Nanos>) {
         let now = self.s.now;
-        let first = if self.s.closed {
-            OrderStatus::Accepted
-        } else {
-            OrderStatus::New
-        };
+        let first = if self.s.closed { OrderStatus::Accepted } else { OrderStatus::New };
         if self.s.config.mode == Mode::Reference {
             return (first, None, None);
         }
@@ -152,20 +138,12 @@ impl Exchange {
             return (
                 first,
                 None,
-                if tif == TimeInForce::Day {
-                    Some(self.s.day_end)
-                } else {
-                    gtc_end
-                },
+                if tif == TimeInForce::Day { Some(self.s.day_end) } else { gtc_end },
             );
         }
         if tif == TimeInForce::Opg {
             let session = calendar::next_open(now);
-            return (
-                OrderStatus::Accepted,
-                Some(session.open),
-                Some(session.close),
-            );
+            return (OrderStatus::Accepted, Some(session.open), Some(session.close));
         }
         let today =
             calendar::session(now.new_york_date()).filter(|s| extended && now < s.extended_close());
@@ -175,11 +153,7 @@ impl Exchange {
         } else {
             (session.open, session.close)
         };
-        let expires = if tif == TimeInForce::Gtc {
-            gtc_end
-        } else {
-            Some(closes)
-        };
+        let expires = if tif == TimeInForce::Gtc { gtc_end } else { Some(closes) };
         if now >= opens {
             (first, None, expires)
         } else {

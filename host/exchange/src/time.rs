@@ -53,11 +53,7 @@ impl Nanos {
         // It starts at 2:00 standard time and ends at 2:00 daylight time.
         let from = start.midnight_utc().plus(7 * HOUR);
         let to = end.midnight_utc().plus(6 * HOUR);
-        if self >= from && self < to {
-            -4 * HOUR
-        } else {
-            -5 * HOUR
-        }
+        if self >= from && self < to { -4 * HOUR } else { -5 * HOUR }
     }
 
     /// `2019-02-11T14:30:00Z`, with as many of nine decimals as are needed in threes.
@@ -98,11 +94,7 @@ impl Nanos {
         if bytes[2] != b':' || bytes[5] != b':' {
             return None;
         }
-        let (h, m, s) = (
-            number(&clock[..2])?,
-            number(&clock[3..5])?,
-            number(&clock[6..])?,
-        );
+        let (h, m, s) = (number(&clock[..2])?, number(&clock[3..5])?, number(&clock[6..])?);
         let (decimals, zone) = match tail.strip_prefix('.') {
             None => (0, tail),
             Some(tail) => {
@@ -118,11 +110,7 @@ impl Nanos {
             return None;
         }
         let local = h * HOUR + m * MINUTE + s * SECOND + decimals;
-        midnight
-            .0
-            .checked_add(local)?
-            .checked_sub(zone_offset(zone)?)
-            .map(Self)
+        midnight.0.checked_add(local)?.checked_sub(zone_offset(zone)?).map(Self)
     }
 }
 
@@ -150,19 +138,11 @@ fn zone_offset(zone: &str) -> Option<i64> {
 }
 
 fn number(text: &str) -> Option<i64> {
-    if text.bytes().all(|b| b.is_ascii_digit()) {
-        text.parse().ok()
-    } else {
-        None
-    }
+    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 fn time_text(nanos_of_day: i64) -> String {
-    let (h, m, s) = (
-        nanos_of_day / HOUR,
-        nanos_of_day / MINUTE % 60,
-        nanos_of_day / SECOND % 60,
-    );
+    let (h, m, s) = (nanos_of_day / HOUR, nanos_of_day / MINUTE % 60, nanos_of_day / SECOND % 60);
     let clock = format!("{h:02}:{m:02}:{s:02}");
     match nanos_of_day % SECOND {
         0 => clock,
@@ -180,15 +160,9 @@ fn date_of_nanos(nanos: i64) -> Date {
 /// First and last day of daylight saving time in New York (rules of 1987 and of 2007).
 fn daylight_saving(year: i32) -> (Date, Date) {
     if year >= 2007 {
-        (
-            Date::nth_weekday(year, 3, 0, 2),
-            Date::nth_weekday(year, 11, 0, 1),
-        )
+        (Date::nth_weekday(year, 3, 0, 2), Date::nth_weekday(year, 11, 0, 1))
     } else {
-        (
-            Date::nth_weekday(year, 4, 0, 1),
-            Date::last_weekday(year, 10, 0),
-        )
+        (Date::nth_weekday(year, 4, 0, 1), Date::last_weekday(year, 10, 0))
     }
 }
 
@@ -252,9 +226,7 @@ impl Date {
     /// The moment when New York's clocks show `hour`:`minute` on this date.
     #[must_use]
     pub fn at_new_york(self, hour: u32, minute: u32) -> Nanos {
-        let local = self
-            .midnight_utc()
-            .plus(i64::from(hour) * HOUR + i64::from(minute) * MINUTE);
+        let local = self.midnight_utc().plus(i64::from(hour) * HOUR + i64::from(minute) * MINUTE);
         // Trading hours are never within the hour that changes, so a standard-time guess finds the offset.
         local.plus(-local.plus(5 * HOUR).new_york_offset())
     }
@@ -266,16 +238,8 @@ impl Date {
         if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' || !text.is_ascii() {
             return None;
         }
-        let (y, m, d) = (
-            number(&text[..4])?,
-            number(&text[5..7])?,
-            number(&text[8..])?,
-        );
-        Self::new(
-            i32::try_from(y).ok()?,
-            u32::try_from(m).ok()?,
-            u32::try_from(d).ok()?,
-        )
+        let (y, m, d) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..])?);
+        Self::new(i32::try_from(y).ok()?, u32::try_from(m).ok()?, u32::try_from(d).ok()?)
     }
 
     /// The `n`-th (from 1) `weekday` of the month.
@@ -326,20 +290,15 @@ mod tests {
 
     #[test]
     fn text_both_ways() {
-        for text in [
-            "2019-02-11T14:30:00Z",
-            "1999-12-31T23:59:59.123Z",
-            "2019-02-11T14:30:00.000000001Z",
-        ] {
+        for text in
+            ["2019-02-11T14:30:00Z", "1999-12-31T23:59:59.123Z", "2019-02-11T14:30:00.000000001Z"]
+        {
             assert_eq!(Nanos::parse(text).unwrap().rfc3339(), text);
         }
         let same = Nanos::parse("2019-02-11T14:30:00Z");
         assert_eq!(Nanos::parse("2019-02-11T09:30:00-05:00"), same);
         assert_eq!(Nanos::parse("2019-02-11 15:30:00.0+01:00"), same);
-        assert_eq!(
-            same.unwrap().rfc3339_new_york(),
-            "2019-02-11T09:30:00-05:00"
-        );
+        assert_eq!(same.unwrap().rfc3339_new_york(), "2019-02-11T09:30:00-05:00");
         for bad in [
             "",
             "2019-02-11T",
@@ -370,18 +329,12 @@ mod tests {
             ("2006-10-29T06:00:00Z", -5),
             ("2020-01-01T03:00:00Z", -5),
         ] {
-            assert_eq!(
-                Nanos::parse(text).unwrap().new_york_offset(),
-                hours * HOUR,
-                "{text}"
-            );
+            assert_eq!(Nanos::parse(text).unwrap().new_york_offset(), hours * HOUR, "{text}");
         }
         let open = Date::new(2019, 7, 1).unwrap().at_new_york(9, 30);
         assert_eq!(open.rfc3339(), "2019-07-01T13:30:00Z");
         assert_eq!(
-            Nanos::parse("2019-07-02T03:00:00Z")
-                .unwrap()
-                .new_york_date(),
+            Nanos::parse("2019-07-02T03:00:00Z").unwrap().new_york_date(),
             Date::new(2019, 7, 1).unwrap()
         );
     }

@@ -32,32 +32,18 @@ pub fn measure_call_overhead(
     view: &SleeveView,
     prices: &dyn Prices,
 ) -> Result<CallOverhead, Strike> {
-    let mut out = CallOverhead {
-        bars: 0,
-        calls: 0,
-        took: Duration::ZERO,
-        fuel: 0,
-    };
+    let mut out = CallOverhead { bars: 0, calls: 0, took: Duration::ZERO, fuel: 0 };
     let begin = Instant::now();
     for list in bars.chunks(batch.max(1)) {
         let mut rest = list;
         while !rest.is_empty() {
             let now = rest.last().map_or(Timestamp(0), |bar| bar.at);
             let events = Events::Bars(rest);
-            let outcome = bot.call(&Call {
-                events,
-                warm_up: true,
-                view,
-                prices,
-                now,
-            })?;
+            let outcome = bot.call(&Call { events, warm_up: true, view, prices, now })?;
             out.calls += 1;
             out.bars += u64::from(outcome.handled);
             out.fuel += outcome.fuel_used;
-            rest = usize::try_from(outcome.handled)
-                .ok()
-                .and_then(|n| rest.get(n..))
-                .unwrap_or(&[]);
+            rest = usize::try_from(outcome.handled).ok().and_then(|n| rest.get(n..)).unwrap_or(&[]);
         }
     }
     out.took = begin.elapsed();

@@ -75,15 +75,11 @@ impl Bot {
     pub fn start(plugin: &Plugin, config: BotConfig) -> Result<Self, BotError> {
         let params = params::check(&plugin.description().params, &config.params)?;
         let table = Arc::new(Table::new(config.instruments));
-        let instruments = table
-            .items
-            .iter()
-            .zip(0_u32..)
-            .map(|(item, id)| wit::InstrumentInfo {
-                id,
-                symbol: item.symbol.to_string(),
-                class: convert::class_out(item.class),
-            });
+        let instruments = table.items.iter().zip(0_u32..).map(|(item, id)| wit::InstrumentInfo {
+            id,
+            symbol: item.symbol.to_string(),
+            class: convert::class_out(item.class),
+        });
         let init = exports::stockade::bot::lifecycle::Config {
             instruments: instruments.collect(),
             params,
@@ -94,13 +90,7 @@ impl Bot {
         live.init(&init)?;
         let (start_logs, _) = live.store.data_mut().log.take();
         let plugin = plugin.clone();
-        Ok(Self {
-            plugin,
-            live: Some(live),
-            leases: 0,
-            scratch: Scratch::default(),
-            start_logs,
-        })
+        Ok(Self { plugin, live: Some(live), leases: 0, scratch: Scratch::default(), start_logs })
     }
 
     /// What it was made of.
@@ -146,11 +136,7 @@ impl Bot {
                     // The bot has not been called.
                     self.live = Some(live);
                 }
-                Err(Strike {
-                    cause,
-                    logs,
-                    logs_dropped,
-                })
+                Err(Strike { cause, logs, logs_dropped })
             }
         }
     }
@@ -160,10 +146,7 @@ impl Bot {
         let mut live = self.live.take().ok_or(Strike::of(Cause::Gone))?;
         let state = live.save()?;
         self.live = Some(live);
-        Ok(Snapshot {
-            schema: self.plugin.description().state_schema,
-            state,
-        })
+        Ok(Snapshot { schema: self.plugin.description().state_schema, state })
     }
 
     /// Gives it a state, after `start` and before the first event.
@@ -195,11 +178,7 @@ impl Live {
         let fuel = store.data().limits.start_fuel;
         begin(&mut store, fuel, engine.deadlines);
         match pre.instantiate(&mut store) {
-            Ok(world) => Ok(Self {
-                store,
-                world,
-                deadlines: engine.deadlines,
-            }),
+            Ok(world) => Ok(Self { store, world, deadlines: engine.deadlines }),
             Err(error) => Err(strike(&mut store, &error, fuel)),
         }
     }
@@ -207,29 +186,20 @@ impl Live {
     pub(crate) fn describe(
         &mut self,
     ) -> Result<exports::stockade::bot::lifecycle::Description, Strike> {
-        self.run(true, |world, store| {
-            world.stockade_bot_lifecycle().call_describe(store)
-        })
+        self.run(true, |world, store| world.stockade_bot_lifecycle().call_describe(store))
     }
 
     fn init(&mut self, config: &exports::stockade::bot::lifecycle::Config) -> Result<(), Strike> {
-        self.run(true, |world, store| {
-            world.stockade_bot_lifecycle().call_init(store, config)
-        })?
-        .map_err(|message| self.refused("init", &message))
+        self.run(true, |world, store| world.stockade_bot_lifecycle().call_init(store, config))?
+            .map_err(|message| self.refused("init", &message))
     }
 
     fn save(&mut self) -> Result<Vec<u8>, Strike> {
         let allowed = self.store.data().limits.snapshot_bytes;
-        let room = usize::try_from(allowed)
-            .unwrap_or(usize::MAX)
-            .saturating_add(SAVE_SLACK);
+        let room = usize::try_from(allowed).unwrap_or(usize::MAX).saturating_add(SAVE_SLACK);
         self.store.set_hostcall_fuel(room);
         let begun = self.begin(false);
-        let saved = self
-            .world
-            .stockade_bot_lifecycle()
-            .call_save(&mut self.store);
+        let saved = self.world.stockade_bot_lifecycle().call_save(&mut self.store);
         self.store.set_hostcall_fuel(host_bytes(&self.store));
         let too_long = |found: u64| Cause::Limit {
             what: "bytes of state:",
@@ -238,9 +208,9 @@ impl Live {
             setting: "snapshot_bytes",
         };
         match saved {
-            Ok(state) if state.len() > usize::try_from(allowed).unwrap_or(usize::MAX) => Err(
-                Strike::of(too_long(u64::try_from(state.len()).unwrap_or(u64::MAX))),
-            ),
+            Ok(state) if state.len() > usize::try_from(allowed).unwrap_or(usize::MAX) => {
+                Err(Strike::of(too_long(u64::try_from(state.len()).unwrap_or(u64::MAX))))
+            }
             Ok(state) => Ok(state),
             Err(error) if is_copy_limit(&error) => {
                 Err(Strike::of(too_long(u64::from(allowed).saturating_add(1))))
@@ -252,9 +222,7 @@ impl Live {
     fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Strike> {
         let state = &snapshot.state;
         let restored = self.run(true, |world, store| {
-            world
-                .stockade_bot_lifecycle()
-                .call_restore(store, snapshot.schema, state)
+            world.stockade_bot_lifecycle().call_restore(store, snapshot.schema, state)
         })?;
         restored.map_err(|message| self.refused("restore", &message))
     }
@@ -262,21 +230,13 @@ impl Live {
     fn refused(&mut self, function: &'static str, message: &str) -> Strike {
         let (logs, logs_dropped) = self.store.data_mut().log.take();
         let message = escape(clip(message, CAUSE_BYTES_MAX));
-        Strike {
-            cause: Cause::Refused { function, message },
-            logs,
-            logs_dropped,
-        }
+        Strike { cause: Cause::Refused { function, message }, logs, logs_dropped }
     }
 
     /// Sets the limits of a call; gives its fuel.
     fn begin(&mut self, start: bool) -> u64 {
         let limits = &self.store.data().limits;
-        let fuel = if start {
-            limits.start_fuel
-        } else {
-            limits.fuel
-        };
+        let fuel = if start { limits.start_fuel } else { limits.fuel };
         begin(&mut self.store, fuel, self.deadlines);
         fuel
     }
@@ -298,8 +258,7 @@ impl Live {
     ) -> Result<Outcome, Cause> {
         let fuel = self.begin(false);
         let host = self.store.data_mut();
-        host.lent
-            .open(call.view, call.prices, call.now, call.warm_up);
+        host.lent.open(call.view, call.prices, call.now, call.warm_up);
         host.wasi.now = call.now;
         mark(host, &call.events)?;
         host.lease = Some(lease);
@@ -316,20 +275,11 @@ impl Live {
             let what = format!("it says that it handled {handled} of {count} events");
             return Err(Cause::Contract { what });
         }
-        let requests = self
-            .store
-            .data_mut()
-            .lent
-            .finish(handled)
-            .map_err(|what| Cause::Contract { what })?;
+        let requests =
+            self.store.data_mut().lent.finish(handled).map_err(|what| Cause::Contract { what })?;
         let left = self.store.get_fuel().unwrap_or(0);
         let fuel_used = fuel.saturating_sub(left);
-        Ok(Outcome {
-            handled,
-            requests,
-            fuel_used,
-            ..Outcome::default()
-        })
+        Ok(Outcome { handled, requests, fuel_used, ..Outcome::default() })
     }
 
     /// Calls the handler. The outer error is the bot's, the inner one the host's.
@@ -345,31 +295,21 @@ impl Live {
         let store = &mut self.store;
         let handled = match call.events {
             Events::Bars(bars) => {
-                let out = bars
-                    .iter()
-                    .map(|e| convert::bar_out(e, place(e.instrument), warm_up));
+                let out = bars.iter().map(|e| convert::bar_out(e, place(e.instrument), warm_up));
                 refill(&mut scratch.bars, out);
-                world
-                    .stockade_bot_on_bars()
-                    .call_handle(store, capital, &scratch.bars)?
+                world.stockade_bot_on_bars().call_handle(store, capital, &scratch.bars)?
             }
             Events::Quotes(quotes) => {
-                let out = quotes
-                    .iter()
-                    .map(|e| convert::quote_out(e, place(e.instrument), warm_up));
+                let out =
+                    quotes.iter().map(|e| convert::quote_out(e, place(e.instrument), warm_up));
                 refill(&mut scratch.quotes, out);
-                world
-                    .stockade_bot_on_quotes()
-                    .call_handle(store, capital, &scratch.quotes)?
+                world.stockade_bot_on_quotes().call_handle(store, capital, &scratch.quotes)?
             }
             Events::Trades(trades) => {
-                let out = trades
-                    .iter()
-                    .map(|e| convert::trade_out(e, place(e.instrument), warm_up));
+                let out =
+                    trades.iter().map(|e| convert::trade_out(e, place(e.instrument), warm_up));
                 refill(&mut scratch.trades, out);
-                world
-                    .stockade_bot_on_trades()
-                    .call_handle(store, capital, &scratch.trades)?
+                world.stockade_bot_on_trades().call_handle(store, capital, &scratch.trades)?
             }
             Events::Orders(updates) => {
                 let mut out = Vec::with_capacity(updates.len());
@@ -379,27 +319,16 @@ impl Live {
                     };
                     out.push(order_out(update, instrument, warm_up));
                 }
-                world
-                    .stockade_bot_on_orders()
-                    .call_handle(store, capital, &out)?
+                world.stockade_bot_on_orders().call_handle(store, capital, &out)?
             }
             Events::Timer(times) => {
-                let out: Vec<_> = times
-                    .iter()
-                    .map(|at| convert::timer_out(*at, warm_up))
-                    .collect();
-                world
-                    .stockade_bot_on_timer()
-                    .call_handle(store, capital, &out)?
+                let out: Vec<_> = times.iter().map(|at| convert::timer_out(*at, warm_up)).collect();
+                world.stockade_bot_on_timer().call_handle(store, capital, &out)?
             }
             Events::Session(sessions) => {
-                let out: Vec<_> = sessions
-                    .iter()
-                    .map(|e| convert::session_out(e, warm_up))
-                    .collect();
-                world
-                    .stockade_bot_on_session()
-                    .call_handle(store, capital, &out)?
+                let out: Vec<_> =
+                    sessions.iter().map(|e| convert::session_out(e, warm_up)).collect();
+                world.stockade_bot_on_session().call_handle(store, capital, &out)?
             }
         };
         Ok(Ok(handled))
@@ -425,17 +354,13 @@ fn order_out(
         reason: update.reason.as_deref().map(str::to_owned),
         filled: convert::decimal_out(update.filled_qty.get()),
         last_qty: convert::decimal_out(update.last_qty.get()),
-        last_price: update
-            .last_price
-            .map(|price| convert::decimal_out(price.get())),
+        last_price: update.last_price.map(|price| convert::decimal_out(price.get())),
         warm_up,
     }
 }
 
 fn unknown(name: &str) -> Cause {
-    Cause::Host {
-        what: format!("an event of {name}, which is none of the bot's instruments"),
-    }
+    Cause::Host { what: format!("an event of {name}, which is none of the bot's instruments") }
 }
 
 /// Notes times and prices of the events.
@@ -444,10 +369,7 @@ fn mark(host: &mut Host, events: &Events<'_>) -> Result<(), Cause> {
     let keep_bars = host.history.is_some();
     let lent = &mut host.lent;
     let priced = |at: Timestamp, id: InstrumentId, price: Option<Price>| match table.place(id) {
-        Some(_) => Ok(Mark {
-            at,
-            price: price.map(|price| (id, price)),
-        }),
+        Some(_) => Ok(Mark { at, price: price.map(|price| (id, price)) }),
         None => Err(unknown(&format!("instrument {}", id.0))),
     };
     match events {
@@ -456,8 +378,7 @@ fn mark(host: &mut Host, events: &Events<'_>) -> Result<(), Cause> {
                 lent.bars.extend_from_slice(bars);
             }
             for bar in *bars {
-                lent.marks
-                    .push(priced(bar.at, bar.instrument, Some(bar.close))?);
+                lent.marks.push(priced(bar.at, bar.instrument, Some(bar.close))?);
             }
         }
         Events::Quotes(quotes) => {
@@ -467,8 +388,7 @@ fn mark(host: &mut Host, events: &Events<'_>) -> Result<(), Cause> {
         }
         Events::Trades(trades) => {
             for trade in *trades {
-                lent.marks
-                    .push(priced(trade.at, trade.instrument, Some(trade.price))?);
+                lent.marks.push(priced(trade.at, trade.instrument, Some(trade.price))?);
             }
         }
         Events::Orders(updates) => lent.marks.extend(updates.iter().map(|e| plain(e.at))),
@@ -490,11 +410,8 @@ fn host_bytes(store: &Store<Host>) -> usize {
 fn begin(store: &mut Store<Host>, fuel: u64, deadlines: bool) {
     store.data_mut().begin();
     store.set_fuel(fuel).expect("the engine counts fuel");
-    let ticks = if deadlines {
-        store.data().limits.deadline_ms / TICK_MS + 1
-    } else {
-        u64::MAX / 2
-    };
+    let ticks =
+        if deadlines { store.data().limits.deadline_ms / TICK_MS + 1 } else { u64::MAX / 2 };
     store.set_epoch_deadline(ticks);
     store.set_hostcall_fuel(host_bytes(store));
 }
@@ -502,19 +419,12 @@ fn begin(store: &mut Store<Host>, fuel: u64, deadlines: bool) {
 fn strike(store: &mut Store<Host>, error: &wasmtime::Error, fuel: u64) -> Strike {
     let cause = cause(store, error, fuel);
     let (logs, logs_dropped) = store.data_mut().log.take();
-    Strike {
-        cause,
-        logs,
-        logs_dropped,
-    }
+    Strike { cause, logs, logs_dropped }
 }
 
 /// wasmtime's own word for it; its type is private. A test holds it to this.
 fn is_copy_limit(error: &wasmtime::Error) -> bool {
-    error.chain().any(|e| {
-        e.to_string()
-            .contains("fuel allocated for hostcalls has been exhausted")
-    })
+    error.chain().any(|e| e.to_string().contains("fuel allocated for hostcalls has been exhausted"))
 }
 
 /// What an error of a call means.
@@ -524,35 +434,23 @@ fn cause(store: &mut Store<Host>, error: &wasmtime::Error, fuel: u64) -> Cause {
         return cause;
     }
     let limits = &host.limits;
-    let limit = |what, allowed, setting| Cause::Limit {
-        what,
-        found: allowed + 1,
-        allowed,
-        setting,
-    };
+    let limit =
+        |what, allowed, setting| Cause::Limit { what, found: allowed + 1, allowed, setting };
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => {
-            let setting = if fuel == limits.fuel {
-                "fuel"
-            } else {
-                "start_fuel"
-            };
+            let setting = if fuel == limits.fuel { "fuel" } else { "start_fuel" };
             limit("instructions of one call: more than", fuel, setting)
         }
-        Some(Trap::Interrupt) => limit(
-            "milliseconds of one call: more than",
-            limits.deadline_ms,
-            "deadline_ms",
-        ),
+        Some(Trap::Interrupt) => {
+            limit("milliseconds of one call: more than", limits.deadline_ms, "deadline_ms")
+        }
         Some(Trap::StackOverflow) => {
             let what = format!("call stack exhausted (the host gives {STACK_BYTES} bytes)");
             Cause::Trap { what }
         }
-        _ if is_copy_limit(error) => limit(
-            "bytes of one host call:",
-            u64::from(limits.host_bytes),
-            "host_bytes",
-        ),
+        _ if is_copy_limit(error) => {
+            limit("bytes of one host call:", u64::from(limits.host_bytes), "host_bytes")
+        }
         _ => {
             let what = escape(clip(&format!("{error:#}"), CAUSE_BYTES_MAX));
             Cause::Trap { what }

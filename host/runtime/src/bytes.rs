@@ -16,15 +16,8 @@ pub const PLUGIN_BYTES_MAX: usize = 64 << 20;
 
 const PACKAGE: &str = "stockade:bot/";
 const IMPORTS: [&str; 3] = ["types", "capital", "host"];
-const EXPORTS: [&str; 7] = [
-    "lifecycle",
-    "on-bars",
-    "on-quotes",
-    "on-trades",
-    "on-orders",
-    "on-timer",
-    "on-session",
-];
+const EXPORTS: [&str; 7] =
+    ["lifecycle", "on-bars", "on-quotes", "on-trades", "on-orders", "on-timer", "on-session"];
 
 /// Whether bytes are a component or a core module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -60,10 +53,7 @@ pub struct Inspection {
 /// SHA-256 in hex.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Makes a component of a core module that carries the contract's types; a component is given
@@ -94,18 +84,12 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
         Ok(problems) => problems.iter().map(ToString::to_string).collect(),
         Err(error) => vec![error.to_string()],
     };
-    let contract = found
-        .names()
-        .find_map(|(_, version)| version)
-        .map(str::to_owned);
+    let contract = found.names().find_map(|(_, version)| version).map(str::to_owned);
     Ok(Inspection {
         digest: digest(bytes),
         size: bytes.len(),
         kind,
-        wasi: found
-            .imports
-            .iter()
-            .any(|import| import.starts_with("wasi:")),
+        wasi: found.imports.iter().any(|import| import.starts_with("wasi:")),
         contract,
         imports: found.imports,
         exports: found.exports,
@@ -127,19 +111,13 @@ pub(crate) fn check(bytes: &[u8]) -> Result<Checked<'_>, LoadError> {
     if !problems.is_empty() {
         return Err(LoadError::Contract { problems });
     }
-    let wasi = found
-        .imports
-        .iter()
-        .any(|import| import.starts_with("wasi:"));
+    let wasi = found.imports.iter().any(|import| import.starts_with("wasi:"));
     Ok(Checked { component, wasi })
 }
 
 fn kind(bytes: &[u8]) -> Result<Kind, LoadError> {
     if bytes.len() > PLUGIN_BYTES_MAX {
-        return Err(LoadError::TooLarge {
-            found: bytes.len(),
-            allowed: PLUGIN_BYTES_MAX,
-        });
+        return Err(LoadError::TooLarge { found: bytes.len(), allowed: PLUGIN_BYTES_MAX });
     }
     // ELF is what precompiled artefacts of wasmtime are.
     if bytes.starts_with(b"\x7fELF") {
@@ -156,14 +134,8 @@ fn kind(bytes: &[u8]) -> Result<Kind, LoadError> {
         let message = format!("{} bytes, the header alone has 8", bytes.len());
         return Err(LoadError::Truncated { message });
     }
-    let head = bytes
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<Vec<_>>();
-    Err(LoadError::NotWasm {
-        found: head.join(" "),
-    })
+    let head = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>();
+    Err(LoadError::NotWasm { found: head.join(" ") })
 }
 
 /// Names at the border of a component.
@@ -178,11 +150,10 @@ impl Found {
     /// Interfaces of the contract's package, with their version.
     fn names(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         let all = self.imports.iter().chain(&self.exports);
-        all.filter_map(|name| name.strip_prefix(PACKAGE))
-            .map(|name| match name.split_once('@') {
-                Some((interface, version)) => (interface, Some(version)),
-                None => (name, None),
-            })
+        all.filter_map(|name| name.strip_prefix(PACKAGE)).map(|name| match name.split_once('@') {
+            Some((interface, version)) => (interface, Some(version)),
+            None => (name, None),
+        })
     }
 }
 
@@ -191,23 +162,16 @@ fn scan(bytes: &[u8]) -> Result<Found, LoadError> {
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(|error| broken(&error))? {
-            Payload::Version {
-                encoding: Encoding::Component | Encoding::Module,
-                ..
-            } => depth += 1,
+            Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 1 => {
                 for import in section {
-                    found
-                        .imports
-                        .push(import.map_err(|e| broken(&e))?.name.name.to_owned());
+                    found.imports.push(import.map_err(|e| broken(&e))?.name.name.to_owned());
                 }
             }
             Payload::ComponentExportSection(section) if depth == 1 => {
                 for export in section {
-                    found
-                        .exports
-                        .push(export.map_err(|e| broken(&e))?.name.name.to_owned());
+                    found.exports.push(export.map_err(|e| broken(&e))?.name.name.to_owned());
                 }
             }
             Payload::ComponentCanonicalSection(section) => {
@@ -242,42 +206,29 @@ fn problems(found: &Found) -> Result<Vec<Problem>, LoadError> {
         let minor = version.strip_prefix(CONTRACT_VERSION);
         minor.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    let mut other: Vec<&str> = found
-        .names()
-        .filter_map(|(_, version)| version)
-        .filter(|v| !speaks(v))
-        .collect();
+    let mut other: Vec<&str> =
+        found.names().filter_map(|(_, version)| version).filter(|v| !speaks(v)).collect();
     other.dedup();
     for version in other {
-        let problem = Problem::ContractVersion {
-            found: version.to_owned(),
-            spoken: CONTRACT_VERSION,
-        };
+        let problem =
+            Problem::ContractVersion { found: version.to_owned(), spoken: CONTRACT_VERSION };
         if !problems.contains(&problem) {
             problems.push(problem);
         }
     }
     for name in &found.imports {
-        let interface = name
-            .strip_prefix(PACKAGE)
-            .map(|n| n.split('@').next().unwrap_or(n));
+        let interface = name.strip_prefix(PACKAGE).map(|n| n.split('@').next().unwrap_or(n));
         let known = interface.is_some_and(|interface| IMPORTS.contains(&interface));
         if !known && !wasi::is_allowed(name) {
-            problems.push(Problem::Import {
-                name: name.clone(),
-                why: why_not(name),
-            });
+            problems.push(Problem::Import { name: name.clone(), why: why_not(name) });
         }
     }
     for wanted in EXPORTS {
         let has = found.exports.iter().any(|name| {
-            name.strip_prefix(PACKAGE)
-                .is_some_and(|n| n.split('@').next() == Some(wanted))
+            name.strip_prefix(PACKAGE).is_some_and(|n| n.split('@').next() == Some(wanted))
         });
         if !has {
-            problems.push(Problem::MissingExport {
-                name: format!("{PACKAGE}{wanted}"),
-            });
+            problems.push(Problem::MissingExport { name: format!("{PACKAGE}{wanted}") });
         }
     }
     if found.own_resources {

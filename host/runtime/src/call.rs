@@ -52,11 +52,7 @@ pub struct Strike {
 
 impl Strike {
     pub(crate) const fn of(cause: Cause) -> Self {
-        Self {
-            cause,
-            logs: Vec::new(),
-            logs_dropped: 0,
-        }
+        Self { cause, logs: Vec::new(), logs_dropped: 0 }
     }
 }
 

@@ -37,9 +37,7 @@ pub(crate) fn decimal_out(value: Decimal) -> wit::Decimal {
 pub(crate) fn decimal_in(value: wit::Decimal) -> Result<Decimal, String> {
     let scale = u32::from(value.scale);
     if scale > SCALE_MAX {
-        return Err(format!(
-            "its scale is {scale}, at most {SCALE_MAX} is allowed"
-        ));
+        return Err(format!("its scale is {scale}, at most {SCALE_MAX} is allowed"));
     }
     Ok(Decimal::new(value.mantissa, scale).normalize())
 }
@@ -88,12 +86,7 @@ pub(crate) const fn session_out(event: &SessionEvent, warm_up: bool) -> wit::Ses
         SessionKind::Open => wit::SessionKind::Open,
         SessionKind::Close => wit::SessionKind::Close,
     };
-    wit::SessionEvent {
-        at: event.at.0,
-        kind,
-        day: event.day,
-        warm_up,
-    }
+    wit::SessionEvent { at: event.at.0, kind, day: event.day, warm_up }
 }
 
 pub(crate) const fn side_out(side: Side) -> wit::Side {
@@ -134,10 +127,7 @@ pub(crate) fn order_type_out(value: OrderType) -> wit::OrderType {
         OrderType::Market => wit::OrderType::Market,
         OrderType::Limit { limit_price } => wit::OrderType::Limit(price(limit_price)),
         OrderType::Stop { stop_price } => wit::OrderType::Stop(price(stop_price)),
-        OrderType::StopLimit {
-            stop_price,
-            limit_price,
-        } => {
+        OrderType::StopLimit { stop_price, limit_price } => {
             let (stop, limit) = (price(stop_price), price(limit_price));
             wit::OrderType::StopLimit(wit::StopLimitPrices { stop, limit })
         }
@@ -175,10 +165,7 @@ mod tests {
             (d.mantissa, d.scale)
         };
         assert_eq!(out("12.5"), (125, 1));
-        assert_eq!(
-            out("-12345678901.12345678999"),
-            (-1_234_567_890_112_345_678, 8)
-        );
+        assert_eq!(out("-12345678901.12345678999"), (-1_234_567_890_112_345_678, 8));
         assert_eq!(out("0.0000000000000000000999"), (0, 18));
         assert_eq!(out("79228162514264337593543950335"), (i64::MAX, 0));
         assert_eq!(out("-79228162514264337593543950335"), (i64::MIN, 0));

@@ -84,17 +84,11 @@ impl Description {
     pub(crate) fn read(raw: wit_lifecycle::Description) -> Result<Self, LoadError> {
         let bad = |what: String| Err(LoadError::Description { what });
         if raw.name.is_empty() || raw.name.len() > TEXT_MAX {
-            return bad(format!(
-                "a name of {} bytes, 1 to {TEXT_MAX} are allowed",
-                raw.name.len()
-            ));
+            return bad(format!("a name of {} bytes, 1 to {TEXT_MAX} are allowed", raw.name.len()));
         }
         if raw.symbols.len() > limits::SYMBOLS_PER_BOT_MAX {
             let allowed = limits::SYMBOLS_PER_BOT_MAX;
-            return bad(format!(
-                "{} symbols, at most {allowed} are allowed",
-                raw.symbols.len()
-            ));
+            return bad(format!("{} symbols, at most {allowed} are allowed", raw.symbols.len()));
         }
         if raw.params.len() > PARAMS_MAX {
             return bad(format!(
@@ -109,10 +103,7 @@ impl Description {
             ));
         }
         if raw.timer_period < 0 {
-            return bad(format!(
-                "a timer period of {} ns, it can't be negative",
-                raw.timer_period
-            ));
+            return bad(format!("a timer period of {} ns, it can't be negative", raw.timer_period));
         }
         let mut description = Self {
             name: text(&raw.name),
@@ -126,11 +117,7 @@ impl Description {
         };
         for param in raw.params {
             let param = read_param(param);
-            if description
-                .params
-                .iter()
-                .any(|other| other.name == param.name)
-            {
+            if description.params.iter().any(|other| other.name == param.name) {
                 return bad(format!("the parameter {} twice", param.name));
             }
             params::check_schema(&param).map_err(|what| LoadError::Description { what })?;
@@ -145,9 +132,8 @@ fn symbols(raw: &[String]) -> Result<Vec<Symbol>, LoadError> {
         return Ok(Vec::new());
     }
     let read = |text: &String| {
-        Symbol::new(text).map_err(|error| LoadError::Description {
-            what: escape(&error.to_string()),
-        })
+        Symbol::new(text)
+            .map_err(|error| LoadError::Description { what: escape(&error.to_string()) })
     };
     raw.iter().map(read).collect()
 }

@@ -55,9 +55,7 @@ pub struct Engine {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine")
-            .field("deadlines", &self.deadlines)
-            .finish_non_exhaustive()
+        f.debug_struct("Engine").field("deadlines", &self.deadlines).finish_non_exhaustive()
     }
 }
 
@@ -84,15 +82,9 @@ impl Engine {
                 }
             };
             let thread = std::thread::Builder::new().name("epoch-ticker".to_owned());
-            thread
-                .spawn(tick)
-                .map_err(|source| EngineError::Thread { source })?;
+            thread.spawn(tick).map_err(|source| EngineError::Thread { source })?;
         }
-        Ok(Self {
-            wasm,
-            sealed: Arc::new(sealed),
-            deadlines: config.deadlines,
-        })
+        Ok(Self { wasm, sealed: Arc::new(sealed), deadlines: config.deadlines })
     }
 }
 

@@ -98,10 +98,7 @@ impl Folder {
         folder: &Path,
         events: Sender<FolderEvent>,
     ) -> Result<Self, FolderError> {
-        let io = |source| FolderError::Io {
-            path: folder.to_path_buf(),
-            source,
-        };
+        let io = |source| FolderError::Io { path: folder.to_path_buf(), source };
         std::fs::read_dir(folder).map_err(io)?;
         let (wake, inbox) = sync_channel(1);
         let watcher = watcher(folder, wake.clone());
@@ -120,10 +117,7 @@ impl Folder {
             let _watcher = watcher;
             watch.run(&inbox);
         };
-        std::thread::Builder::new()
-            .name("plugins".to_owned())
-            .spawn(run)
-            .map_err(io)?;
+        std::thread::Builder::new().name("plugins".to_owned()).spawn(run).map_err(io)?;
         Ok(Self { wake, ended })
     }
 
@@ -143,24 +137,13 @@ impl Drop for Folder {
 
 /// Reads and loads one file: the plugin's name is the file's stem.
 pub fn load_file(engine: &Engine, path: &Path) -> Result<Plugin, FolderError> {
-    let io = |source| FolderError::Io {
-        path: path.to_path_buf(),
-        source,
-    };
-    let load = |source| FolderError::Load {
-        path: path.to_path_buf(),
-        source,
-    };
+    let io = |source| FolderError::Io { path: path.to_path_buf(), source };
+    let load = |source| FolderError::Load { path: path.to_path_buf(), source };
     let most = u64::try_from(PLUGIN_BYTES_MAX).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(io)?;
-    file.take(most.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(io)?;
-    let stem = path
-        .file_stem()
-        .map(|stem| stem.to_string_lossy())
-        .unwrap_or_default();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(io)?;
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
     Plugin::load(engine, &bytes, &stem).map_err(load)
 }
 
@@ -204,11 +187,7 @@ impl Watch {
             if self.look().is_none() {
                 return;
             }
-            let wait = if self.settle.is_waiting() {
-                POLL_BUSY
-            } else {
-                POLL
-            };
+            let wait = if self.settle.is_waiting() { POLL_BUSY } else { POLL };
             let heard = inbox.recv_timeout(wait);
             let over = self.ended.load(Ordering::Acquire) || self.events.is_closed();
             if over || heard == Err(RecvTimeoutError::Disconnected) {
@@ -228,10 +207,9 @@ impl Watch {
         };
         for step in self.settle.look(self.begin.elapsed(), &found) {
             let event = match step {
-                Step::Gone(path) => self
-                    .loaded
-                    .remove(&path)
-                    .map(|_| FolderEvent::Removed { path }),
+                Step::Gone(path) => {
+                    self.loaded.remove(&path).map(|_| FolderEvent::Removed { path })
+                }
                 Step::Read(path) => self.read(path),
             };
             if let Some(event) = event {
@@ -278,14 +256,7 @@ fn files(folder: &Path) -> std::io::Result<BTreeMap<PathBuf, Stamp>> {
             && data.is_file()
         {
             let inode = inode(&data);
-            found.insert(
-                path,
-                Stamp {
-                    size: data.len(),
-                    modified: data.modified().ok(),
-                    inode,
-                },
-            );
+            found.insert(path, Stamp { size: data.len(), modified: data.modified().ok(), inode });
         }
     }
     Ok(found)

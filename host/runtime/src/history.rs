@@ -17,10 +17,7 @@ impl History {
     /// Keeps at most `cap` bars of an instrument.
     #[must_use]
     pub fn new(cap: usize) -> Self {
-        Self {
-            cap,
-            rings: RwLock::default(),
-        }
+        Self { cap, rings: RwLock::default() }
     }
 
     /// Adds bars, oldest first. A bar that is not later than the last one of its instrument is
@@ -47,8 +44,6 @@ impl History {
             return Vec::new();
         };
         let end = ring.partition_point(|bar| bar.at < at);
-        ring.range(end.saturating_sub(count)..end)
-            .copied()
-            .collect()
+        ring.range(end.saturating_sub(count)..end).copied().collect()
     }
 }

@@ -88,12 +88,7 @@ impl Host {
         if self.host_calls > allowed {
             let found = self.host_calls;
             let what = "host calls of one call:";
-            return self.stop(Cause::Limit {
-                what,
-                found,
-                allowed,
-                setting: "host_calls",
-            });
+            return self.stop(Cause::Limit { what, found, allowed, setting: "host_calls" });
         }
         Ok(())
     }
@@ -115,12 +110,7 @@ impl Host {
         let allowed = u64::from(self.limits.intents_per_call);
         if self.intents > allowed {
             let (what, found) = ("intents of one call:", self.intents);
-            return self.stop(Cause::Limit {
-                what,
-                found,
-                allowed,
-                setting: "intents_per_call",
-            });
+            return self.stop(Cause::Limit { what, found, allowed, setting: "intents_per_call" });
         }
         if !self.lent.has_event(event) {
             let events = self.lent.marks.len();
@@ -134,9 +124,7 @@ impl Host {
         let (qty, available, cost) = self
             .table
             .at(place)
-            .map_or((Qty::ZERO, Qty::ZERO, Money::ZERO), |item| {
-                self.lent.position(item.id)
-            });
+            .map_or((Qty::ZERO, Qty::ZERO, Money::ZERO), |item| self.lent.position(item.id));
         wit::Position {
             instrument: place,
             qty: convert::decimal_out(qty.get()),
@@ -183,12 +171,8 @@ impl Host {
         let mut price = |d: wit::Decimal| Price::new(price_in(d, &mut invalid));
         let order_type = match intent.order_type {
             wit::OrderType::Market => OrderType::Market,
-            wit::OrderType::Limit(limit) => OrderType::Limit {
-                limit_price: price(limit),
-            },
-            wit::OrderType::Stop(stop) => OrderType::Stop {
-                stop_price: price(stop),
-            },
+            wit::OrderType::Limit(limit) => OrderType::Limit { limit_price: price(limit) },
+            wit::OrderType::Stop(stop) => OrderType::Stop { stop_price: price(stop) },
             wit::OrderType::StopLimit(both) => OrderType::StopLimit {
                 stop_price: price(both.stop),
                 limit_price: price(both.limit),
@@ -226,10 +210,7 @@ fn price_in(value: wit::Decimal, invalid: &mut Option<Refusal>) -> Decimal {
 }
 
 fn refusal_out(refusal: &Refusal) -> wit::Refusal {
-    wit::Refusal {
-        code: refusal.code().to_owned(),
-        message: refusal.to_string(),
-    }
+    wit::Refusal { code: refusal.code().to_owned(), message: refusal.to_string() }
 }
 
 impl wit::Host for Host {}
@@ -275,9 +256,7 @@ impl capital::HostCapital for Host {
             return Ok(Err(refusal_out(&Refusal::UnknownInstrument { symbol })));
         };
         let answer = self.lent.submit(event, intent, invalid);
-        Ok(answer
-            .map(|id| id.0)
-            .map_err(|refusal| refusal_out(&refusal)))
+        Ok(answer.map(|id| id.0).map_err(|refusal| refusal_out(&refusal)))
     }
 
     fn replace(
@@ -296,9 +275,7 @@ impl capital::HostCapital for Host {
             Some(refusal) => Err(refusal),
             None => self.lent.replace(event, order, qty, limit),
         };
-        Ok(answer
-            .map(|id| id.0)
-            .map_err(|refusal| refusal_out(&refusal)))
+        Ok(answer.map(|id| id.0).map_err(|refusal| refusal_out(&refusal)))
     }
 
     fn cancel(
@@ -308,10 +285,7 @@ impl capital::HostCapital for Host {
         order: u64,
     ) -> wasmtime::Result<Result<(), wit::Refusal>> {
         self.ask(&capital, event)?;
-        Ok(self
-            .lent
-            .cancel(event, order)
-            .map_err(|refusal| refusal_out(&refusal)))
+        Ok(self.lent.cancel(event, order).map_err(|refusal| refusal_out(&refusal)))
     }
 
     fn drop(&mut self, _: Resource<Lease>) -> wasmtime::Result<()> {
@@ -331,20 +305,13 @@ impl host::Host for Host {
             wit::LogLevel::Warn => LogLevel::Warn,
             wit::LogLevel::Error => LogLevel::Error,
         };
-        self.log.add(
-            level,
-            &message,
-            self.limits.log_lines,
-            self.limits.log_bytes,
-        );
+        self.log.add(level, &message, self.limits.log_lines, self.limits.log_bytes);
         Ok(())
     }
 
     fn history(&mut self, event: u32, place: u32, count: u32) -> wasmtime::Result<Vec<wit::Bar>> {
         self.charge(0)?;
-        let mark = usize::try_from(event)
-            .ok()
-            .and_then(|i| self.lent.marks.get(i));
+        let mark = usize::try_from(event).ok().and_then(|i| self.lent.marks.get(i));
         let item = self.table.at(place);
         let (Some(_), Some(mark), Some(item), Some(history)) =
             (self.lease, mark, item, &self.history)
@@ -354,10 +321,7 @@ impl host::Host for Host {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let bars = bars_before(history, &self.lent, item.id, mark.at, count);
         let warm_up = self.lent.warm_up;
-        let bars: Vec<_> = bars
-            .iter()
-            .map(|bar| convert::bar_out(bar, place, warm_up))
-            .collect();
+        let bars: Vec<_> = bars.iter().map(|bar| convert::bar_out(bar, place, warm_up)).collect();
         self.charge(bars.len())?;
         Ok(bars)
     }
@@ -372,10 +336,7 @@ fn bars_before(
     at: Timestamp,
     count: usize,
 ) -> Vec<stockade_core::market::Bar> {
-    let in_call = lent
-        .bars
-        .iter()
-        .filter(|bar| bar.instrument == id && bar.at < at);
+    let in_call = lent.bars.iter().filter(|bar| bar.instrument == id && bar.at < at);
     let mut late: Vec<_> = in_call.copied().collect();
     late.drain(..late.len().saturating_sub(count));
     let before = late.first().map_or(at, |bar| bar.at);
@@ -398,12 +359,7 @@ impl Memory {
         let found = self.used.saturating_add(more.saturating_mul(unit));
         if found > self.allowed {
             let (what, allowed) = ("bytes of memory:", self.allowed);
-            let cause = Cause::Limit {
-                what,
-                found,
-                allowed,
-                setting: "memory_bytes",
-            };
+            let cause = Cause::Limit { what, found, allowed, setting: "memory_bytes" };
             let error = wasmtime::Error::msg(cause.to_string());
             self.breach.get_or_insert(cause);
             // An error and not a refusal: the bot must not go on as if nothing had happened.

@@ -41,20 +41,9 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(items: Vec<BotInstrument>) -> Self {
-        let places = items
-            .iter()
-            .zip(0_u32..)
-            .map(|(item, place)| (item.id, place))
-            .collect();
-        let symbols = items
-            .iter()
-            .map(|item| (item.symbol.clone(), item.id))
-            .collect();
-        Self {
-            items,
-            places,
-            symbols,
-        }
+        let places = items.iter().zip(0_u32..).map(|(item, place)| (item.id, place)).collect();
+        let symbols = items.iter().map(|item| (item.symbol.clone(), item.id)).collect();
+        Self { items, places, symbols }
     }
 
     pub(crate) fn place(&self, id: InstrumentId) -> Option<u32> {
@@ -70,9 +59,7 @@ impl Table {
     }
 
     pub(crate) fn at(&self, place: u32) -> Option<&BotInstrument> {
-        usize::try_from(place)
-            .ok()
-            .and_then(|place| self.items.get(place))
+        usize::try_from(place).ok().and_then(|place| self.items.get(place))
     }
 }
 
@@ -193,9 +180,7 @@ impl Lent {
 
     /// The requests, if each belongs to the time stamp of the last handled event.
     pub(crate) fn finish(&mut self, handled: u32) -> Result<Vec<BotRequest>, String> {
-        let last = usize::try_from(handled)
-            .ok()
-            .and_then(|n| self.marks.get(n.checked_sub(1)?));
+        let last = usize::try_from(handled).ok().and_then(|n| self.marks.get(n.checked_sub(1)?));
         for event in &self.asked {
             let mark = usize::try_from(*event).ok().and_then(|i| self.marks.get(i));
             let same = *event < handled && mark.map(|m| m.at) == last.map(|m| m.at);
@@ -226,18 +211,15 @@ impl Lent {
         let held = self.view.position(id);
         let selling = |own: &&Own| own.instrument == id && own.intent.side == Side::Sell;
         let sold: Qty = self.own.iter().filter(selling).map(|own| own.qty).sum();
-        let (qty, available, cost) = held.map_or((Qty::ZERO, Qty::ZERO, Money::ZERO), |p| {
-            (p.qty, p.available, p.cost)
-        });
+        let (qty, available, cost) =
+            held.map_or((Qty::ZERO, Qty::ZERO, Money::ZERO), |p| (p.qty, p.available, p.cost));
         let free = available - sold;
         (qty, if free.is_negative() { Qty::ZERO } else { free }, cost)
     }
 
     fn known(&self, id: InstrumentId) -> Option<&Known> {
         let place = self.table.place(id)?;
-        usize::try_from(place)
-            .ok()
-            .and_then(|place| self.known.get(place))
+        usize::try_from(place).ok().and_then(|place| self.known.get(place))
     }
 
     /// Whether there is such an event.
@@ -256,15 +238,9 @@ impl Lent {
     }
 
     fn as_of(&self, event: u32) -> AsOf<'_> {
-        let at = usize::try_from(event)
-            .ok()
-            .and_then(|i| self.marks.get(i))
-            .map(|mark| mark.at);
+        let at = usize::try_from(event).ok().and_then(|i| self.marks.get(i)).map(|mark| mark.at);
         let end = at.map_or(0, |at| self.marks.partition_point(|mark| mark.at <= at));
-        AsOf {
-            lent: self,
-            marks: &self.marks[..end],
-        }
+        AsOf { lent: self, marks: &self.marks[..end] }
     }
 
     fn take_id(&mut self) -> IntentId {
@@ -301,11 +277,7 @@ impl Lent {
             }
             Err(refusal) => {
                 let kept = refusal.clone();
-                self.buffered.requests.push(BotRequest::Refused {
-                    intent_id,
-                    intent,
-                    refusal,
-                });
+                self.buffered.requests.push(BotRequest::Refused { intent_id, intent, refusal });
                 Err(kept)
             }
         }
@@ -313,12 +285,7 @@ impl Lent {
 
     fn keep(&mut self, id: IntentId, intent: &Intent, admission: &Admission) {
         let (instrument, qty) = (admission.instrument, admission.qty);
-        self.own.push(Own {
-            id,
-            intent: intent.clone(),
-            instrument,
-            qty,
-        });
+        self.own.push(Own { id, intent: intent.clone(), instrument, qty });
     }
 
     /// Asks for a cancel of one of the sleeve's orders.
@@ -328,9 +295,7 @@ impl Lent {
         }
         self.old(order)?;
         self.asked.push(event);
-        self.buffered.requests.push(BotRequest::Cancel {
-            intent_id: IntentId(order),
-        });
+        self.buffered.requests.push(BotRequest::Cancel { intent_id: IntentId(order) });
         Ok(())
     }
 
@@ -355,10 +320,7 @@ impl Lent {
         let mut view = None;
         if intent.side == Side::Sell {
             let view: &mut SleeveView = view.insert(self.view.clone());
-            let position = view
-                .positions
-                .iter_mut()
-                .find(|p| p.instrument == old.instrument);
+            let position = view.positions.iter_mut().find(|p| p.instrument == old.instrument);
             if let Some(position) = position {
                 position.available += old.qty;
             }
@@ -387,21 +349,10 @@ impl Lent {
             return Ok(own.clone());
         }
         let name = order.to_string();
-        let unknown = || Refusal::NotFound {
-            what: "order".to_owned(),
-            name: name.clone(),
-        };
-        let found = self
-            .view
-            .orders
-            .iter()
-            .find(|o| o.intent_id.0 == order)
-            .ok_or_else(unknown)?;
+        let unknown = || Refusal::NotFound { what: "order".to_owned(), name: name.clone() };
+        let found = self.view.orders.iter().find(|o| o.intent_id.0 == order).ok_or_else(unknown)?;
         if found.status.is_final() {
-            return Err(Refusal::NotOpen {
-                name,
-                status: found.status.as_str().to_owned(),
-            });
+            return Err(Refusal::NotOpen { name, status: found.status.as_str().to_owned() });
         }
         let place = self.table.place(found.instrument).ok_or_else(unknown)?;
         let symbol = self.table.at(place).ok_or_else(unknown)?.symbol.clone();
@@ -422,22 +373,16 @@ fn as_own(order: &OrderView, symbol: Symbol) -> Own {
         reason: None,
         tag: None,
     };
-    Own {
-        id: order.intent_id,
-        intent,
-        instrument: order.instrument,
-        qty: open,
-    }
+    Own { id: order.intent_id, intent, instrument: order.instrument, qty: open }
 }
 
 fn repriced(order: u64, old: OrderType, limit: Option<Price>) -> Result<OrderType, Refusal> {
     match (old, limit) {
         (_, None) => Ok(old),
         (OrderType::Limit { .. }, Some(limit_price)) => Ok(OrderType::Limit { limit_price }),
-        (OrderType::StopLimit { stop_price, .. }, Some(limit_price)) => Ok(OrderType::StopLimit {
-            stop_price,
-            limit_price,
-        }),
+        (OrderType::StopLimit { stop_price, .. }, Some(limit_price)) => {
+            Ok(OrderType::StopLimit { stop_price, limit_price })
+        }
         (OrderType::Market | OrderType::Stop { .. }, Some(_)) => Err(Refusal::NotAllowed {
             what: "order".to_owned(),
             name: order.to_string(),

@@ -121,17 +121,10 @@ impl LoadError {
     /// Whether the bytes may be a file that is still being written.
     #[must_use]
     pub const fn may_be_unfinished(&self) -> bool {
-        matches!(
-            self,
-            Self::Truncated { .. } | Self::NotWasm { .. } | Self::Invalid { .. }
-        )
+        matches!(self, Self::Truncated { .. } | Self::NotWasm { .. } | Self::Invalid { .. })
     }
 }
 
 fn list(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

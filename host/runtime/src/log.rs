@@ -33,10 +33,7 @@ pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(LINE_BYTES_MAX));
     for c in text.chars() {
         let steers = c.is_control()
-            || matches!(
-                c,
-                '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{feff}'
-            )
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
             || ('\u{202a}'..='\u{202e}').contains(&c)
             || ('\u{2066}'..='\u{2069}').contains(&c);
         if steers {
@@ -53,10 +50,7 @@ pub(crate) fn clip(text: &str, max: usize) -> &str {
     if text.len() <= max {
         return text;
     }
-    let end = (0..=max)
-        .rev()
-        .find(|i| text.is_char_boundary(*i))
-        .unwrap_or(0);
+    let end = (0..=max).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
     &text[..end]
 }
 
@@ -81,10 +75,7 @@ impl LogBook {
             return;
         }
         self.bytes = after;
-        self.lines.push(LogLine {
-            level,
-            text: text_kept,
-        });
+        self.lines.push(LogLine { level, text: text_kept });
     }
 
     /// Takes the lines and starts anew.
@@ -101,10 +92,7 @@ mod tests {
 
     #[test]
     fn what_a_terminal_acts_on_is_escaped() {
-        assert_eq!(
-            escape("a\u{1b}[31mb\nc\u{202e}d"),
-            "a\\u{1b}[31mb\\nc\\u{202e}d"
-        );
+        assert_eq!(escape("a\u{1b}[31mb\nc\u{202e}d"), "a\\u{1b}[31mb\\nc\\u{202e}d");
         assert_eq!(escape("plain – ü"), "plain – ü");
     }
 

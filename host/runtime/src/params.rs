@@ -52,15 +52,8 @@ pub(crate) fn check(
     for (place, (name, _)) in given.iter().enumerate() {
         if !schema.iter().any(|param| param.name == *name) {
             let names: Vec<&str> = schema.iter().map(|param| param.name.as_str()).collect();
-            let known = if names.is_empty() {
-                "none".to_owned()
-            } else {
-                names.join(", ")
-            };
-            return Err(ParamError::Unknown {
-                name: escape(clip(name, VALUE_MAX)),
-                known,
-            });
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(ParamError::Unknown { name: escape(clip(name, VALUE_MAX)), known });
         }
         if given[..place].iter().any(|(other, _)| other == name) {
             return Err(ParamError::Twice { name: name.clone() });
@@ -69,10 +62,7 @@ pub(crate) fn check(
     let mut filled = Vec::with_capacity(schema.len());
     for param in schema {
         let name = param.name.clone();
-        let value = given
-            .iter()
-            .find(|(given, _)| *given == name)
-            .map(|(_, value)| value);
+        let value = given.iter().find(|(given, _)| *given == name).map(|(_, value)| value);
         let Some(value) = value.or(param.default.as_ref()) else {
             return Err(ParamError::Missing { name });
         };
@@ -91,16 +81,12 @@ pub(crate) fn check_schema(param: &Param) -> Result<(), String> {
     let name = &param.name;
     let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
     if name.is_empty() || !name.bytes().all(known) {
-        return Err(format!(
-            "the parameter name \"{name}\", allowed are a-z, 0-9, '_' and '-'"
-        ));
+        return Err(format!("the parameter name \"{name}\", allowed are a-z, 0-9, '_' and '-'"));
     }
     let numeric = matches!(param.kind, ParamType::Integer | ParamType::Decimal);
     let bounds = [param.minimum.as_ref(), param.maximum.as_ref()];
     if !numeric && bounds.iter().any(Option::is_some) {
-        return Err(format!(
-            "bounds for parameter \"{name}\", which is no number"
-        ));
+        return Err(format!("bounds for parameter \"{name}\", which is no number"));
     }
     for bound in bounds.into_iter().flatten() {
         if number(param.kind, bound).is_none() {
@@ -112,9 +98,7 @@ pub(crate) fn check_schema(param: &Param) -> Result<(), String> {
     if let (Some(low), Some(high)) = (bound(param, &param.minimum), bound(param, &param.maximum))
         && low > high
     {
-        return Err(format!(
-            "bounds {low} to {high} for parameter \"{name}\", in the wrong order"
-        ));
+        return Err(format!("bounds {low} to {high} for parameter \"{name}\", in the wrong order"));
     }
     if let Some(default) = &param.default
         && let Err(allowed) = read(param, default)
@@ -143,11 +127,7 @@ fn read(param: &Param, value: &str) -> Result<String, String> {
     let kind = match param.kind {
         ParamType::Boolean => {
             let known = matches!(value, "true" | "false");
-            return if known {
-                Ok(value.to_owned())
-            } else {
-                Err("true or false".to_owned())
-            };
+            return if known { Ok(value.to_owned()) } else { Err("true or false".to_owned()) };
         }
         ParamType::Text => {
             return if value.len() <= VALUE_MAX {
@@ -168,11 +148,7 @@ fn read(param: &Param, value: &str) -> Result<String, String> {
     let found = number(param.kind, value).ok_or_else(allowed)?;
     let low = bound(param, &param.minimum).is_some_and(|low| found < low);
     let high = bound(param, &param.maximum).is_some_and(|high| found > high);
-    if low || high {
-        Err(allowed())
-    } else {
-        Ok(found.normalize().to_string())
-    }
+    if low || high { Err(allowed()) } else { Ok(found.normalize().to_string()) }
 }
 
 #[cfg(test)]
@@ -204,14 +180,7 @@ mod tests {
             let error = check(&schema, &given(bad)).unwrap_err();
             let value = bad.to_owned();
             let allowed = "an integer of at least 2".to_owned();
-            assert_eq!(
-                error,
-                ParamError::Value {
-                    name: "fast".to_owned(),
-                    value,
-                    allowed
-                }
-            );
+            assert_eq!(error, ParamError::Value { name: "fast".to_owned(), value, allowed });
         }
     }
 
@@ -222,24 +191,11 @@ mod tests {
         let known = "fast".to_owned();
         assert_eq!(
             check(&schema, &slow),
-            Err(ParamError::Unknown {
-                name: "slow".to_owned(),
-                known
-            })
+            Err(ParamError::Unknown { name: "slow".to_owned(), known })
         );
-        assert_eq!(
-            check(&schema, &[]),
-            Err(ParamError::Missing {
-                name: "fast".to_owned()
-            })
-        );
+        assert_eq!(check(&schema, &[]), Err(ParamError::Missing { name: "fast".to_owned() }));
         let twice = [given("true"), given("false")].concat();
-        assert_eq!(
-            check(&schema, &twice),
-            Err(ParamError::Twice {
-                name: "fast".to_owned()
-            })
-        );
+        assert_eq!(check(&schema, &twice), Err(ParamError::Twice { name: "fast".to_owned() }));
     }
 
     #[test]

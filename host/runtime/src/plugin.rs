@@ -32,15 +32,8 @@ struct Inner {
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Inner {
-            digest,
-            description,
-            ..
-        } = &*self.0;
-        f.debug_struct("Plugin")
-            .field("name", &description.name)
-            .field("digest", digest)
-            .finish()
+        let Inner { digest, description, .. } = &*self.0;
+        f.debug_struct("Plugin").field("name", &description.name).field("digest", digest).finish()
     }
 }
 
@@ -50,11 +43,8 @@ impl Plugin {
     /// that has events to handle.
     pub fn load(engine: &Engine, bytes: &[u8], stem: &str) -> Result<Self, LoadError> {
         let checked = bytes::check(bytes)?;
-        let component = Component::new(&engine.wasm, &checked.component).map_err(|error| {
-            LoadError::Compile {
-                message: format!("{error:#}"),
-            }
-        })?;
+        let component = Component::new(&engine.wasm, &checked.component)
+            .map_err(|error| LoadError::Compile { message: format!("{error:#}") })?;
         let link = |error: wasmtime::Error| LoadError::Link {
             spoken: CONTRACT_VERSION,
             message: format!("{error:#}"),
@@ -63,37 +53,19 @@ impl Plugin {
         if checked.wasi {
             wasi::define(&mut linker, &component, &engine.wasm).map_err(link)?;
         }
-        let pre = linker
-            .instantiate_pre(&component)
-            .and_then(BotPre::new)
-            .map_err(link)?;
+        let pre = linker.instantiate_pre(&component).and_then(BotPre::new).map_err(link)?;
         let limits = Arc::new(Limits::of(tier_of(bytes.len())));
         let table = Arc::new(Table::default());
-        let mut live =
-            Live::new(engine, &pre, Host::new(limits, table, None, 0)).map_err(|strike| {
-                LoadError::Describe {
-                    cause: strike.cause,
-                }
-            })?;
-        let raw = live.describe().map_err(|strike| LoadError::Describe {
-            cause: strike.cause,
-        })?;
+        let mut live = Live::new(engine, &pre, Host::new(limits, table, None, 0))
+            .map_err(|strike| LoadError::Describe { cause: strike.cause })?;
+        let raw = live.describe().map_err(|strike| LoadError::Describe { cause: strike.cause })?;
         let description = Description::read(raw)?;
         if description.name != stem {
-            return Err(LoadError::Name {
-                found: description.name,
-                stem: stem.to_owned(),
-            });
+            return Err(LoadError::Name { found: description.name, stem: stem.to_owned() });
         }
         let digest = bytes::digest(bytes).into();
         let size = bytes.len();
-        Ok(Self(Arc::new(Inner {
-            engine: engine.clone(),
-            digest,
-            size,
-            description,
-            pre,
-        })))
+        Ok(Self(Arc::new(Inner { engine: engine.clone(), digest, size, description, pre })))
     }
 
     /// SHA-256 of exactly the bytes that were loaded, in hex.
@@ -137,9 +109,5 @@ impl Plugin {
 }
 
 const fn tier_of(size: usize) -> Tier {
-    if size >= INTERPRETER_BYTES {
-        Tier::Interpreted
-    } else {
-        Tier::Compiled
-    }
+    if size >= INTERPRETER_BYTES { Tier::Interpreted } else { Tier::Compiled }
 }

@@ -28,18 +28,12 @@ pub struct Kept {
 /// Saves the old bot, makes a shadow of the new version and gives it the state. The new plugin is
 /// verified and compiled already; nothing about orders and lots moves, since they are the
 /// sleeve's.
-#[expect(
-    clippy::result_large_err,
-    reason = "both ways carry a bot; once a reload"
-)]
+#[expect(clippy::result_large_err, reason = "both ways carry a bot; once a reload")]
 pub fn reload(mut old: Bot, new: &Plugin, config: BotConfig) -> Result<Reloaded, Kept> {
     let snapshot = match old.save() {
         Ok(snapshot) => snapshot,
         Err(strike) => {
-            return Err(Kept {
-                bot: old,
-                cause: strike.into(),
-            });
+            return Err(Kept { bot: old, cause: strike.into() });
         }
     };
     let shadow = Bot::start(new, config).and_then(|mut bot| {
@@ -47,11 +41,7 @@ pub fn reload(mut old: Bot, new: &Plugin, config: BotConfig) -> Result<Reloaded,
         Ok(bot)
     });
     match shadow {
-        Ok(bot) => Ok(Reloaded {
-            bot,
-            previous: old,
-            snapshot,
-        }),
+        Ok(bot) => Ok(Reloaded { bot, previous: old, snapshot }),
         Err(cause) => Err(Kept { bot: old, cause }),
     }
 }

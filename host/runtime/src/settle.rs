@@ -55,29 +55,17 @@ impl Settle {
     /// Takes what is in the folder at `now`, gives what to do.
     pub(crate) fn look(&mut self, now: Duration, found: &BTreeMap<PathBuf, Stamp>) -> Vec<Step> {
         let mut steps = Vec::new();
-        let gone: Vec<PathBuf> = self
-            .files
-            .keys()
-            .filter(|path| !found.contains_key(*path))
-            .cloned()
-            .collect();
+        let gone: Vec<PathBuf> =
+            self.files.keys().filter(|path| !found.contains_key(*path)).cloned().collect();
         for path in gone {
             self.files.remove(&path);
             steps.push(Step::Gone(path));
         }
         for (path, stamp) in found {
-            let fresh = Entry {
-                stamp: *stamp,
-                since: now,
-                state: State::Changing,
-            };
+            let fresh = Entry { stamp: *stamp, since: now, state: State::Changing };
             let entry = self.files.entry(path.clone()).or_insert(fresh);
             if entry.stamp != *stamp {
-                *entry = Entry {
-                    stamp: *stamp,
-                    since: now,
-                    state: State::Changing,
-                };
+                *entry = Entry { stamp: *stamp, since: now, state: State::Changing };
                 continue;
             }
             let due = match entry.state {
@@ -107,9 +95,7 @@ impl Settle {
 
     /// Whether a look is due soon without anything happening in the folder.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.files
-            .values()
-            .any(|entry| entry.state != State::Settled)
+        self.files.values().any(|entry| entry.state != State::Settled)
     }
 }
 
@@ -122,11 +108,7 @@ mod tests {
     }
 
     fn folder(size: u64) -> BTreeMap<PathBuf, Stamp> {
-        let stamp = Stamp {
-            size,
-            modified: None,
-            inode: 1,
-        };
+        let stamp = Stamp { size, modified: None, inode: 1 };
         BTreeMap::from([(PathBuf::from("a.wasm"), stamp)])
     }
 

@@ -50,10 +50,7 @@ impl Snapshot {
         let rest = bytes.strip_prefix(MAGIC).ok_or_else(header)?;
         let (schema, rest) = rest.split_first_chunk::<4>().ok_or_else(header)?;
         let (sum, state) = rest.split_first_chunk::<SUM_LEN>().ok_or_else(header)?;
-        let read = Self {
-            schema: u32::from_le_bytes(*schema),
-            state: state.to_vec(),
-        };
+        let read = Self { schema: u32::from_le_bytes(*schema), state: state.to_vec() };
         if read.sum() != *sum {
             return Err(SnapshotError::Checksum { found: state.len() });
         }
@@ -77,10 +74,7 @@ mod tests {
 
     #[test]
     fn every_changed_byte_is_noticed() {
-        let snapshot = Snapshot {
-            schema: 7,
-            state: b"position 12".to_vec(),
-        };
+        let snapshot = Snapshot { schema: 7, state: b"position 12".to_vec() };
         let bytes = snapshot.to_bytes();
         assert_eq!(Snapshot::from_bytes(&bytes).unwrap(), snapshot);
         for i in 0..bytes.len() {

@@ -72,13 +72,7 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self {
-            now: Timestamp(0),
-            random: seed,
-            out: Vec::new(),
-            err: Vec::new(),
-            handles: 0,
-        }
+        Self { now: Timestamp(0), random: seed, out: Vec::new(), err: Vec::new(), handles: 0 }
     }
 
     /// SplitMix64: plain, seeded, and the same everywhere.
@@ -179,12 +173,7 @@ fn handle<T: 'static>(host: &mut Host, number: u32) -> wasmtime::Result<(Resourc
     let (found, allowed) = (host.wasi.handles, u64::from(host.limits.handles));
     if found > allowed {
         let what = "handles of host resources:";
-        return host.stop(Cause::Limit {
-            what,
-            found,
-            allowed,
-            setting: "handles",
-        });
+        return host.stop(Cause::Limit { what, found, allowed, setting: "handles" });
     }
     Ok((Resource::new_own(number),))
 }
@@ -217,9 +206,7 @@ fn function(
 fn surroundings(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime::Result<bool> {
     match name {
         "get-environment" => {
-            instance.func_wrap(name, |_: Cx<'_>, (): ()| {
-                Ok((Vec::<(String, String)>::new(),))
-            })?;
+            instance.func_wrap(name, |_: Cx<'_>, (): ()| Ok((Vec::<(String, String)>::new(),)))?;
         }
         "get-arguments" => {
             instance.func_wrap(name, |_: Cx<'_>, (): ()| Ok((Vec::<String>::new(),)))?;
@@ -233,10 +220,8 @@ fn surroundings(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime
         }
         "exit" => {
             instance.func_wrap(name, |mut cx: Cx<'_>, (status,): (Result<(), ()>,)| {
-                let what = format!(
-                    "it called exit ({})",
-                    if status.is_ok() { "ok" } else { "error" }
-                );
+                let what =
+                    format!("it called exit ({})", if status.is_ok() { "ok" } else { "error" });
                 cx.data_mut().stop::<()>(Cause::Trap { what })
             })?;
         }
@@ -256,18 +241,12 @@ fn clock(
                 cx.data_mut().charge(0)?;
                 let nanos = cx.data().wasi.nanos();
                 let nanoseconds = u32::try_from(nanos % 1_000_000_000)?;
-                Ok((Datetime {
-                    seconds: nanos / 1_000_000_000,
-                    nanoseconds,
-                },))
+                Ok((Datetime { seconds: nanos / 1_000_000_000, nanoseconds },))
             })?;
         }
         ("clocks/wall-clock", "resolution") => {
             instance.func_wrap(name, |_: Cx<'_>, (): ()| {
-                Ok((Datetime {
-                    seconds: 0,
-                    nanoseconds: 1,
-                },))
+                Ok((Datetime { seconds: 0, nanoseconds: 1 },))
             })?;
         }
         (_, "now") => {
@@ -303,12 +282,7 @@ fn random(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime::Resu
                 let (found, allowed) = (len, u64::from(host.limits.host_bytes));
                 if found > allowed {
                     let what = "random bytes of one host call:";
-                    return host.stop(Cause::Limit {
-                        what,
-                        found,
-                        allowed,
-                        setting: "host_bytes",
-                    });
+                    return host.stop(Cause::Limit { what, found, allowed, setting: "host_bytes" });
                 }
                 let len = usize::try_from(len)?;
                 host.charge(len / 8)?;
@@ -337,9 +311,8 @@ fn random(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime::Resu
 }
 
 fn poll(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime::Result<bool> {
-    let waits = || Cause::Trap {
-        what: "it waited: nothing that it waits for can happen".to_owned(),
-    };
+    let waits =
+        || Cause::Trap { what: "it waited: nothing that it waits for can happen".to_owned() };
     match name {
         "[method]pollable.ready" => {
             instance.func_wrap(name, |mut cx: Cx<'_>, (this,): (Resource<Pollable>,)| {
@@ -348,33 +321,19 @@ fn poll(instance: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime::Result
             })?;
         }
         "[method]pollable.block" => {
-            instance.func_wrap(
-                name,
-                move |mut cx: Cx<'_>, (this,): (Resource<Pollable>,)| {
-                    cx.data_mut().charge(0)?;
-                    if this.rep() == READY {
-                        Ok(())
-                    } else {
-                        cx.data_mut().stop(waits())
-                    }
-                },
-            )?;
+            instance.func_wrap(name, move |mut cx: Cx<'_>, (this,): (Resource<Pollable>,)| {
+                cx.data_mut().charge(0)?;
+                if this.rep() == READY { Ok(()) } else { cx.data_mut().stop(waits()) }
+            })?;
         }
         "poll" => {
             instance.func_wrap(
                 name,
                 move |mut cx: Cx<'_>, (list,): (Vec<Resource<Pollable>>,)| {
                     cx.data_mut().charge(list.len())?;
-                    let ready = list
-                        .iter()
-                        .zip(0_u32..)
-                        .filter(|(item, _)| item.rep() == READY);
+                    let ready = list.iter().zip(0_u32..).filter(|(item, _)| item.rep() == READY);
                     let ready: Vec<u32> = ready.map(|(_, index)| index).collect();
-                    if ready.is_empty() {
-                        cx.data_mut().stop(waits())
-                    } else {
-                        Ok((ready,))
-                    }
+                    if ready.is_empty() { cx.data_mut().stop(waits()) } else { Ok((ready,)) }
                 },
             )?;
         }

@@ -52,10 +52,7 @@ pub fn drawdowns(returns: &[f64]) -> Vec<Drawdown> {
         }
     }
     if let Some(drawdown) = open {
-        found.push(Drawdown {
-            length: returns.len() - drawdown.start,
-            ..drawdown
-        });
+        found.push(Drawdown { length: returns.len() - drawdown.start, ..drawdown });
     }
     found
 }
@@ -63,16 +60,11 @@ pub fn drawdowns(returns: &[f64]) -> Vec<Drawdown> {
 /// The deepest drawdown (the earliest of equals); `None` where the series never fell.
 #[must_use]
 pub fn maximum_drawdown(returns: &[f64]) -> Option<Drawdown> {
-    drawdowns(returns)
-        .into_iter()
-        .filter(|drawdown| drawdown.depth.is_finite())
-        .reduce(|deepest, next| {
-            if next.depth < deepest.depth {
-                next
-            } else {
-                deepest
-            }
-        })
+    drawdowns(returns).into_iter().filter(|drawdown| drawdown.depth.is_finite()).reduce(
+        |deepest, next| {
+            if next.depth < deepest.depth { next } else { deepest }
+        },
+    )
 }
 
 #[cfg(test)]
@@ -86,13 +78,7 @@ mod tests {
         let returns: Vec<f64> = equity.windows(2).map(|p| p[1] / p[0] - 1.0).collect();
         let all = drawdowns(&returns);
         assert_eq!(all.len(), 2);
-        let Drawdown {
-            start,
-            trough,
-            recovery,
-            length,
-            depth,
-        } = all[0];
+        let Drawdown { start, trough, recovery, length, depth } = all[0];
         assert_eq!((start, trough, recovery, length), (1, 3, Some(4), 3));
         assert!((depth - (0.88 / 1.1 - 1.0)).abs() < 1e-12);
         assert_eq!((all[1].start, all[1].recovery, all[1].length), (5, None, 1));

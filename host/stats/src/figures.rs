@@ -93,11 +93,8 @@ pub fn figures(request: &Request<'_>) -> Figures {
         Vec::new()
     });
     figures.returns = returns.len();
-    let sample = Sample {
-        returns: &returns,
-        rf: options.rf_per_period(),
-        periods: options.periods(),
-    };
+    let sample =
+        Sample { returns: &returns, rf: options.rf_per_period(), periods: options.periods() };
     figures.of_returns(&sample);
     let benchmark = figures.benchmark_of(request, &sample);
     figures.of_benchmark(&sample, benchmark.as_deref());
@@ -132,11 +129,8 @@ impl Figures {
         self.cvar_95 = take("cvar_95", sample.cvar_95());
         self.drawdown = maximum_drawdown(sample.returns);
         if self.drawdown.is_none() {
-            let reason = if sample.returns.is_empty() {
-                NO_RETURN
-            } else {
-                "there was no drawdown"
-            };
+            let reason =
+                if sample.returns.is_empty() { NO_RETURN } else { "there was no drawdown" };
             take("drawdown", Err(reason));
         }
     }

@@ -52,10 +52,7 @@ pub fn time_weighted(valuations: &[Valuation]) -> Result<Vec<f64>, FlowError> {
         if capital > 0.0 {
             growth *= valuation.equity / capital;
         } else if capital < 0.0 || valuation.equity != 0.0 {
-            return Err(FlowError::NoBase {
-                index: index - 1,
-                capital,
-            });
+            return Err(FlowError::NoBase { index: index - 1, capital });
         }
         if valuation.closes_period {
             returns.push(growth - 1.0);
@@ -88,25 +85,13 @@ pub fn money_weighted(flows: &[CashFlow]) -> Result<f64, FlowError> {
     if let Some(index) = flows.iter().position(|flow| !flow.amount.is_finite()) {
         return Err(FlowError::NotFinite { index });
     }
-    let start = flows
-        .iter()
-        .map(|flow| flow.at)
-        .min()
-        .ok_or(FlowError::NoRoot)?;
+    let start = flows.iter().map(|flow| flow.at).min().ok_or(FlowError::NoRoot)?;
     let timed: Vec<(f64, f64)> = flows
         .iter()
-        .map(|flow| {
-            (
-                flow.at.saturating_sub(start) as f64 / NANOS_PER_YEAR,
-                flow.amount,
-            )
-        })
+        .map(|flow| (flow.at.saturating_sub(start) as f64 / NANOS_PER_YEAR, flow.amount))
         .collect();
     let worth = |rate: f64| -> f64 {
-        timed
-            .iter()
-            .map(|(years, amount)| amount * (1.0 + rate).powf(-years))
-            .sum()
+        timed.iter().map(|(years, amount)| amount * (1.0 + rate).powf(-years)).sum()
     };
     let (mut low, mut high) = bracket(&worth).ok_or(FlowError::NoRoot)?;
     let rising = worth(low) < 0.0;
@@ -154,11 +139,7 @@ mod tests {
     const DAY: i64 = 86_400_000_000_000;
 
     fn valuation(equity: f64, flow: f64, closes_period: bool) -> Valuation {
-        Valuation {
-            equity,
-            flow,
-            closes_period,
-        }
+        Valuation { equity, flow, closes_period }
     }
 
     #[test]
@@ -182,58 +163,25 @@ mod tests {
     #[test]
     fn a_sub_period_without_capital_is_refused_unless_nothing_happened() {
         let empty = [valuation(0.0, 0.0, true), valuation(5.0, 0.0, true)];
-        assert!(matches!(
-            time_weighted(&empty),
-            Err(FlowError::NoBase { index: 0, .. })
-        ));
+        assert!(matches!(time_weighted(&empty), Err(FlowError::NoBase { index: 0, .. })));
         let idle = [valuation(0.0, 0.0, true), valuation(0.0, 0.0, true)];
         assert_eq!(time_weighted(&idle), Ok(vec![0.0]));
         let broken = [valuation(f64::NAN, 0.0, true)];
-        assert_eq!(
-            time_weighted(&broken),
-            Err(FlowError::NotFinite { index: 0 })
-        );
+        assert_eq!(time_weighted(&broken), Err(FlowError::NotFinite { index: 0 }));
     }
 
     #[test]
     fn a_year_that_doubles_returns_one() {
-        let flows = [
-            CashFlow {
-                at: 0,
-                amount: -100.0,
-            },
-            CashFlow {
-                at: 365 * DAY,
-                amount: 200.0,
-            },
-        ];
+        let flows = [CashFlow { at: 0, amount: -100.0 }, CashFlow { at: 365 * DAY, amount: 200.0 }];
         assert!((money_weighted(&flows).expect("a root") - 1.0).abs() < 1e-9);
     }
 
     #[test]
     fn flows_without_a_root_are_refused() {
-        let one_way = [
-            CashFlow {
-                at: 0,
-                amount: -100.0,
-            },
-            CashFlow {
-                at: DAY,
-                amount: -1.0,
-            },
-        ];
+        let one_way = [CashFlow { at: 0, amount: -100.0 }, CashFlow { at: DAY, amount: -1.0 }];
         assert_eq!(money_weighted(&one_way), Err(FlowError::NoRoot));
         assert_eq!(money_weighted(&[]), Err(FlowError::NoRoot));
-        let at_once = [
-            CashFlow {
-                at: 0,
-                amount: -100.0,
-            },
-            CashFlow {
-                at: 0,
-                amount: 120.0,
-            },
-        ];
+        let at_once = [CashFlow { at: 0, amount: -100.0 }, CashFlow { at: 0, amount: 120.0 }];
         assert_eq!(money_weighted(&at_once), Err(FlowError::NoRoot));
     }
 }

@@ -207,11 +207,7 @@ fn rounding_noise(values: &[f64]) -> f64 {
 }
 
 pub(crate) fn finite(value: f64) -> Figure {
-    if value.is_finite() {
-        Ok(value)
-    } else {
-        Err(TOO_LARGE)
-    }
+    if value.is_finite() { Ok(value) } else { Err(TOO_LARGE) }
 }
 
 pub(crate) fn count(values: &[f64]) -> f64 {

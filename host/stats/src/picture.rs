@@ -162,15 +162,10 @@ impl Frame {
             let of_lines = picture.lines.iter().flat_map(|line| line.points.iter());
             of_lines.filter(|point| point.value.is_finite())
         };
-        let marked = picture
-            .marks
-            .iter()
-            .filter(|mark| mark.shape != Shape::Event);
-        let values = points().map(|point| point.value).chain(
-            marked
-                .map(|mark| mark.value)
-                .filter(|value| value.is_finite()),
-        );
+        let marked = picture.marks.iter().filter(|mark| mark.shape != Shape::Event);
+        let values = points()
+            .map(|point| point.value)
+            .chain(marked.map(|mark| mark.value).filter(|value| value.is_finite()));
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
             (low.min(value), high.max(value))
         });
@@ -182,11 +177,7 @@ impl Frame {
         times.sort_unstable();
         times.dedup();
         // A flat line gets room above and below, or it would lie on the frame.
-        let margin = if high > low {
-            0.0
-        } else {
-            (high.abs() * 0.01).max(0.01)
-        };
+        let margin = if high > low { 0.0 } else { (high.abs() * 0.01).max(0.01) };
         let (low, high) = (low - margin, high + margin);
         let step = round_step((high - low) / 4.0);
         if !(step.is_finite() && step > 0.0) {
@@ -269,10 +260,7 @@ impl Frame {
         let mut path = String::with_capacity(points.len() * 12);
         for point in &points {
             let pen = if path.is_empty() { 'M' } else { 'L' };
-            put(
-                &mut path,
-                format_args!("{pen}{:.1} {:.1}", self.x(point.at), self.y(point.value)),
-            );
+            put(&mut path, format_args!("{pen}{:.1} {:.1}", self.x(point.at), self.y(point.value)));
         }
         let name = escape(&line.name);
         if filled {
@@ -303,26 +291,20 @@ impl Frame {
 
     /// At most four points a column: what a denser line would show, in a bounded text.
     fn thinned(&self, points: &[Point]) -> Vec<Point> {
-        let finite: Vec<Point> = points
-            .iter()
-            .copied()
-            .filter(|point| point.value.is_finite())
-            .collect();
+        let finite: Vec<Point> =
+            points.iter().copied().filter(|point| point.value.is_finite()).collect();
         if finite.len() <= 4 * COLUMNS {
             return finite;
         }
         let mut thinned = Vec::with_capacity(4 * COLUMNS);
         for column in finite.chunks(finite.len().div_ceil(COLUMNS)) {
-            let extreme = |better: fn(f64, f64) -> bool| {
-                let places = 0..column.len();
-                places.reduce(|best, at| {
-                    if better(column[at].value, column[best].value) {
-                        at
-                    } else {
-                        best
-                    }
-                })
-            };
+            let extreme =
+                |better: fn(f64, f64) -> bool| {
+                    let places = 0..column.len();
+                    places.reduce(|best, at| {
+                        if better(column[at].value, column[best].value) { at } else { best }
+                    })
+                };
             let mut kept = vec![0, column.len() - 1];
             kept.extend(extreme(|a, b| a < b));
             kept.extend(extreme(|a, b| a > b));
@@ -372,9 +354,7 @@ impl Frame {
 /// The nearest of 1, 2, 5 times a power of ten at or above `rough`.
 fn round_step(rough: f64) -> f64 {
     let power = 10.0_f64.powf(rough.log10().floor());
-    let factor = [1.0, 2.0, 5.0]
-        .into_iter()
-        .find(|factor| factor * power >= rough);
+    let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= rough);
     factor.unwrap_or(10.0) * power
 }
 
@@ -449,11 +429,7 @@ fn time_labels(times: &[i64]) -> Vec<(usize, String)> {
         return months;
     }
     let years = starts(Civil::year_key, |t| t.year.to_string());
-    if years.len() < 3 {
-        thin(months)
-    } else {
-        thin(years)
-    }
+    if years.len() < 3 { thin(months) } else { thin(years) }
 }
 
 fn thin(labels: Vec<(usize, String)>) -> Vec<(usize, String)> {
@@ -482,10 +458,7 @@ fn even_labels(times: &[i64]) -> Vec<(usize, String)> {
             format!("{hour:02}:{minute:02}:{:02}", rest / 1_000_000_000)
         }
     };
-    places
-        .into_iter()
-        .map(|place| (place, text(times[place])))
-        .collect()
+    places.into_iter().map(|place| (place, text(times[place]))).collect()
 }
 
 /// A day of the proleptic Gregorian calendar, UTC.
@@ -504,11 +477,7 @@ impl Civil {
         let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
         let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted = (5 * of_year + 2) / 153;
-        let month = if shifted < 10 {
-            shifted + 3
-        } else {
-            shifted - 9
-        };
+        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
         let narrow = |value: i64| u8::try_from(value).expect("a day or month fits a byte");
         Self {
             year: year_of_era + era * 400 + i64::from(month <= 2),
@@ -531,8 +500,7 @@ impl Civil {
 }
 
 fn put(text: &mut String, arguments: std::fmt::Arguments<'_>) {
-    text.write_fmt(arguments)
-        .expect("a string takes every text");
+    text.write_fmt(arguments).expect("a string takes every text");
 }
 
 #[cfg(test)]

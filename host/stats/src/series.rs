@@ -54,10 +54,7 @@ pub fn returns_of(equity: &[f64]) -> Result<Vec<f64>, SeriesError> {
             if pair[0] > 0.0 {
                 Ok(pair[1] / pair[0] - 1.0)
             } else {
-                Err(SeriesError::NoBase {
-                    index,
-                    equity: pair[0],
-                })
+                Err(SeriesError::NoBase { index, equity: pair[0] })
             }
         })
         .collect()
@@ -126,11 +123,7 @@ impl Options {
         if let Some(found) = window.filter(|window| *window < 2) {
             return Err(OptionsError::Window { found });
         }
-        Ok(Self {
-            periods,
-            rf,
-            window,
-        })
+        Ok(Self { periods, rf, window })
     }
 
     /// Periods a year.
@@ -163,10 +156,6 @@ impl Options {
 impl Default for Options {
     /// 252 periods a year, no risk-free rate, no rolling windows.
     fn default() -> Self {
-        Self {
-            periods: Self::PERIODS_EQUITY,
-            rf: 0.0,
-            window: None,
-        }
+        Self { periods: Self::PERIODS_EQUITY, rf: 0.0, window: None }
     }
 }

@@ -7,12 +7,7 @@ use stockade_stats::{
 };
 
 fn of(series: Series<'_>) -> Figures {
-    figures(&Request {
-        series,
-        benchmark: None,
-        round_trips: &[],
-        options: Options::default(),
-    })
+    figures(&Request { series, benchmark: None, round_trips: &[], options: Options::default() })
 }
 
 const KEYS: [&str; 17] = [
@@ -49,15 +44,8 @@ fn an_empty_or_broken_series_gives_no_figure_and_a_reason_for_each() {
     ] {
         let printed = serde_json::to_value(of(series)).unwrap();
         for key in KEYS {
-            assert!(
-                printed[key].is_null(),
-                "{series:?}: {key} is {}",
-                printed[key]
-            );
-            assert!(
-                printed["why"][key].is_string(),
-                "{series:?}: {key} has no reason"
-            );
+            assert!(printed[key].is_null(), "{series:?}: {key} is {}", printed[key]);
+            assert!(printed["why"][key].is_string(), "{series:?}: {key} has no reason");
         }
     }
     assert_eq!(
@@ -88,12 +76,7 @@ fn a_key_is_either_a_number_or_has_a_reason() {
 #[test]
 fn returns_that_differ_in_the_last_bit_alone_have_no_sharpe_ratio() {
     // What 1 % a day leaves after e[t]/e[t-1]-1.
-    let figures = of(Series::Returns(&[
-        0.01,
-        0.010000000000000009,
-        0.01,
-        0.00999999999999979,
-    ]));
+    let figures = of(Series::Returns(&[0.01, 0.010000000000000009, 0.01, 0.00999999999999979]));
     assert_eq!(figures.sharpe, None);
     assert_eq!(figures.annual_volatility, Some(0.0));
     assert_eq!(figures.why["sharpe"], "the returns do not vary");
@@ -104,10 +87,7 @@ fn a_value_that_overflows_is_no_number() {
     // 1,000-fold in one day has no annual return that fits a float.
     let figures = of(Series::Equity(&[1.0, 1_000.0]));
     assert_eq!(figures.annual_return, None);
-    assert_eq!(
-        figures.why["annual_return"],
-        "the value is too large to be a number"
-    );
+    assert_eq!(figures.why["annual_return"], "the value is too large to be a number");
     assert_eq!(figures.total_return, Some(999.0));
 }
 
@@ -124,14 +104,8 @@ fn a_benchmark_of_another_length_or_without_variance_is_refused() {
     };
     let short = with(&[1.0, 2.0]);
     assert_eq!(short.beta, None);
-    assert_eq!(
-        short.why["alpha"],
-        "the benchmark has 1 returns, the series has 2"
-    );
-    assert_eq!(
-        with(&[5.0, 5.0, 5.0]).why["beta"],
-        "the benchmark does not vary"
-    );
+    assert_eq!(short.why["alpha"], "the benchmark has 1 returns, the series has 2");
+    assert_eq!(with(&[5.0, 5.0, 5.0]).why["beta"], "the benchmark does not vary");
 }
 
 #[test]
@@ -151,27 +125,12 @@ fn a_window_longer_than_the_series_gives_no_rolling_figures() {
 
 #[test]
 fn options_and_values_out_of_range_are_refused() {
-    assert_eq!(
-        Options::new(0.0, 0.0, None),
-        Err(OptionsError::Periods { found: 0.0 })
-    );
+    assert_eq!(Options::new(0.0, 0.0, None), Err(OptionsError::Periods { found: 0.0 }));
     assert!(Options::new(f64::NAN, 0.0, None).is_err());
-    assert_eq!(
-        Options::new(252.0, -1.0, None),
-        Err(OptionsError::RiskFree { found: -1.0 })
-    );
-    assert_eq!(
-        Options::new(252.0, 0.0, Some(1)),
-        Err(OptionsError::Window { found: 1 })
-    );
+    assert_eq!(Options::new(252.0, -1.0, None), Err(OptionsError::RiskFree { found: -1.0 }));
+    assert_eq!(Options::new(252.0, 0.0, Some(1)), Err(OptionsError::Window { found: 1 }));
     assert_eq!(value("12.50"), Some(12.5));
     assert_eq!(value("NaN"), None);
     assert_eq!(value("1e999"), None);
-    assert_eq!(
-        returns_of(&[1.0, -1.0, 1.0]),
-        Err(SeriesError::NoBase {
-            index: 1,
-            equity: -1.0
-        })
-    );
+    assert_eq!(returns_of(&[1.0, -1.0, 1.0]), Err(SeriesError::NoBase { index: 1, equity: -1.0 }));
 }

@@ -28,13 +28,8 @@ fn check(name: &str, printed: &Value, expected: &Map<String, Value>) -> usize {
         let found = &printed[key];
         match value.as_f64() {
             Some(value) => {
-                let found = found
-                    .as_f64()
-                    .unwrap_or_else(|| panic!("{name}: {key} is {found}"));
-                assert!(
-                    close(found, value),
-                    "{name}: {key} is {found}, expected {value}"
-                );
+                let found = found.as_f64().unwrap_or_else(|| panic!("{name}: {key} is {found}"));
+                assert!(close(found, value), "{name}: {key} is {found}, expected {value}");
                 compared += 1;
             }
             None => {
@@ -56,10 +51,7 @@ fn check_rolling(name: &str, printed: &Value, expected: &Map<String, Value>) -> 
         for (found, expected) in found.iter().zip(list) {
             match (found.as_f64(), expected.as_f64()) {
                 (Some(found), Some(expected)) => {
-                    assert!(
-                        close(found, expected),
-                        "{name}: rolling {key} {found} {expected}"
-                    );
+                    assert!(close(found, expected), "{name}: rolling {key} {found} {expected}");
                     compared += 1;
                 }
                 (found, expected) => assert_eq!(found, expected, "{name}: rolling {key}"),
@@ -75,14 +67,9 @@ fn figures_equal_those_of_the_reference_libraries() {
     for case in document()["cases"].as_array().unwrap() {
         let name = case["name"].as_str().unwrap();
         let (equity, net) = (numbers(&case["equity"]), numbers(&case["net"]));
-        let benchmark = case["benchmark"]
-            .is_array()
-            .then(|| numbers(&case["benchmark"]));
+        let benchmark = case["benchmark"].is_array().then(|| numbers(&case["benchmark"]));
         let window = case["window"].as_u64().map(|w| usize::try_from(w).unwrap());
-        let (periods, rf) = (
-            case["periods"].as_f64().unwrap(),
-            case["rf"].as_f64().unwrap(),
-        );
+        let (periods, rf) = (case["periods"].as_f64().unwrap(), case["rf"].as_f64().unwrap());
         let figures = figures(&Request {
             series: Series::Equity(&equity),
             benchmark: benchmark.as_deref().map(Series::Equity),
@@ -111,10 +98,7 @@ fn money_weighted_returns_equal_the_reference_roots() {
                 amount: flow[1].as_f64().unwrap(),
             })
             .collect();
-        let (found, expected) = (
-            money_weighted(&flows).unwrap(),
-            case["rate"].as_f64().unwrap(),
-        );
+        let (found, expected) = (money_weighted(&flows).unwrap(), case["rate"].as_f64().unwrap());
         assert!(close(found, expected), "{found} {expected}");
     }
 }

@@ -206,8 +206,6 @@ impl Store {
                 now: Timestamp(row.try_get("now_ns")?),
             })
         };
-        read()
-            .map(Some)
-            .map_err(StoreError::database("reading the lease"))
+        read().map(Some).map_err(StoreError::database("reading the lease"))
     }
 }

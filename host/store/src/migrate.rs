@@ -74,9 +74,7 @@ fn doing(what: impl Into<String>) -> impl FnOnce(sqlx::Error) -> MigrateError {
 /// A name for this binary's schema that changes whenever a migration's text does.
 #[cfg(feature = "testing")]
 pub(crate) fn fingerprint() -> u64 {
-    let bytes = MIGRATIONS
-        .iter()
-        .flat_map(|migration| migration.sql.bytes());
+    let bytes = MIGRATIONS.iter().flat_map(|migration| migration.sql.bytes());
     crate::cluster::fnv1a(bytes)
 }
 
@@ -113,32 +111,18 @@ async fn run_locked(connection: &mut PgConnection) -> Result<(), MigrateError> {
         .map_err(doing("making the schema"))?;
     }
     let found = past(connection).await?;
-    for migration in MIGRATIONS
-        .iter()
-        .filter(|migration| migration.version > found)
-    {
+    for migration in MIGRATIONS.iter().filter(|migration| migration.version > found) {
         apply(connection, migration).await?;
-        tracing::info!(
-            version = migration.version,
-            name = migration.name,
-            "migrated"
-        );
+        tracing::info!(version = migration.version, name = migration.name, "migrated");
     }
     Ok(())
 }
 
 /// Refuses a schema that is not exactly the binary's.
 pub(crate) async fn check(connection: &mut PgConnection) -> Result<(), MigrateError> {
-    let found = if exists(connection).await? {
-        past(connection).await?
-    } else {
-        0
-    };
+    let found = if exists(connection).await? { past(connection).await? } else { 0 };
     if found < SCHEMA_VERSION {
-        return Err(MigrateError::Older {
-            found,
-            needed: SCHEMA_VERSION,
-        });
+        return Err(MigrateError::Older { found, needed: SCHEMA_VERSION });
     }
     Ok(())
 }
@@ -159,15 +143,9 @@ async fn past(connection: &mut PgConnection) -> Result<i32, MigrateError> {
             .map_err(doing("reading the schema's version"))?;
     let found = applied.last().map_or(0, |(version, _)| *version);
     if found > SCHEMA_VERSION {
-        return Err(MigrateError::Newer {
-            found,
-            allowed: SCHEMA_VERSION,
-        });
+        return Err(MigrateError::Newer { found, allowed: SCHEMA_VERSION });
     }
-    for migration in MIGRATIONS
-        .iter()
-        .filter(|migration| migration.version <= found)
-    {
+    for migration in MIGRATIONS.iter().filter(|migration| migration.version <= found) {
         let md5: String = sqlx::query_scalar("SELECT md5($1)")
             .bind(migration.sql)
             .fetch_one(&mut *connection)
@@ -182,17 +160,9 @@ async fn past(connection: &mut PgConnection) -> Result<i32, MigrateError> {
 }
 
 async fn apply(connection: &mut PgConnection, migration: &Migration) -> Result<(), MigrateError> {
-    let what = || {
-        format!(
-            "applying migration {} ({})",
-            migration.version, migration.name
-        )
-    };
+    let what = || format!("applying migration {} ({})", migration.version, migration.name);
     let mut transaction = connection.begin().await.map_err(doing(what()))?;
-    sqlx::raw_sql(migration.sql)
-        .execute(&mut *transaction)
-        .await
-        .map_err(doing(what()))?;
+    sqlx::raw_sql(migration.sql).execute(&mut *transaction).await.map_err(doing(what()))?;
     sqlx::query("INSERT INTO stockade.migration (version, name, md5) VALUES ($1, $2, md5($3))")
         .bind(migration.version)
         .bind(migration.name)

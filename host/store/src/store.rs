@@ -43,9 +43,8 @@ impl Store {
     /// An address that can't be read, a server that can't be reached or is too old. A pooler in
     /// transaction mode is refused by the settings that every connection carries.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(url).map_err(|error| StoreError::Address {
-            message: error.to_string(),
-        })?;
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|error| StoreError::Address { message: error.to_string() })?;
         let options = options
             .options(LIMITS)
             .statement_cache_capacity(limits::STATEMENTS_KEPT)
@@ -53,19 +52,11 @@ impl Store {
             .disable_statement_logging();
         let reads = PgPoolOptions::new()
             .max_connections(limits::READ_CONNECTIONS)
-            .connect_lazy_with(
-                options
-                    .clone()
-                    .options([("default_transaction_read_only", "on")]),
-            );
+            .connect_lazy_with(options.clone().options([("default_transaction_read_only", "on")]));
         let control = PgPoolOptions::new()
             .max_connections(limits::CONTROL_CONNECTIONS)
             .connect_lazy_with(options.clone());
-        let store = Self {
-            options,
-            reads,
-            control,
-        };
+        let store = Self { options, reads, control };
         store.check_server().await?;
         Ok(store)
     }
@@ -119,17 +110,12 @@ impl Store {
 
     /// A connection for one purpose, without the time limits of statements.
     async fn plain(&self) -> Result<PgConnection, MigrateError> {
-        let options = self
-            .options
-            .clone()
-            .options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+        let options =
+            self.options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
         options
             .connect()
             .await
-            .map_err(|source| MigrateError::Database {
-                doing: "connecting".to_owned(),
-                source,
-            })
+            .map_err(|source| MigrateError::Database { doing: "connecting".to_owned(), source })
     }
 
     /// The pool for reads: its transactions can't write.
@@ -149,10 +135,11 @@ impl Store {
         &self,
         application: &str,
     ) -> Result<PgConnection, sqlx::Error> {
-        let options = self.options.clone().application_name(application).options([
-            ("enable_seqscan", "off"),
-            ("plan_cache_mode", "force_generic_plan"),
-        ]);
+        let options = self
+            .options
+            .clone()
+            .application_name(application)
+            .options([("enable_seqscan", "off"), ("plan_cache_mode", "force_generic_plan")]);
         options.connect().await
     }
 
@@ -182,28 +169,17 @@ impl Store {
         let batch = Batch::new(std::iter::once(&account_row).chain(kept));
         let (sql, arguments) =
             batch.encode(Mode::Create, &mut Statements::default(), label, 0, 0)?;
-        let mut connection = self
-            .connect_writer("stockade")
-            .await
-            .map_err(StoreError::database("connecting"))?;
-        limit_rights(&mut connection)
-            .await
-            .map_err(StoreError::database("connecting"))?;
-        let result = sqlx::query_with(AssertSqlSafe(sql), arguments)
-            .execute(&mut connection)
-            .await;
+        let mut connection =
+            self.connect_writer("stockade").await.map_err(StoreError::database("connecting"))?;
+        limit_rights(&mut connection).await.map_err(StoreError::database("connecting"))?;
+        let result = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut connection).await;
         close(connection).await;
         match result {
             Ok(_) => Ok(()),
             Err(sqlx::Error::Database(error)) if error.constraint() == Some("account_pkey") => {
-                Err(StoreError::AccountExists {
-                    label: label.to_owned(),
-                })
+                Err(StoreError::AccountExists { label: label.to_owned() })
             }
-            Err(source) => Err(StoreError::Database {
-                doing: "storing a new account",
-                source,
-            }),
+            Err(source) => Err(StoreError::Database { doing: "storing a new account", source }),
         }
     }
 
@@ -224,9 +200,7 @@ pub(crate) async fn limit_rights(connection: &mut PgConnection) -> Result<(), sq
     .fetch_one(&mut *connection)
     .await?;
     if may {
-        sqlx::query("SET ROLE stockade_app")
-            .execute(connection)
-            .await?;
+        sqlx::query("SET ROLE stockade_app").execute(connection).await?;
     }
     Ok(())
 }

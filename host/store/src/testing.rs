@@ -55,19 +55,11 @@ impl TestDatabase {
             make_template(&cluster, &mut connection, &template).await;
         }
         sweep(&mut connection).await;
-        run(
-            &mut connection,
-            format!("CREATE DATABASE {name} TEMPLATE {template}"),
-        )
-        .await;
+        run(&mut connection, format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
         connection.close().await.expect("a connection closes");
         let url = cluster.url_of(&name);
         let store = Store::open(&url).await.expect("the test's database opens");
-        Self {
-            store,
-            url,
-            _cluster: cluster,
-        }
+        Self { store, url, _cluster: cluster }
     }
 }
 
@@ -87,40 +79,27 @@ fn folder() -> PathBuf {
 
 /// The age of the lock tells a cluster that no test has wanted for long.
 fn mark_used() {
-    let lock = std::fs::File::options()
-        .write(true)
-        .open(folder().join("postgres.lock"));
+    let lock = std::fs::File::options().write(true).open(folder().join("postgres.lock"));
     let marked = lock.and_then(|file| file.set_modified(SystemTime::now()));
     marked.expect("the cluster's lock can be touched");
 }
 
 fn seconds() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 async fn connect(cluster: &Cluster, database: &str) -> PgConnection {
     let options: PgConnectOptions = cluster.url_of(database).parse().expect("our own address");
-    options
-        .disable_statement_logging()
-        .connect()
-        .await
-        .expect("the cluster answers")
+    options.disable_statement_logging().connect().await.expect("the cluster answers")
 }
 
 async fn run(connection: &mut PgConnection, sql: String) {
-    sqlx::query(AssertSqlSafe(sql))
-        .execute(connection)
-        .await
-        .expect("the statement works");
+    sqlx::query(AssertSqlSafe(sql)).execute(connection).await.expect("the statement works");
 }
 
 async fn lock(connection: &mut PgConnection) {
-    let locked = sqlx::query("SELECT pg_advisory_lock($1)")
-        .bind(TEMPLATE_LOCK)
-        .execute(connection)
-        .await;
+    let locked =
+        sqlx::query("SELECT pg_advisory_lock($1)").bind(TEMPLATE_LOCK).execute(connection).await;
     locked.expect("the lock is given");
 }
 
@@ -134,22 +113,12 @@ async fn exists(connection: &mut PgConnection, name: &str) -> bool {
 
 /// Made under another name first: a template is finished or not there.
 async fn make_template(cluster: &Cluster, connection: &mut PgConnection, template: &str) {
-    run(
-        connection,
-        format!("DROP DATABASE IF EXISTS {template}_new"),
-    )
-    .await;
+    run(connection, format!("DROP DATABASE IF EXISTS {template}_new")).await;
     run(connection, format!("CREATE DATABASE {template}_new")).await;
-    let store = Store::open(&cluster.url_of(&format!("{template}_new")))
-        .await
-        .expect("it opens");
+    let store = Store::open(&cluster.url_of(&format!("{template}_new"))).await.expect("it opens");
     store.migrate().await.expect("the migrations run");
     store.close().await;
-    run(
-        connection,
-        format!("ALTER DATABASE {template}_new RENAME TO {template}"),
-    )
-    .await;
+    run(connection, format!("ALTER DATABASE {template}_new RENAME TO {template}")).await;
 }
 
 /// Drops the databases of tests that are long over.
@@ -160,16 +129,9 @@ async fn sweep(connection: &mut PgConnection) {
             .await
             .expect("the catalogue answers");
     for name in names {
-        let made: Option<u64> = name[1..]
-            .split('_')
-            .next()
-            .and_then(|text| text.parse().ok());
+        let made: Option<u64> = name[1..].split('_').next().and_then(|text| text.parse().ok());
         if made.is_some_and(|made| made + DATABASE_AGE_MAX < seconds()) {
-            run(
-                connection,
-                format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-            )
-            .await;
+            run(connection, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
         }
     }
 }
@@ -177,19 +139,14 @@ async fn sweep(connection: &mut PgConnection) {
 /// Stops and removes clusters of other schemas that no process uses.
 async fn remove_stale_clusters() {
     let own = folder();
-    let prefix = own
-        .file_name()
-        .and_then(|name| name.to_str())
-        .and_then(|name| name.rsplit_once('-'));
+    let prefix =
+        own.file_name().and_then(|name| name.to_str()).and_then(|name| name.rsplit_once('-'));
     let Some((prefix, _)) = prefix else { return };
     let Ok(entries) = std::env::temp_dir().read_dir() else {
         return;
     };
     for path in entries.flatten().map(|entry| entry.path()) {
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name.starts_with(prefix) && path != own && is_old(&path) {
             remove_cluster(&path).await;
         }
@@ -197,10 +154,7 @@ async fn remove_stale_clusters() {
 }
 
 fn is_old(path: &Path) -> bool {
-    let changed = path
-        .join("postgres.lock")
-        .metadata()
-        .and_then(|metadata| metadata.modified());
+    let changed = path.join("postgres.lock").metadata().and_then(|metadata| metadata.modified());
     let age = changed.ok().and_then(|changed| changed.elapsed().ok());
     age.is_some_and(|age| age.as_secs() > DATABASE_AGE_MAX)
 }

@@ -12,15 +12,9 @@ use support::*;
 /// A sleeve with 1,000 that bought three, sold one and offers one; all of it booked.
 fn sound() -> Vec<Row> {
     let position = || LedgerAccount::Position(symbol("AAPL"));
-    let deposit = [
-        (LedgerAccount::Cash, "1000"),
-        (LedgerAccount::Capital, "-1000"),
-    ];
-    let bought = [
-        (LedgerAccount::Cash, "-300.3"),
-        (position(), "300"),
-        (LedgerAccount::Fees, "0.3"),
-    ];
+    let deposit = [(LedgerAccount::Cash, "1000"), (LedgerAccount::Capital, "-1000")];
+    let bought =
+        [(LedgerAccount::Cash, "-300.3"), (position(), "300"), (LedgerAccount::Fees, "0.3")];
     let sold = [
         (LedgerAccount::Cash, "109.95"),
         (position(), "-100"),
@@ -51,12 +45,8 @@ fn sound() -> Vec<Row> {
     (bought_x.order, bought_x.qty, bought_x.fee) =
         (Some(stockade_core::OrderId(1)), qty("3"), money("0.3"));
     let mut sold_x = execution("x-2", 3);
-    (sold_x.order, sold_x.side, sold_x.price, sold_x.fee) = (
-        Some(stockade_core::OrderId(2)),
-        Side::Sell,
-        price("110"),
-        money("0.05"),
-    );
+    (sold_x.order, sold_x.side, sold_x.price, sold_x.fee) =
+        (Some(stockade_core::OrderId(2)), Side::Sell, price("110"), money("0.05"));
     let mut lot = lot(1);
     (lot.entry_price, lot.cost, lot.cost_left) = (price("100"), money("300"), money("200"));
     let mut trip = round_trip(1);
@@ -98,10 +88,7 @@ async fn each_rule_can_fail() {
     for (id, damage) in DAMAGES {
         let db = TestDatabase::new().await;
         let broken = broken_by(&db, damage).await;
-        assert!(
-            broken.contains(id),
-            "{id} did not find: {damage}; found {broken:?}"
-        );
+        assert!(broken.contains(id), "{id} did not find: {damage}; found {broken:?}");
         db.store.close().await;
     }
 }
@@ -111,76 +98,37 @@ async fn broken_by(db: &TestDatabase, damage: &'static str) -> Vec<&'static str>
     let mut writer = writer(&db.store).await;
     writer.commit(group(sound())).await.expect("committed");
     writer.close().await;
-    let mut owner = sqlx::PgConnection::connect(&db.url)
-        .await
-        .expect("connected");
-    owner
-        .execute("SET session_replication_role = replica")
-        .await
-        .expect("locks off");
+    let mut owner = sqlx::PgConnection::connect(&db.url).await.expect("connected");
+    owner.execute("SET session_replication_role = replica").await.expect("locks off");
     owner.execute(sqlx::raw_sql(damage)).await.expect(damage);
     owner.close().await.expect("closed");
     let results = db.store.db_check(LABEL).await.expect("checked");
     assert!(results.iter().all(|rule| rule.ok == rule.rows.is_empty()));
-    results
-        .into_iter()
-        .filter(|rule| !rule.ok)
-        .map(|rule| rule.id)
-        .collect()
+    results.into_iter().filter(|rule| !rule.ok).map(|rule| rule.id).collect()
 }
 
 const DAMAGES: &[(&str, &str)] = &[
-    (
-        "I1",
-        "UPDATE stockade.posting SET amount = amount + 1 WHERE entry = 1 AND leg = 0",
-    ),
-    (
-        "I2",
-        "UPDATE stockade.posting SET amount = amount + 1 WHERE entry = 1 AND leg = 0",
-    ),
-    (
-        "I3",
-        "UPDATE stockade.sleeve SET fees = fees + 1 WHERE id = 10",
-    ),
+    ("I1", "UPDATE stockade.posting SET amount = amount + 1 WHERE entry = 1 AND leg = 0"),
+    ("I2", "UPDATE stockade.posting SET amount = amount + 1 WHERE entry = 1 AND leg = 0"),
+    ("I3", "UPDATE stockade.sleeve SET fees = fees + 1 WHERE id = 10"),
     ("I3", "DELETE FROM stockade.position"),
     ("I7", "UPDATE stockade.lot SET remaining = 1"),
     ("I7", "UPDATE stockade.position SET fee_left = 0"),
-    (
-        "I8",
-        "UPDATE stockade.sleeve SET realised = realised + 1 WHERE id = 10",
-    ),
+    ("I8", "UPDATE stockade.sleeve SET realised = realised + 1 WHERE id = 10"),
     ("I9", "UPDATE stockade.lot SET fee = 0.29"),
     ("I9", "UPDATE stockade.round_trip SET qty = 0.5"),
-    (
-        "I10",
-        "UPDATE stockade.lot SET sleeve = 2, execution_id = ''",
-    ),
-    (
-        "I11",
-        "UPDATE stockade.order SET client_order_id = 'manual' WHERE id = 1",
-    ),
+    ("I10", "UPDATE stockade.lot SET sleeve = 2, execution_id = ''"),
+    ("I11", "UPDATE stockade.order SET client_order_id = 'manual' WHERE id = 1"),
     ("I11", "UPDATE stockade.order SET sleeve = 1 WHERE id = 1"),
-    (
-        "I11",
-        "UPDATE stockade.order SET replaces = 7, status = 'accepted'",
-    ),
+    ("I11", "UPDATE stockade.order SET replaces = 7, status = 'accepted'"),
     (
         "I15",
         "ALTER TABLE stockade.order DROP CONSTRAINT order_filled; UPDATE stockade.order SET filled_qty = 11 WHERE id = 1",
     ),
-    (
-        "I16",
-        "UPDATE stockade.execution SET entry = 1 WHERE execution_id = 'x-2'",
-    ),
+    ("I16", "UPDATE stockade.execution SET entry = 1 WHERE execution_id = 'x-2'"),
     ("I16", "DELETE FROM stockade.execution"),
-    (
-        "I17",
-        "UPDATE stockade.execution SET qty = 2 WHERE execution_id = 'x-1'",
-    ),
-    (
-        "I21",
-        "UPDATE stockade.sleeve SET reserved = 1 WHERE id = 10",
-    ),
+    ("I17", "UPDATE stockade.execution SET qty = 2 WHERE execution_id = 'x-1'"),
+    ("I21", "UPDATE stockade.sleeve SET reserved = 1 WHERE id = 10"),
     ("I21", "UPDATE stockade.order SET reserved = 1 WHERE id = 1"),
     ("I22", "UPDATE stockade.sleeve SET cash = -1 WHERE id = 1"),
     ("I23", "UPDATE stockade.order SET qty = 4 WHERE id = 2"),

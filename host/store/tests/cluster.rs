@@ -16,10 +16,7 @@ fn remove_place(data: &Path) {
 }
 
 fn kill(signal: &str, pid: u32) {
-    let status = Command::new("kill")
-        .args([signal, &pid.to_string()])
-        .status()
-        .expect("kill runs");
+    let status = Command::new("kill").args([signal, &pid.to_string()]).status().expect("kill runs");
     assert!(status.success());
 }
 
@@ -37,10 +34,8 @@ async fn adopted_while_it_runs_and_stopped_by_the_last() {
     let third = Cluster::open(folder.path()).await.expect("started again");
     let store = Store::open(&third.url()).await.expect("it answers");
     store.check_schema().await.expect("the data is there");
-    let fsync: String = sqlx::query_scalar("SHOW fsync")
-        .fetch_one(store.reads())
-        .await
-        .expect("asked");
+    let fsync: String =
+        sqlx::query_scalar("SHOW fsync").fetch_one(store.reads()).await.expect("asked");
     assert_eq!(fsync, "on");
     store.close().await;
     assert_eq!(third.stop().await.expect("asked"), Stopped::Yes);
@@ -53,29 +48,16 @@ async fn what_was_acknowledged_survives_kill_9_of_the_server() {
     let cluster = Cluster::open(folder.path()).await.expect("started");
     let mut store = Store::open(&cluster.url()).await.expect("open");
     store.migrate().await.expect("migrated");
-    store
-        .account_create(&account(), &sleeves())
-        .await
-        .expect("made");
-    let epoch = store
-        .lease_acquire(LABEL, "a test", TTL)
-        .await
-        .expect("free")
-        .epoch;
-    let options = WriterOptions {
-        reconnect_for: std::time::Duration::from_millis(300),
-    };
+    store.account_create(&account(), &sleeves()).await.expect("made");
+    let epoch = store.lease_acquire(LABEL, "a test", TTL).await.expect("free").epoch;
+    let options = WriterOptions { reconnect_for: std::time::Duration::from_millis(300) };
     let mut acknowledged: Vec<u64> = Vec::new();
     let mut next = 1;
     for round in 0..3 {
-        let mut writer = WriterHandle::spawn(&store, LABEL, epoch, options)
-            .await
-            .expect("a writer");
+        let mut writer =
+            WriterHandle::spawn(&store, LABEL, epoch, options).await.expect("a writer");
         for _ in 0..20 {
-            writer
-                .commit(group(booking(next)))
-                .await
-                .expect("committed");
+            writer.commit(group(booking(next))).await.expect("committed");
             acknowledged.push(next);
             next += 1;
         }
@@ -105,10 +87,7 @@ async fn what_was_acknowledged_survives_kill_9_of_the_server() {
                 Err(error) => panic!("{error}"),
             }
         }
-        assert!(
-            doubtful > 0,
-            "the server was killed with nothing on its way"
-        );
+        assert!(doubtful > 0, "the server was killed with nothing on its way");
         println!("round {round}: {done} acknowledged, {doubtful} unknown or never tried");
         writer.close().await;
         store.close().await;
@@ -159,21 +138,14 @@ async fn a_folder_that_the_servers_user_cannot_enter_is_no_obstacle() {
 async fn a_pid_file_of_a_dead_server_is_no_obstacle() {
     let folder = tempfile::tempdir().expect("a folder");
     let cluster = Cluster::open(folder.path()).await.expect("started");
-    let data = cluster
-        .socket()
-        .parent()
-        .map(Path::to_owned)
-        .expect("a folder")
-        .join("data");
+    let data = cluster.socket().parent().map(Path::to_owned).expect("a folder").join("data");
     let pid_file = data.join("postmaster.pid");
     let text = std::fs::read_to_string(&pid_file).expect("read");
     assert_eq!(cluster.stop().await.expect("asked"), Stopped::Yes);
     // As after a restart of the machine: the number belongs to another program now (this test).
     let rest = text.split_once('\n').expect("lines").1;
     std::fs::write(&pid_file, format!("{}\n{rest}", std::process::id())).expect("written");
-    let cluster = Cluster::open(folder.path())
-        .await
-        .expect("started all the same");
+    let cluster = Cluster::open(folder.path()).await.expect("started all the same");
     assert_ne!(cluster.pid(), Some(std::process::id()));
     assert_eq!(cluster.stop().await.expect("asked"), Stopped::Yes);
     remove_place(folder.path());

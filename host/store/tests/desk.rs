@@ -18,10 +18,7 @@ use support::*;
 
 fn at(number: i64) -> Now {
     let time = NOON.plus(number * 1_000_000_000);
-    Now {
-        market: time,
-        machine: time,
-    }
+    Now { market: time, machine: time }
 }
 
 fn trade(
@@ -32,12 +29,7 @@ fn trade(
     at_price: &str,
     fee: &str,
 ) -> ImportedFill {
-    let kind = ImportKind::Trade {
-        side,
-        qty: qty(units),
-        price: price(at_price),
-        fee: money(fee),
-    };
+    let kind = ImportKind::Trade { side, qty: qty(units), price: price(at_price), fee: money(fee) };
     ImportedFill {
         execution_id: format!("import:{id}"),
         at: at(number).market,
@@ -57,11 +49,7 @@ fn split(id: &str, number: i64, ratio: &str) -> ImportedFill {
 }
 
 fn import(sleeve: &str, fills: Vec<ImportedFill>) -> Event {
-    command(Command::ImportFills {
-        sleeve: slug(sleeve),
-        opening: false,
-        fills,
-    })
+    command(Command::ImportFills { sleeve: slug(sleeve), opening: false, fills })
 }
 
 fn command(command: Command) -> Event {
@@ -70,11 +58,7 @@ fn command(command: Command) -> Event {
 
 fn create(name: &str, capital: &str) -> Event {
     let (name, capital, lots) = (slug(name), money(capital), LotMethod::Fifo);
-    command(Command::SleeveCreate {
-        name,
-        capital,
-        lots,
-    })
+    command(Command::SleeveCreate { name, capital, lots })
 }
 
 fn day() -> Vec<Event> {
@@ -87,29 +71,14 @@ fn day() -> Vec<Event> {
     ];
     let (one, two) = (slug("one"), slug("two"));
     vec![
-        Event::Instruments {
-            instruments: vec![Instrument::equity(symbol("AAPL"))],
-        },
-        Event::Started {
-            epoch: 1,
-            take_over: false,
-        },
+        Event::Instruments { instruments: vec![Instrument::equity(symbol("AAPL"))] },
+        Event::Started { epoch: 1, take_over: false },
         create("one", "10000"),
         create("two", "5000"),
         import("one", fills),
-        command(Command::CapitalAdd {
-            name: one.clone(),
-            amount: money("12.34"),
-        }),
-        command(Command::CapitalWithdraw {
-            name: two.clone(),
-            amount: money("0.01"),
-        }),
-        command(Command::CapitalMove {
-            from: one.clone(),
-            to: two.clone(),
-            amount: money("100"),
-        }),
+        command(Command::CapitalAdd { name: one.clone(), amount: money("12.34") }),
+        command(Command::CapitalWithdraw { name: two.clone(), amount: money("0.01") }),
+        command(Command::CapitalMove { from: one.clone(), to: two.clone(), amount: money("100") }),
         command(Command::PositionMove {
             from: one,
             to: two,
@@ -117,21 +86,13 @@ fn day() -> Vec<Event> {
             qty: qty("5"),
         }),
         import("two", vec![trade("6", 6, Side::Sell, "2", "36", "0.05")]),
-        Event::Sample {
-            session_close: Some(20_190_211),
-        },
-        Event::Sample {
-            session_close: None,
-        },
+        Event::Sample { session_close: Some(20_190_211) },
+        Event::Sample { session_close: None },
     ]
 }
 
 async fn restored(store: &Store) -> (Desk, Rows) {
-    let rows = store
-        .account_load(LABEL)
-        .await
-        .expect("loaded")
-        .expect("there");
+    let rows = store.account_load(LABEL).await.expect("loaded").expect("there");
     let desk = Desk::restore(rows.clone(), Settings::reference()).expect("restored");
     (desk, rows)
 }
@@ -145,23 +106,9 @@ fn put(desk: &mut Desk, now: Now, event: Event) -> Effects {
 #[tokio::test]
 async fn a_desk_rebuilt_at_every_step_is_the_same_desk() {
     let db = TestDatabase::new().await;
-    let new = Rows::new_account(
-        slug(LABEL),
-        "e1".to_owned(),
-        false,
-        Controls::default(),
-        at(0),
-    );
-    db.store
-        .account_create(&new.account, &new.to_rows())
-        .await
-        .expect("made");
-    let epoch = db
-        .store
-        .lease_acquire(LABEL, "a test", TTL)
-        .await
-        .expect("free")
-        .epoch;
+    let new = Rows::new_account(slug(LABEL), "e1".to_owned(), false, Controls::default(), at(0));
+    db.store.account_create(&new.account, &new.to_rows()).await.expect("made");
+    let epoch = db.store.lease_acquire(LABEL, "a test", TTL).await.expect("free").epoch;
     let mut writer = WriterHandle::spawn(&db.store, LABEL, epoch, WriterOptions::default())
         .await
         .expect("a writer");
@@ -179,10 +126,7 @@ async fn a_desk_rebuilt_at_every_step_is_the_same_desk() {
             "{what}: {:?}",
             expected.reply
         );
-        writer
-            .commit(group(expected.rows))
-            .await
-            .expect("committed");
+        writer.commit(group(expected.rows)).await.expect("committed");
         let broken: Vec<_> = db
             .store
             .db_check(LABEL)
@@ -196,26 +140,15 @@ async fn a_desk_rebuilt_at_every_step_is_the_same_desk() {
     // The same file again, after a restart: nothing is booked twice, the split neither.
     let (mut rebuilt, rows) = restored(&db.store).await;
     assert_eq!(rows.executions.len(), 6);
-    let Event::Command { command: again } = &day()[4] else {
-        panic!("the import")
-    };
+    let Event::Command { command: again } = &day()[4] else { panic!("the import") };
     let out = put(&mut rebuilt, at(99), command(again.clone()));
     assert!(
-        matches!(
-            out.reply,
-            Some(Reply::Done {
-                booked: Some(0),
-                known: Some(5),
-                ..
-            })
-        ),
+        matches!(out.reply, Some(Reply::Done { booked: Some(0), known: Some(5), .. })),
         "{:?}",
         out.reply
     );
     assert!(
-        !out.rows
-            .iter()
-            .any(|row| matches!(row, Row::Entry(_) | Row::Execution(_) | Row::Lot(_)))
+        !out.rows.iter().any(|row| matches!(row, Row::Entry(_) | Row::Execution(_) | Row::Lot(_)))
     );
     assert!(Timestamp(0) < rows.account.now.market);
     writer.close().await;

@@ -29,38 +29,20 @@ async fn another_past_is_refused() {
     for result in [db.store.migrate().await, db.store.check_schema().await] {
         let error = result.expect_err("refused");
         assert!(
-            matches!(
-                error,
-                MigrateError::Newer {
-                    found: 9999,
-                    allowed: SCHEMA_VERSION
-                }
-            ),
+            matches!(error, MigrateError::Newer { found: 9999, allowed: SCHEMA_VERSION }),
             "{error}"
         );
     }
-    owner
-        .execute("DELETE FROM stockade.migration WHERE version = 9999")
-        .await
-        .expect("removed");
+    owner.execute("DELETE FROM stockade.migration WHERE version = 9999").await.expect("removed");
     owner
         .execute("UPDATE stockade.migration SET md5 = 'x' WHERE version = 1")
         .await
         .expect("changed");
     let error = db.store.migrate().await.expect_err("refused");
-    assert!(
-        matches!(error, MigrateError::Changed { version: 1, .. }),
-        "{error}"
-    );
-    owner
-        .execute("DROP SCHEMA stockade CASCADE")
-        .await
-        .expect("dropped");
+    assert!(matches!(error, MigrateError::Changed { version: 1, .. }), "{error}");
+    owner.execute("DROP SCHEMA stockade CASCADE").await.expect("dropped");
     let error = db.store.check_schema().await.expect_err("refused");
-    assert!(
-        matches!(error, MigrateError::Older { found: 0, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, MigrateError::Older { found: 0, .. }), "{error}");
     db.store.migrate().await.expect("made anew");
     db.store.check_schema().await.expect("up to date");
     owner.close().await;

@@ -16,59 +16,29 @@ async fn an_unbalanced_entry_is_refused_whole() {
     let db = TestDatabase::new().await;
     for (legs, constraint) in [
         (
-            &[
-                (LedgerAccount::Cash, "1"),
-                (LedgerAccount::Capital, "-1.000000000000000001"),
-            ][..],
+            &[(LedgerAccount::Cash, "1"), (LedgerAccount::Capital, "-1.000000000000000001")][..],
             "entry_balances",
         ),
         (&[(LedgerAccount::Cash, "0")][..], "entry_legs_check"),
     ] {
-        if db
-            .store
-            .account_load(LABEL)
-            .await
-            .expect("loaded")
-            .is_none()
-        {
-            db.store
-                .account_create(&account(), &sleeves())
-                .await
-                .expect("made");
+        if db.store.account_load(LABEL).await.expect("loaded").is_none() {
+            db.store.account_create(&account(), &sleeves()).await.expect("made");
         }
-        let lease = db
-            .store
-            .lease_acquire(LABEL, "a test", TTL)
-            .await
-            .expect("free");
+        let lease = db.store.lease_acquire(LABEL, "a test", TTL).await.expect("free");
         let mut writer =
             WriterHandle::spawn(&db.store, LABEL, lease.epoch, WriterOptions::default())
                 .await
                 .expect("a writer");
         let rows = vec![Row::Entry(entry(1, None, legs)), Row::Lot(lot(1))];
         let error = writer.commit(group(rows)).await.expect_err("refused");
-        let CommitError::Constraint {
-            group: 1,
-            constraint: found,
-            table,
-            ..
-        } = &error
-        else {
+        let CommitError::Constraint { group: 1, constraint: found, table, .. } = &error else {
             panic!("{error}")
         };
         assert_eq!((found.as_str(), table.as_str()), (constraint, "entry"));
         writer.close().await;
-        let rows = db
-            .store
-            .account_load(LABEL)
-            .await
-            .expect("loaded")
-            .expect("there");
+        let rows = db.store.account_load(LABEL).await.expect("loaded").expect("there");
         assert_eq!(rows.lots, [], "nothing of the group stays");
-        db.store
-            .lease_release(LABEL, lease.epoch)
-            .await
-            .expect("released");
+        db.store.lease_release(LABEL, lease.epoch).await.expect("released");
     }
 }
 
@@ -79,11 +49,9 @@ async fn no_leg_is_added_to_an_entry_later() {
     writer.commit(group(booking(1))).await.expect("committed");
     writer.close().await;
     let owner = sqlx::PgPool::connect(&db.url).await.expect("connected");
-    for (entry, leg, constraint) in [
-        (1, 2, "posting_in_entry"),
-        (9, 0, "posting_in_entry"),
-        (1, 0, "posting_pkey"),
-    ] {
+    for (entry, leg, constraint) in
+        [(1, 2, "posting_in_entry"), (9, 0, "posting_in_entry"), (1, 0, "posting_pkey")]
+    {
         let error = sqlx::query(
             "INSERT INTO stockade.posting (account, entry, leg, sleeve, ledger, amount) VALUES ($1, $2, $3, 10, 'cash', 0)",
         )
@@ -93,9 +61,8 @@ async fn no_leg_is_added_to_an_entry_later() {
         .execute(&owner)
         .await
         .expect_err("refused");
-        let found = error
-            .as_database_error()
-            .and_then(|error| error.constraint().map(str::to_owned));
+        let found =
+            error.as_database_error().and_then(|error| error.constraint().map(str::to_owned));
         assert_eq!(found.as_deref(), Some(constraint));
     }
     owner.close().await;
@@ -108,9 +75,7 @@ async fn a_double_execution_names_its_group() {
     // A reader's lock on the lease holds the first commit up, so that the others are joined.
     let owner = sqlx::PgPool::connect(&db.url).await.expect("connected");
     let mut hold = owner.begin().await.expect("begun");
-    hold.execute("SELECT * FROM stockade.lease FOR UPDATE")
-        .await
-        .expect("locked");
+    hold.execute("SELECT * FROM stockade.lease FOR UPDATE").await.expect("locked");
     let mut tickets = Vec::new();
     let again = vec![Row::Execution(execution("x-1", 1))];
     for rows in [booking(1), booking(2), again, booking(4)] {
@@ -122,19 +87,10 @@ async fn a_double_execution_names_its_group() {
         outcomes.push(ticket.outcome().await);
     }
     assert_eq!(outcomes[..2], [Ok(()), Ok(())]);
-    let Err(CommitError::Constraint {
-        group: 3,
-        constraint,
-        table,
-        ..
-    }) = &outcomes[2]
-    else {
+    let Err(CommitError::Constraint { group: 3, constraint, table, .. }) = &outcomes[2] else {
         panic!("{outcomes:?}")
     };
-    assert_eq!(
-        (constraint.as_str(), table.as_str()),
-        ("execution_once", "execution")
-    );
+    assert_eq!((constraint.as_str(), table.as_str()), ("execution_once", "execution"));
     // What was computed on top of the refused group is not committed.
     assert_eq!(outcomes[3], Err(CommitError::Behind { group: 3 }));
     let after = match writer.submit(group(booking(5))).await {
@@ -142,10 +98,7 @@ async fn a_double_execution_names_its_group() {
         Err(error) => Err(error),
     };
     assert!(
-        matches!(
-            after,
-            Err(CommitError::Ended | CommitError::Behind { group: 3 })
-        ),
+        matches!(after, Err(CommitError::Ended | CommitError::Behind { group: 3 })),
         "{after:?}"
     );
     let executions = db.store.executions(LABEL).await.expect("read");
@@ -157,10 +110,7 @@ async fn a_double_execution_names_its_group() {
 #[tokio::test]
 async fn rules_of_rows_are_constraints() {
     let db = TestDatabase::new().await;
-    db.store
-        .account_create(&account(), &sleeves())
-        .await
-        .expect("made");
+    db.store.account_create(&account(), &sleeves()).await.expect("made");
     let stranger = stockade_core::SleeveId(99);
     let cases: [(Row, &str); 5] = [
         (
@@ -172,58 +122,27 @@ async fn rules_of_rows_are_constraints() {
             }),
             "lot_remaining",
         ),
+        (Row::Lot(LotRow { remaining: qty("3.1"), ..lot(1) }), "lot_remaining"),
+        (Row::Order(Box::new(OrderRow { filled_qty: qty("11"), ..order(1) })), "order_filled"),
+        (Row::Order(Box::new(OrderRow { sleeve: stranger, ..order(1) })), "order_sleeve"),
         (
-            Row::Lot(LotRow {
-                remaining: qty("3.1"),
-                ..lot(1)
-            }),
-            "lot_remaining",
-        ),
-        (
-            Row::Order(Box::new(OrderRow {
-                filled_qty: qty("11"),
-                ..order(1)
-            })),
-            "order_filled",
-        ),
-        (
-            Row::Order(Box::new(OrderRow {
-                sleeve: stranger,
-                ..order(1)
-            })),
-            "order_sleeve",
-        ),
-        (
-            Row::Order(Box::new(OrderRow {
-                reserved: money("-1"),
-                ..order(1)
-            })),
+            Row::Order(Box::new(OrderRow { reserved: money("-1"), ..order(1) })),
             "order_reserved_check",
         ),
     ];
     for (row, constraint) in cases {
-        let lease = db
-            .store
-            .lease_acquire(LABEL, "a test", TTL)
-            .await
-            .expect("free");
+        let lease = db.store.lease_acquire(LABEL, "a test", TTL).await.expect("free");
         let mut writer =
             WriterHandle::spawn(&db.store, LABEL, lease.epoch, WriterOptions::default())
                 .await
                 .expect("a writer");
         let error = writer.commit(group(vec![row])).await.expect_err(constraint);
-        let CommitError::Constraint {
-            constraint: found, ..
-        } = &error
-        else {
+        let CommitError::Constraint { constraint: found, .. } = &error else {
             panic!("{constraint}: {error}")
         };
         assert_eq!(found, constraint);
         writer.close().await;
-        db.store
-            .lease_release(LABEL, lease.epoch)
-            .await
-            .expect("released");
+        db.store.lease_release(LABEL, lease.epoch).await.expect("released");
     }
 }
 
@@ -231,10 +150,7 @@ async fn rules_of_rows_are_constraints() {
 async fn two_hosts_one_lease() {
     let db = TestDatabase::new().await;
     let store = &db.store;
-    let first = store
-        .lease_acquire(LABEL, "first", TTL)
-        .await
-        .expect("free");
+    let first = store.lease_acquire(LABEL, "first", TTL).await.expect("free");
     assert_eq!(first.epoch, 1);
     let Err(LeaseError::Refused(refusal)) = store.lease_acquire(LABEL, "second", TTL).await else {
         panic!("given twice")
@@ -249,27 +165,15 @@ async fn two_hosts_one_lease() {
         !store.lease_renew(LABEL, 1, TTL).await.expect("asked"),
         "a released lease is not renewed"
     );
-    let second = store
-        .lease_acquire(LABEL, "second", Duration::ZERO)
-        .await
-        .expect("free");
+    let second = store.lease_acquire(LABEL, "second", Duration::ZERO).await.expect("free");
     assert_eq!(second.epoch, 2);
     // Expired: free by the database's clock.
-    let third = store
-        .lease_acquire(LABEL, "third", TTL)
-        .await
-        .expect("expired");
+    let third = store.lease_acquire(LABEL, "third", TTL).await.expect("expired");
     assert_eq!(third.epoch, 3);
-    assert!(
-        !store.lease_renew(LABEL, 2, TTL).await.expect("asked"),
-        "an old epoch is not renewed"
-    );
+    assert!(!store.lease_renew(LABEL, 2, TTL).await.expect("asked"), "an old epoch is not renewed");
     assert!(!store.lease_release(LABEL, 2).await.expect("asked"));
     // Taken over, by the epoch that was seen; the second who saw the same is refused.
-    let fourth = store
-        .lease_steal(LABEL, "fourth", TTL, 3)
-        .await
-        .expect("taken over");
+    let fourth = store.lease_steal(LABEL, "fourth", TTL, 3).await.expect("taken over");
     assert_eq!(fourth.epoch, 4);
     let Err(LeaseError::Refused(refusal)) = store.lease_steal(LABEL, "fifth", TTL, 3).await else {
         panic!("stolen twice")
@@ -292,19 +196,9 @@ async fn a_writer_whose_lease_is_gone_commits_nothing() {
     let db = TestDatabase::new().await;
     let mut old = writer(&db.store).await;
     old.commit(group(booking(1))).await.expect("committed");
-    let lease = db
-        .store
-        .lease_steal(LABEL, "another", TTL, 1)
-        .await
-        .expect("taken over");
+    let lease = db.store.lease_steal(LABEL, "another", TTL, 1).await.expect("taken over");
     let error = old.commit(group(booking(2))).await.expect_err("fenced");
-    assert_eq!(
-        error,
-        CommitError::Fenced {
-            epoch: 1,
-            now: lease.epoch
-        }
-    );
+    assert_eq!(error, CommitError::Fenced { epoch: 1, now: lease.epoch });
     let mut new = WriterHandle::spawn(&db.store, LABEL, lease.epoch, WriterOptions::default())
         .await
         .expect("a writer");
@@ -346,9 +240,8 @@ async fn a_second_writer_of_the_epoch_goes_on_where_the_first_was() {
     let db = TestDatabase::new().await;
     let mut first = writer(&db.store).await;
     first.commit(group(booking(1))).await.expect("committed");
-    let mut second = WriterHandle::spawn(&db.store, LABEL, 1, WriterOptions::default())
-        .await
-        .expect("a writer");
+    let mut second =
+        WriterHandle::spawn(&db.store, LABEL, 1, WriterOptions::default()).await.expect("a writer");
     second.commit(group(booking(2))).await.expect("committed");
     let sequence: i64 = sqlx::query_scalar("SELECT sequence FROM stockade.writer WHERE epoch = 1")
         .fetch_one(db.store.reads())
@@ -374,10 +267,7 @@ async fn waiting_groups_share_a_commit() {
         .fetch_one(db.store.reads())
         .await
         .expect("read");
-    assert!(
-        (3..600).contains(&commits),
-        "3,000 groups in {commits} commits"
-    );
+    assert!((3..600).contains(&commits), "3,000 groups in {commits} commits");
     assert_eq!(db.store.executions(LABEL).await.expect("read").len(), 3_000);
     writer.close().await;
 }
@@ -388,10 +278,7 @@ async fn one_intents_commit_beside_a_bare_one() {
     let db = TestDatabase::new().await;
     let mut writer = writer(&db.store).await;
     let owner = sqlx::PgPool::connect(&db.url).await.expect("connected");
-    owner
-        .execute("CREATE TABLE bare (n bigint)")
-        .await
-        .expect("made");
+    owner.execute("CREATE TABLE bare (n bigint)").await.expect("made");
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
     for number in 1..=500 {
         let rows = vec![
@@ -417,12 +304,7 @@ async fn one_intents_commit_beside_a_bare_one() {
         "commit of an intent: p50 {:?}, p99 {:?}; bare: p50 {:?}, p99 {:?}",
         ours[250], ours[495], bare[250], bare[495]
     );
-    let rows = db
-        .store
-        .account_load(LABEL)
-        .await
-        .expect("loaded")
-        .expect("there");
+    let rows = db.store.account_load(LABEL).await.expect("loaded").expect("there");
     assert_eq!(rows.orders.len(), 500);
     writer.close().await;
     owner.close().await;
@@ -435,9 +317,8 @@ async fn booking_speed() {
     let mut writer = writer(&db.store).await;
     let groups: Vec<Vec<Row>> = (0..40)
         .map(|group: u64| {
-            let mut rows: Vec<Row> = (1..=1_000)
-                .flat_map(|number| booking(group * 1_000 + number))
-                .collect();
+            let mut rows: Vec<Row> =
+                (1..=1_000).flat_map(|number| booking(group * 1_000 + number)).collect();
             rows.push(Row::Mark(MarkRow {
                 symbol: Symbol::new("AAPL").expect("a symbol"),
                 price: price("1"),
@@ -456,9 +337,6 @@ async fn booking_speed() {
         "{rate:.0} executions a second ({:.0} rows: entry, two postings, execution)",
         rate * 4.0
     );
-    assert_eq!(
-        db.store.executions(LABEL).await.expect("read").len(),
-        40_000
-    );
+    assert_eq!(db.store.executions(LABEL).await.expect("read").len(), 40_000);
     writer.close().await;
 }

@@ -28,23 +28,13 @@ pub(crate) fn build() -> Result<()> {
     fs::create_dir_all(&out).with_context(|| format!("can't make {}", out.display()))?;
     let bots = bots()?;
     // One cargo call for all that share target and features: it is far quicker.
-    let plain: Vec<&Bot> = bots
-        .iter()
-        .filter(|b| b.features.is_empty() && b.target == SEALED)
-        .collect();
-    compile(
-        &wasm,
-        SEALED,
-        &plain.iter().map(|b| b.package.as_str()).collect::<Vec<_>>(),
-        &[],
-    )?;
+    let plain: Vec<&Bot> =
+        bots.iter().filter(|b| b.features.is_empty() && b.target == SEALED).collect();
+    compile(&wasm, SEALED, &plain.iter().map(|b| b.package.as_str()).collect::<Vec<_>>(), &[])?;
     for bot in &plain {
         collect(&wasm, &out, bot)?;
     }
-    for bot in bots
-        .iter()
-        .filter(|b| !b.features.is_empty() || b.target != SEALED)
-    {
+    for bot in bots.iter().filter(|b| !b.features.is_empty() || b.target != SEALED) {
         compile(&wasm, bot.target, &[&bot.package], &bot.features)?;
         collect(&wasm, &out, bot)?;
     }
@@ -74,16 +64,11 @@ fn bots() -> Result<Vec<Bot>> {
             features,
             file,
         };
-        bots.push(bot(
-            Vec::new(),
-            own["file"].as_str().unwrap_or(&name).to_owned(),
-        ));
+        bots.push(bot(Vec::new(), own["file"].as_str().unwrap_or(&name).to_owned()));
         for (file, features) in own["variants"].as_object().into_iter().flatten() {
             let features = features.as_array().into_iter().flatten();
             bots.push(bot(
-                features
-                    .filter_map(|f| f.as_str().map(str::to_owned))
-                    .collect(),
+                features.filter_map(|f| f.as_str().map(str::to_owned)).collect(),
                 file.clone(),
             ));
         }
@@ -95,15 +80,8 @@ fn compile(wasm: &Path, target: &str, packages: &[&str], features: &[String]) ->
     if packages.is_empty() {
         return Ok(());
     }
-    let mut command = process::cargo(&[
-        "build",
-        "--quiet",
-        "--lib",
-        "--profile",
-        "bot",
-        "--target",
-        target,
-    ]);
+    let mut command =
+        process::cargo(&["build", "--quiet", "--lib", "--profile", "bot", "--target", target]);
     for package in packages {
         command.args(["--package", package]);
     }
@@ -119,10 +97,8 @@ fn compile(wasm: &Path, target: &str, packages: &[&str], features: &[String]) ->
 }
 
 fn collect(wasm: &Path, out: &Path, bot: &Bot) -> Result<()> {
-    let built = wasm
-        .join(bot.target)
-        .join("bot")
-        .join(format!("{}.wasm", bot.package.replace('-', "_")));
+    let built =
+        wasm.join(bot.target).join("bot").join(format!("{}.wasm", bot.package.replace('-', "_")));
     let file = out.join(format!("{}.wasm", bot.file));
     let partial = file.with_extension("wasm.partial");
     fs::copy(&built, &partial).with_context(|| format!("can't copy {}", built.display()))?;

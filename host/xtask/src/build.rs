@@ -11,12 +11,7 @@ use crate::{bots, process, setup};
 pub(crate) fn host() -> Result<PathBuf> {
     setup::postgres()?;
     bots::build()?;
-    process::run(&mut process::cargo(&[
-        "build",
-        "--release",
-        "--package",
-        "stockade-app",
-    ]))?;
+    process::run(&mut process::cargo(&["build", "--release", "--package", "stockade-app"]))?;
     Ok(crate::target().join("release/stockade"))
 }
 
@@ -25,10 +20,6 @@ pub(crate) fn run(command: &str, arguments: &[String]) -> Result<()> {
     let program = host()?;
     let bots = crate::target().join("bots");
     let mut run = Command::new(program);
-    run.arg(command)
-        .arg("--plugins")
-        .arg(bots)
-        .args(arguments)
-        .current_dir(crate::root());
+    run.arg(command).arg("--plugins").arg(bots).args(arguments).current_dir(crate::root());
     process::run(&mut run)
 }

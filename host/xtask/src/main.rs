@@ -54,10 +54,7 @@ fn main() -> ExitCode {
 /// The clone's own folder.
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors()
-        .nth(2)
-        .expect("host/xtask is two levels down")
-        .to_path_buf()
+    here.ancestors().nth(2).expect("host/xtask is two levels down").to_path_buf()
 }
 
 /// Where cargo puts what it builds.

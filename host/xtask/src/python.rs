@@ -23,15 +23,7 @@ pub(crate) fn environment() -> Result<Option<PathBuf>> {
     }
     process::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     let mut install = Command::new(&python);
-    install
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ])
-        .args(PACKAGES);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
     process::run(&mut install)?;
     Ok(Some(python))
 }
@@ -44,8 +36,6 @@ fn has_packages(python: &Path) -> bool {
         "--disable-pip-version-check",
     ]));
     listed.is_some_and(|list| {
-        PACKAGES
-            .iter()
-            .all(|package| list.lines().any(|line| line == *package))
+        PACKAGES.iter().all(|package| list.lines().any(|line| line == *package))
     })
 }

@@ -14,32 +14,16 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     process::run(&mut process::cargo(&["fmt", "--all", "--check"]))?;
     tidy::check()?;
     bots::build()?;
-    let clippy = [
-        "clippy",
-        "--quiet",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "--deny",
-        "warnings",
-    ];
+    let clippy = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     process::run(&mut process::cargo(&clippy))?;
     // The end-to-end tests run the program itself, which `cargo test` does not build.
-    process::run(&mut process::cargo(&[
-        "build",
-        "--quiet",
-        "--package",
-        "stockade-app",
-    ]))?;
+    process::run(&mut process::cargo(&["build", "--quiet", "--package", "stockade-app"]))?;
     let mut test = process::cargo(&["test", "--workspace", "--no-fail-fast"]);
-    test.args(arguments)
-        .env("STOCKADE_BOTS", crate::target().join("bots"));
+    test.args(arguments).env("STOCKADE_BOTS", crate::target().join("bots"));
     // Tests make their own clusters and accounts: nothing of the caller's environment counts.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        let foreign = ["ALPACA_", "APCA_", "PG"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix));
+        let foreign = ["ALPACA_", "APCA_", "PG"].iter().any(|prefix| name.starts_with(prefix));
         if foreign || name == "DATABASE_URL" {
             test.env_remove(name);
         }

@@ -36,32 +36,19 @@ pub(crate) fn check() -> Result<()> {
 
 fn sources() -> Result<Vec<PathBuf>> {
     let mut git = std::process::Command::new("git");
-    git.args(["ls-files", "--cached", "--others", "--exclude-standard"])
-        .current_dir(crate::root());
+    git.args(["ls-files", "--cached", "--others", "--exclude-standard"]).current_dir(crate::root());
     let Some(list) = process::output(&mut git) else {
         // An unpacked archive has no index; the other checks still run.
         return Ok(Vec::new());
     };
-    Ok(list
-        .lines()
-        .map(|line| crate::root().join(line))
-        .filter(|path| path.is_file())
-        .collect())
+    Ok(list.lines().map(|line| crate::root().join(line)).filter(|path| path.is_file()).collect())
 }
 
 fn check_file(file: &Path, breaches: &mut Vec<String>) -> Result<()> {
-    let name = file
-        .strip_prefix(crate::root())
-        .unwrap_or(file)
-        .display()
-        .to_string();
-    let bytes = fs::metadata(file)
-        .with_context(|| format!("can't look at {name}"))?
-        .len();
+    let name = file.strip_prefix(crate::root()).unwrap_or(file).display().to_string();
+    let bytes = fs::metadata(file).with_context(|| format!("can't look at {name}"))?.len();
     if bytes > BYTES_MAX {
-        breaches.push(format!(
-            "{name}: {bytes} bytes, at most {BYTES_MAX} are tracked"
-        ));
+        breaches.push(format!("{name}: {bytes} bytes, at most {BYTES_MAX} are tracked"));
     }
     if file.extension().is_none_or(|extension| extension != "rs") {
         return Ok(());
@@ -69,9 +56,7 @@ fn check_file(file: &Path, breaches: &mut Vec<String>) -> Result<()> {
     let text = fs::read_to_string(file).with_context(|| format!("can't read {name}"))?;
     let lines = text.lines().count();
     if lines > LINES_MAX {
-        breaches.push(format!(
-            "{name}: {lines} lines, at most {LINES_MAX} (is it one thing?)"
-        ));
+        breaches.push(format!("{name}: {lines} lines, at most {LINES_MAX} (is it one thing?)"));
     }
     if name.ends_with("xtask/src/tidy.rs") {
         return Ok(());
@@ -91,13 +76,8 @@ fn check_pure(breaches: &mut Vec<String>) -> Result<()> {
         let folder = crate::root().join("host").join(name);
         let manifest =
             fs::read_to_string(folder.join("Cargo.toml")).context("a manifest of host")?;
-        for banned in [
-            "tokio", "sqlx", "wasmtime", "reqwest", "rand", "chrono", "jiff",
-        ] {
-            if manifest
-                .lines()
-                .any(|line| line.starts_with(&format!("{banned}.")))
-            {
+        for banned in ["tokio", "sqlx", "wasmtime", "reqwest", "rand", "chrono", "jiff"] {
+            if manifest.lines().any(|line| line.starts_with(&format!("{banned}."))) {
                 breaches.push(format!("host/{name} names {banned}: it is pure"));
             }
         }
@@ -120,19 +100,9 @@ fn check_pure(breaches: &mut Vec<String>) -> Result<()> {
 
 fn impure(text: &str) -> Option<&'static str> {
     let code = |line: &&str| !line.trim_start().starts_with("//");
-    let words = [
-        "f64",
-        "f32",
-        "std::fs",
-        "std::net",
-        "std::time",
-        "std::thread",
-        "async fn",
-        "HashMap",
-    ];
-    words
-        .into_iter()
-        .find(|word| text.lines().filter(code).any(|line| line.contains(word)))
+    let words =
+        ["f64", "f32", "std::fs", "std::net", "std::time", "std::thread", "async fn", "HashMap"];
+    words.into_iter().find(|word| text.lines().filter(code).any(|line| line.contains(word)))
 }
 
 /// Nothing under the GPL family is linked.
@@ -148,9 +118,7 @@ fn check_licences(breaches: &mut Vec<String>) -> Result<()> {
         // A choice ("MIT OR GPL-2.0") may be taken; anything else of the family may not.
         let choices: Vec<&str> = licence.split(" OR ").collect();
         if choices.iter().all(|choice| choice.contains("GPL")) {
-            breaches.push(format!(
-                "{name} is under {licence:?}: the GPL family can't be linked"
-            ));
+            breaches.push(format!("{name} is under {licence:?}: the GPL family can't be linked"));
         }
         if licence.is_empty() && file.is_empty() {
             breaches.push(format!("{name} names no licence"));

@@ -31,11 +31,7 @@ enum Place {
 impl Strategy for MeanReversion {
     fn describe() -> Description {
         Description::new("mean-reversion", env!("CARGO_PKG_VERSION"))
-            .with_param(
-                Param::integer("window", 20)
-                    .between(2, 10_000)
-                    .help("closes of the mean"),
-            )
+            .with_param(Param::integer("window", 20).between(2, 10_000).help("closes of the mean"))
             .with_param(
                 Param::decimal("width", qty("2"))
                     .between(0, 100)
@@ -52,24 +48,15 @@ impl Strategy for MeanReversion {
         let window = config.count("window")?;
         let mut series = vec![(String::new(), Window::new(window)); config.instrument_slots()];
         for info in &config.instruments {
-            if let Some(slot) = usize::try_from(info.id)
-                .ok()
-                .and_then(|i| series.get_mut(i))
-            {
+            if let Some(slot) = usize::try_from(info.id).ok().and_then(|i| series.get_mut(i)) {
                 slot.0.clone_from(&info.symbol);
             }
         }
-        Ok(Self {
-            width: config.decimal("width")?,
-            qty: config.decimal("qty")?,
-            series,
-        })
+        Ok(Self { width: config.decimal("width")?, qty: config.decimal("qty")?, series })
     }
 
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
-        let slot = usize::try_from(bar.instrument)
-            .ok()
-            .and_then(|i| self.series.get_mut(i));
+        let slot = usize::try_from(bar.instrument).ok().and_then(|i| self.series.get_mut(i));
         let Some((symbol, window)) = slot else { return };
         if let Err(error) = window.push(bar.close) {
             warn!(ctx, "{symbol}: close {} is left out: {error}", bar.close);
@@ -98,9 +85,7 @@ impl Strategy for MeanReversion {
 
     fn restore(&mut self, schema: u32, state: &[u8]) -> Result<(), String> {
         if schema != 1 {
-            return Err(format!(
-                "the state has schema {schema}, this version reads 1"
-            ));
+            return Err(format!("the state has schema {schema}, this version reads 1"));
         }
         let mut from = Reader::new(state)?;
         for _ in 0..from.count()? {
@@ -108,8 +93,7 @@ impl Strategy for MeanReversion {
             // A symbol that is no longer wanted is read into a spare place.
             let mut gone = Window::new(1);
             let kept = self.series.iter_mut().find(|(s, _)| s == symbol);
-            kept.map_or(&mut gone, |(_, window)| window)
-                .restore(&mut from)?;
+            kept.map_or(&mut gone, |(_, window)| window).restore(&mut from)?;
         }
         Ok(from.finish()?)
     }
@@ -141,15 +125,8 @@ fn buy(ctx: &mut Context<'_>, bar: &Bar, qty: Decimal) {
     if !ctx.position(bar.instrument).qty.is_zero() || ctx.has_open_order(bar.instrument) {
         return;
     }
-    if let Err(refusal) = ctx
-        .buy(bar.instrument, qty)
-        .reason("below the band")
-        .submit()
-    {
-        warn!(
-            ctx,
-            "purchase refused, {}: {}", refusal.code, refusal.message
-        );
+    if let Err(refusal) = ctx.buy(bar.instrument, qty).reason("below the band").submit() {
+        warn!(ctx, "purchase refused, {}: {}", refusal.code, refusal.message);
     }
 }
 
@@ -158,11 +135,7 @@ fn sell(ctx: &mut Context<'_>, bar: &Bar) {
     if !held.is_positive() || ctx.has_open_order(bar.instrument) {
         return;
     }
-    if let Err(refusal) = ctx
-        .sell(bar.instrument, held)
-        .reason("back at the mean")
-        .submit()
-    {
+    if let Err(refusal) = ctx.sell(bar.instrument, held).reason("back at the mean").submit() {
         warn!(ctx, "sale refused, {}: {}", refusal.code, refusal.message);
     }
 }

@@ -22,17 +22,8 @@ fn buys_below_the_band_and_sells_at_the_mean() {
     // mean is 9.025, so nothing; 9.5 is above 8.9: sell, filled at 9.6.
     h.closes("AAPL", &["10", "10", "10", "8", "8.1", "9.5", "9.6"]);
     let orders = h.orders();
-    let seen: Vec<_> = orders
-        .iter()
-        .map(|o| (o.side, (o.at - START) / MINUTE, o.price))
-        .collect();
-    assert_eq!(
-        seen,
-        [
-            (Side::Buy, 4, Some(qty("8.1"))),
-            (Side::Sell, 6, Some(qty("9.6")))
-        ]
-    );
+    let seen: Vec<_> = orders.iter().map(|o| (o.side, (o.at - START) / MINUTE, o.price)).collect();
+    assert_eq!(seen, [(Side::Buy, 4, Some(qty("8.1"))), (Side::Sell, 6, Some(qty("9.6")))]);
     assert_eq!(h.cash(), qty("10015"));
 }
 
@@ -58,9 +49,7 @@ fn sums_that_do_not_fit_give_no_signal() {
 
 #[test]
 fn a_reload_changes_nothing() {
-    let closes = [
-        "10", "10", "10", "8", "8.1", "9.5", "9.6", "9", "9", "7", "7", "9", "9", "6",
-    ];
+    let closes = ["10", "10", "10", "8", "8.1", "9.5", "9.6", "9", "9", "7", "7", "9", "9", "6"];
     let (mut straight, mut reloaded) = (harness(), harness());
     for close in closes {
         straight.closes("AAPL", &[close]);

@@ -60,21 +60,15 @@ impl Strategy for Rebalance {
 
     fn new(config: &Config) -> Result<Self, String> {
         let weights = weights(config)?;
-        let total = weights
-            .iter()
-            .try_fold(Decimal::ZERO, |sum, w| sum.checked_add(*w));
+        let total = weights.iter().try_fold(Decimal::ZERO, |sum, w| sum.checked_add(*w));
         if !total.is_some_and(|t| t.is_positive() && t <= Decimal::ONE) {
             return Err("the weights must add up to more than 0 and at most 1".into());
         }
-        let targets = config
-            .instruments
-            .iter()
-            .zip(weights)
-            .map(|(info, weight)| Target {
-                instrument: info.id,
-                weight,
-                places: if info.is_crypto() { 6 } else { 0 },
-            });
+        let targets = config.instruments.iter().zip(weights).map(|(info, weight)| Target {
+            instrument: info.id,
+            weight,
+            places: if info.is_crypto() { 6 } else { 0 },
+        });
         let every = config.integer("every")?;
         Ok(Self {
             every: u64::try_from(every).map_err(|_| format!("every is {every}, below 0"))?,
@@ -116,9 +110,7 @@ impl Strategy for Rebalance {
 
     fn restore(&mut self, schema: u32, state: &[u8]) -> Result<(), String> {
         if schema != 1 {
-            return Err(format!(
-                "the state has schema {schema}, this version reads 1"
-            ));
+            return Err(format!("the state has schema {schema}, this version reads 1"));
         }
         let mut from = Reader::new(state)?;
         self.seen = from.u64()?;
@@ -150,16 +142,12 @@ impl Rebalance {
     }
 
     fn has_prices(&self, ctx: &Context<'_>) -> bool {
-        self.targets
-            .iter()
-            .all(|t| ctx.price(t.instrument).is_some_and(Decimal::is_positive))
+        self.targets.iter().all(|t| ctx.price(t.instrument).is_some_and(Decimal::is_positive))
     }
 
     /// What should be held of each target now.
     fn wanted(&self, ctx: &mut Context<'_>) -> Vec<(Instrument, u8, Decimal, Decimal)> {
-        let equity = ctx
-            .equity()
-            .and_then(|e| e.mul_to(self.invested, 9, Rounding::Down));
+        let equity = ctx.equity().and_then(|e| e.mul_to(self.invested, 9, Rounding::Down));
         let of = |target: &Target| {
             let price = ctx.price(target.instrument)?;
             let value = equity?.mul_to(target.weight, 9, Rounding::Down)?;
@@ -199,10 +187,7 @@ impl Rebalance {
                 continue;
             }
             if let Err(refusal) = ctx.buy(instrument, missing).tag("rebalance").submit() {
-                warn!(
-                    ctx,
-                    "purchase refused, {}: {}", refusal.code, refusal.message
-                );
+                warn!(ctx, "purchase refused, {}: {}", refusal.code, refusal.message);
             }
         }
     }
@@ -210,9 +195,7 @@ impl Rebalance {
 
 fn is_worth_it(qty: Decimal, price: Decimal) -> bool {
     qty.is_positive()
-        && qty
-            .mul_to(price, 9, Rounding::Down)
-            .is_none_or(|value| value >= SMALLEST_ORDER)
+        && qty.mul_to(price, 9, Rounding::Down).is_none_or(|value| value >= SMALLEST_ORDER)
 }
 
 /// The weight of each instrument of the configuration, in its order.
@@ -232,11 +215,10 @@ fn weights(config: &Config) -> Result<Vec<Decimal>, String> {
         let (symbol, weight) = (symbol.trim(), weight.trim());
         let index = config.instruments.iter().position(|i| i.symbol == symbol);
         let index = index.ok_or_else(|| format!("{symbol:?} in weights is not deployed"))?;
-        weights[index] = weight
-            .parse()
-            .ok()
-            .filter(|w: &Decimal| !w.is_negative())
-            .ok_or_else(|| format!("the weight of {symbol} is {weight:?}, not a decimal from 0"))?;
+        weights[index] =
+            weight.parse().ok().filter(|w: &Decimal| !w.is_negative()).ok_or_else(|| {
+                format!("the weight of {symbol} is {weight:?}, not a decimal from 0")
+            })?;
     }
     Ok(weights)
 }

@@ -38,25 +38,13 @@ fn sells_first_and_buys_when_the_cash_is_there() {
     // AAPL doubles: equity 15,000, so 37 AAPL (7,500), 150 MSFT, 0.06 BTC.
     minute(&mut h, "200", "30", "50000");
     let asked = h.orders();
-    assert_eq!(
-        (asked.len(), asked[3].side, asked[3].qty),
-        (4, Side::Sell, qty("13"))
-    );
+    assert_eq!((asked.len(), asked[3].side, asked[3].qty), (4, Side::Sell, qty("13")));
     assert!(h.refusals().is_empty());
     minute(&mut h, "200", "30", "50000");
     minute(&mut h, "200", "30", "50000");
-    let buys: Vec<_> = h.orders()[4..]
-        .iter()
-        .map(|o| (o.side, o.at, o.qty))
-        .collect();
+    let buys: Vec<_> = h.orders()[4..].iter().map(|o| (o.side, o.at, o.qty)).collect();
     let filled = START + 5 * MINUTE;
-    assert_eq!(
-        buys[..2],
-        [
-            (Side::Buy, filled, qty("50")),
-            (Side::Buy, filled, qty("0.02"))
-        ]
-    );
+    assert_eq!(buys[..2], [(Side::Buy, filled, qty("50")), (Side::Buy, filled, qty("0.02"))]);
     assert!(h.refusals().is_empty());
     assert!(!h.cash().is_negative());
 }
@@ -79,9 +67,7 @@ fn empty_weights_are_equal_and_keep_some_cash() {
 fn a_reload_between_sales_and_purchases_changes_nothing() {
     let run = |reload: bool| {
         let mut h = harness("2");
-        let prices = [
-            "100", "100", "100", "200", "210", "150", "90", "95", "120", "180",
-        ];
+        let prices = ["100", "100", "100", "200", "210", "150", "90", "95", "120", "180"];
         for aapl in prices {
             minute(&mut h, aapl, "30", "50000");
             if reload {

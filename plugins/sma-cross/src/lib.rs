@@ -11,21 +11,9 @@ use stockade_sdk::{
 };
 
 /// The second version trades alike and says so in its orders' reasons.
-const VERSION: &str = if cfg!(feature = "v2") {
-    "0.2.0"
-} else {
-    env!("CARGO_PKG_VERSION")
-};
-const UP: &str = if cfg!(feature = "v2") {
-    "fast mean above slow"
-} else {
-    "cross up"
-};
-const DOWN: &str = if cfg!(feature = "v2") {
-    "fast mean below slow"
-} else {
-    "cross down"
-};
+const VERSION: &str = if cfg!(feature = "v2") { "0.2.0" } else { env!("CARGO_PKG_VERSION") };
+const UP: &str = if cfg!(feature = "v2") { "fast mean above slow" } else { "cross up" };
+const DOWN: &str = if cfg!(feature = "v2") { "fast mean below slow" } else { "cross down" };
 
 /// The strategy.
 pub struct SmaCross {
@@ -44,14 +32,10 @@ impl Strategy for SmaCross {
     fn describe() -> Description {
         Description::new("sma-cross", VERSION)
             .with_param(
-                Param::integer("fast", 10)
-                    .between(1, 100_000)
-                    .help("closes of the fast mean"),
+                Param::integer("fast", 10).between(1, 100_000).help("closes of the fast mean"),
             )
             .with_param(
-                Param::integer("slow", 30)
-                    .between(2, 100_000)
-                    .help("closes of the slow mean"),
+                Param::integer("slow", 30).between(2, 100_000).help("closes of the slow mean"),
             )
             .with_param(
                 Param::decimal("qty", qty("10"))
@@ -63,9 +47,7 @@ impl Strategy for SmaCross {
     fn new(config: &Config) -> Result<Self, String> {
         let (fast, slow) = (config.count("fast")?, config.count("slow")?);
         if fast == 0 || fast >= slow {
-            return Err(format!(
-                "fast is {fast} and slow is {slow}; fast must be the smaller"
-            ));
+            return Err(format!("fast is {fast} and slow is {slow}; fast must be the smaller"));
         }
         let mut series = Vec::new();
         series.resize_with(config.instrument_slots(), || Series {
@@ -74,33 +56,19 @@ impl Strategy for SmaCross {
             slow: Window::new(slow),
         });
         for info in &config.instruments {
-            if let Some(slot) = usize::try_from(info.id)
-                .ok()
-                .and_then(|i| series.get_mut(i))
-            {
+            if let Some(slot) = usize::try_from(info.id).ok().and_then(|i| series.get_mut(i)) {
                 slot.symbol.clone_from(&info.symbol);
             }
         }
-        Ok(Self {
-            qty: config.decimal("qty")?,
-            series,
-        })
+        Ok(Self { qty: config.decimal("qty")?, series })
     }
 
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
-        let slot = usize::try_from(bar.instrument)
-            .ok()
-            .and_then(|i| self.series.get_mut(i));
+        let slot = usize::try_from(bar.instrument).ok().and_then(|i| self.series.get_mut(i));
         let Some(series) = slot else { return };
-        let pushed = series
-            .slow
-            .push(bar.close)
-            .and_then(|()| series.fast.push(bar.close));
+        let pushed = series.slow.push(bar.close).and_then(|()| series.fast.push(bar.close));
         if let Err(error) = pushed {
-            warn!(
-                ctx,
-                "{}: close {} is left out: {error}", series.symbol, bar.close
-            );
+            warn!(ctx, "{}: close {} is left out: {error}", series.symbol, bar.close);
             return;
         }
         if bar.warm_up || !series.slow.is_full() {
@@ -126,19 +94,14 @@ impl Strategy for SmaCross {
 
     fn restore(&mut self, schema: u32, state: &[u8]) -> Result<(), String> {
         if schema != 1 {
-            return Err(format!(
-                "the state has schema {schema}, this version reads 1"
-            ));
+            return Err(format!("the state has schema {schema}, this version reads 1"));
         }
         let mut from = Reader::new(state)?;
         for _ in 0..from.count()? {
             let symbol = from.text()?;
             // A symbol that is no longer wanted is read into a spare place.
-            let mut gone = Series {
-                symbol: String::new(),
-                fast: Window::new(1),
-                slow: Window::new(1),
-            };
+            let mut gone =
+                Series { symbol: String::new(), fast: Window::new(1), slow: Window::new(1) };
             let kept = self.series.iter_mut().find(|s| s.symbol == symbol);
             let series = kept.unwrap_or(&mut gone);
             series.fast.restore(&mut from)?;
@@ -153,10 +116,7 @@ fn buy(ctx: &mut Context<'_>, bar: &Bar, qty: Decimal) {
         return;
     }
     if let Err(refusal) = ctx.buy(bar.instrument, qty).market().reason(UP).submit() {
-        warn!(
-            ctx,
-            "purchase refused, {}: {}", refusal.code, refusal.message
-        );
+        warn!(ctx, "purchase refused, {}: {}", refusal.code, refusal.message);
     }
 }
 
@@ -165,12 +125,7 @@ fn sell(ctx: &mut Context<'_>, bar: &Bar) {
     if !held.is_positive() || ctx.has_open_order(bar.instrument) {
         return;
     }
-    if let Err(refusal) = ctx
-        .sell(bar.instrument, held)
-        .market()
-        .reason(DOWN)
-        .submit()
-    {
+    if let Err(refusal) = ctx.sell(bar.instrument, held).market().reason(DOWN).submit() {
         warn!(ctx, "sale refused, {}: {}", refusal.code, refusal.message);
     }
 }

@@ -94,42 +94,29 @@ impl Context<'_> {
 
     /// The position in an instrument; zero when there is none.
     pub fn position(&mut self, instrument: Instrument) -> Position {
-        let known = self
-            .answers
-            .positions
-            .iter()
-            .find(|p| p.instrument == instrument);
+        let known = self.answers.positions.iter().find(|p| p.instrument == instrument);
         if let Some(position) = known {
             return *position;
         }
         let position = self.host.position(instrument);
-        self.answers.positions.push(Position {
-            instrument,
-            ..position
-        });
+        self.answers.positions.push(Position { instrument, ..position });
         position
     }
 
     /// Open orders, those asked for in this call included.
     pub fn open_orders(&mut self) -> &[OpenOrder] {
         let host = self.host;
-        self.answers
-            .open_orders
-            .get_or_insert_with(|| host.open_orders())
+        self.answers.open_orders.get_or_insert_with(|| host.open_orders())
     }
 
     /// True when an order in the instrument is open.
     pub fn has_open_order(&mut self, instrument: Instrument) -> bool {
-        self.open_orders()
-            .iter()
-            .any(|o| o.instrument == instrument)
+        self.open_orders().iter().any(|o| o.instrument == instrument)
     }
 
     /// The last close or trade that the bot has seen, the event in hand included.
     pub fn price(&self, instrument: Instrument) -> Option<Decimal> {
-        usize::try_from(instrument)
-            .ok()
-            .and_then(|i| self.marks.get(i).copied().flatten())
+        usize::try_from(instrument).ok().and_then(|i| self.marks.get(i).copied().flatten())
     }
 
     /// Market value of a position at [`Context::price`]; `None` without a price.
@@ -138,11 +125,7 @@ impl Context<'_> {
         if qty.is_zero() {
             return Some(Decimal::ZERO);
         }
-        qty.mul_to(
-            self.price(instrument)?,
-            VALUE_SCALE,
-            crate::Rounding::HalfEven,
-        )
+        qty.mul_to(self.price(instrument)?, VALUE_SCALE, crate::Rounding::HalfEven)
     }
 
     /// Market value minus cost of a position; `None` without a price.

@@ -158,19 +158,11 @@ impl Decimal {
         if self.scale <= scale {
             return Some(self);
         }
-        rescale(
-            i128::from(self.mantissa),
-            u32::from(self.scale),
-            scale,
-            rounding,
-        )
+        rescale(i128::from(self.mantissa), u32::from(self.scale), scale, rounding)
     }
 
     /// The nearest float, to look at: money never goes through it.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a view that is documented as inexact"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "a view that is documented as inexact")]
     pub fn to_f64(self) -> f64 {
         self.mantissa as f64 / 10f64.powi(i32::from(self.scale))
     }
@@ -320,16 +312,8 @@ impl Ord for Decimal {
             return a.cmp(&b);
         }
         // Scaling up overflowed 128 bits, so the value with fewer places is far larger.
-        let larger = if self.scale < other.scale {
-            Ordering::Greater
-        } else {
-            Ordering::Less
-        };
-        if self.mantissa > 0 {
-            larger
-        } else {
-            larger.reverse()
-        }
+        let larger = if self.scale < other.scale { Ordering::Greater } else { Ordering::Less };
+        if self.mantissa > 0 { larger } else { larger.reverse() }
     }
 }
 
@@ -363,8 +347,7 @@ impl Sub for Decimal {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
-        self.checked_sub(other)
-            .expect("the difference fits a decimal")
+        self.checked_sub(other).expect("the difference fits a decimal")
     }
 }
 
@@ -380,12 +363,7 @@ impl Neg for Decimal {
     type Output = Self;
 
     fn neg(self) -> Self {
-        Self::new(
-            self.mantissa
-                .checked_neg()
-                .expect("the opposite fits a decimal"),
-            self.scale,
-        )
+        Self::new(self.mantissa.checked_neg().expect("the opposite fits a decimal"), self.scale)
     }
 }
 

@@ -19,25 +19,14 @@ fn text_round_trips() {
     assert_eq!(d("+1.").to_string(), "1");
     assert_eq!(d(".5").to_string(), "0.5");
     assert_eq!(qty("10.5"), d("10.50"));
-    assert_eq!(
-        format!("{:>6}|{:<6}|", d("1.5"), d("-1.5")),
-        "   1.5|-1.5  |"
-    );
+    assert_eq!(format!("{:>6}|{:<6}|", d("1.5"), d("-1.5")), "   1.5|-1.5  |");
 }
 
 #[test]
 fn bad_text_is_refused() {
-    for text in [
-        "",
-        "-",
-        ".",
-        "1e5",
-        "NaN",
-        "1.2.3",
-        " 1",
-        "9223372036854775808",
-        "0.0000000000000000001",
-    ] {
+    for text in
+        ["", "-", ".", "1e5", "NaN", "1.2.3", " 1", "9223372036854775808", "0.0000000000000000001"]
+    {
         assert_eq!(text.parse::<Decimal>(), Err(ParseDecimalError), "{text:?}");
     }
 }
@@ -50,10 +39,7 @@ fn arithmetic_is_exact() {
     assert_eq!(d("3037000500").checked_mul(d("3037000500")), None);
     assert_eq!(Decimal::new(i64::MAX, 0).checked_add(Decimal::ONE), None);
     assert_eq!(Decimal::new(i64::MIN, 0).checked_abs(), None);
-    assert_eq!(
-        d("0.5") * d("0.000000000000000002"),
-        d("0.000000000000000001")
-    );
+    assert_eq!(d("0.5") * d("0.000000000000000002"), d("0.000000000000000001"));
     assert_eq!(d("0.5").checked_mul(d("0.000000000000000001")), None);
 }
 
@@ -72,17 +58,12 @@ fn division_follows_its_rounding() {
         ("0.000001", "1000000", 2, Rounding::Up, "0.01"),
     ];
     for (n, by, scale, rounding, want) in cases {
-        let got = d(n)
-            .checked_div(d(by), scale, rounding)
-            .map(|x| x.to_string());
+        let got = d(n).checked_div(d(by), scale, rounding).map(|x| x.to_string());
         assert_eq!(got.as_deref(), Some(want), "{n} / {by}");
     }
     assert_eq!(d("1").checked_div(0, 2, Rounding::Down), None);
     assert_eq!(d("12.345").round(2, Rounding::HalfEven), Some(d("12.34")));
-    assert_eq!(
-        d("12.355").mul_to(d("1.01"), 2, Rounding::Down),
-        Some(d("12.47"))
-    );
+    assert_eq!(d("12.355").mul_to(d("1.01"), 2, Rounding::Down), Some(d("12.47")));
 }
 
 #[test]
@@ -109,10 +90,7 @@ fn comparison_is_total_even_for_impossible_scales() {
         }
     }
     assert_eq!(Decimal::new(1, 255).checked_add(Decimal::ONE), None);
-    assert_eq!(
-        Decimal::new(i64::MAX, 255).round(2, Rounding::Up),
-        Some(d("0.01"))
-    );
+    assert_eq!(Decimal::new(i64::MAX, 255).round(2, Rounding::Up), Some(d("0.01")));
 }
 
 #[test]

@@ -125,30 +125,25 @@ impl Param {
 impl Config {
     fn value(&self, name: &str) -> Result<&str, String> {
         let found = self.params.iter().find(|(n, _)| n == name);
-        found
-            .map(|(_, v)| v.as_str())
-            .ok_or_else(|| format!("parameter {name:?} is missing"))
+        found.map(|(_, v)| v.as_str()).ok_or_else(|| format!("parameter {name:?} is missing"))
     }
 
     /// The value of an integer parameter.
     pub fn integer(&self, name: &str) -> Result<i64, String> {
         let text = self.value(name)?;
-        text.parse()
-            .map_err(|_| format!("parameter {name:?} is {text:?}, not a whole number"))
+        text.parse().map_err(|_| format!("parameter {name:?} is {text:?}, not a whole number"))
     }
 
     /// The value of an integer parameter that counts something.
     pub fn count(&self, name: &str) -> Result<usize, String> {
         let text = self.value(name)?;
-        text.parse()
-            .map_err(|_| format!("parameter {name:?} is {text:?}, not a count"))
+        text.parse().map_err(|_| format!("parameter {name:?} is {text:?}, not a count"))
     }
 
     /// The value of a decimal parameter.
     pub fn decimal(&self, name: &str) -> Result<Decimal, String> {
         let text = self.value(name)?;
-        text.parse()
-            .map_err(|e| format!("parameter {name:?} is {text:?}, {e}"))
+        text.parse().map_err(|e| format!("parameter {name:?} is {text:?}, {e}"))
     }
 
     /// The value of a text parameter.
@@ -159,23 +154,18 @@ impl Config {
     /// The value of a boolean parameter.
     pub fn boolean(&self, name: &str) -> Result<bool, String> {
         let text = self.value(name)?;
-        text.parse()
-            .map_err(|_| format!("parameter {name:?} is {text:?}, not true or false"))
+        text.parse().map_err(|_| format!("parameter {name:?} is {text:?}, not true or false"))
     }
 
     /// The instrument of a symbol.
     pub fn instrument(&self, symbol: &str) -> Option<Instrument> {
-        self.instruments
-            .iter()
-            .find(|i| i.symbol == symbol)
-            .map(|i| i.id)
+        self.instruments.iter().find(|i| i.symbol == symbol).map(|i| i.id)
     }
 
     /// How many entries a table indexed by instrument needs.
     pub fn instrument_slots(&self) -> usize {
         let last = self.instruments.iter().map(|i| i.id).max();
-        last.and_then(|id| usize::try_from(id).ok())
-            .map_or(0, |id| id + 1)
+        last.and_then(|id| usize::try_from(id).ok()).map_or(0, |id| id + 1)
     }
 }
 
@@ -194,24 +184,16 @@ mod tests {
     fn config(params: &[(&str, &str)]) -> Config {
         Config {
             instruments: Vec::new(),
-            params: params
-                .iter()
-                .map(|(n, v)| ((*n).into(), (*v).into()))
-                .collect(),
+            params: params.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect(),
             seed: 0,
         }
     }
 
     #[test]
     fn params_carry_text_of_their_type() {
-        let p = Param::decimal("width", qty("2.0"))
-            .between(qty("0.1"), 10)
-            .help("band");
+        let p = Param::decimal("width", qty("2.0")).between(qty("0.1"), 10).help("band");
         assert_eq!(p.default.as_deref(), Some("2.0"));
-        assert_eq!(
-            (p.minimum.as_deref(), p.maximum.as_deref()),
-            (Some("0.1"), Some("10"))
-        );
+        assert_eq!((p.minimum.as_deref(), p.maximum.as_deref()), (Some("0.1"), Some("10")));
         assert_eq!(Param::required("x", ParamType::Text).default, None);
     }
 

@@ -104,9 +104,7 @@ impl<T: Slot> lifecycle::Guest for T {
 
     fn init(config: Config) -> Result<(), String> {
         // The trap itself says nothing; the last log line says why.
-        std::panic::set_hook(Box::new(|panic| {
-            host::log(LogLevel::Error, &panic.to_string())
-        }));
+        std::panic::set_hook(Box::new(|panic| host::log(LogLevel::Error, &panic.to_string())));
         let running = Running::new(&config)?;
         T::with(|slot| *slot = Some(running));
         Ok(())

@@ -10,10 +10,7 @@
 //!
 //! Where to look next: [`Context`] for what a handler can ask, [`testing::Harness`] for tests.
 
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, reason = "tests stop at the first surprise")
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests stop at the first surprise"))]
 
 pub mod bindings;
 mod context;

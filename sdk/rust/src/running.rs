@@ -106,9 +106,7 @@ impl<S: Strategy> Running<S> {
     }
 
     fn mark(&mut self, instrument: Instrument, price: Decimal) {
-        let slot = usize::try_from(instrument)
-            .ok()
-            .and_then(|i| self.marks.get_mut(i));
+        let slot = usize::try_from(instrument).ok().and_then(|i| self.marks.get_mut(i));
         if let Some(slot) = slot {
             *slot = Some(price);
         }
@@ -121,9 +119,7 @@ impl<S: Strategy> Running<S> {
         out.count(self.instruments.len());
         for info in &self.instruments {
             out.text(&info.symbol);
-            let slot = usize::try_from(info.id)
-                .ok()
-                .and_then(|i| self.marks.get(i));
+            let slot = usize::try_from(info.id).ok().and_then(|i| self.marks.get(i));
             out.optional_decimal(slot.copied().flatten());
         }
         out.bytes(&self.strategy.save());
@@ -135,18 +131,12 @@ impl<S: Strategy> Running<S> {
         let mut from = Reader::new(state)?;
         let layout = from.u8()?;
         if layout != LAYOUT {
-            return Err(format!(
-                "the state has layout {layout}, this SDK reads {LAYOUT}"
-            ));
+            return Err(format!("the state has layout {layout}, this SDK reads {LAYOUT}"));
         }
         for _ in 0..from.count()? {
             let symbol = from.text()?;
             let price = from.optional_decimal()?;
-            let known = self
-                .instruments
-                .iter()
-                .find(|i| i.symbol == symbol)
-                .map(|i| i.id);
+            let known = self.instruments.iter().find(|i| i.symbol == symbol).map(|i| i.id);
             if let (Some(instrument), Some(price)) = (known, price) {
                 self.mark(instrument, price);
             }

@@ -179,11 +179,7 @@ impl<'a> Reader<'a> {
     /// ends.
     pub fn count(&mut self) -> Result<usize, StateError> {
         let count = usize::try_from(self.u32()?).map_err(|_| StateError::Malformed)?;
-        if count > self.0.len() {
-            Err(StateError::Short)
-        } else {
-            Ok(count)
-        }
+        if count > self.0.len() { Err(StateError::Short) } else { Ok(count) }
     }
 
     /// What [`Writer::bytes`] wrote.
@@ -211,11 +207,7 @@ impl<'a> Reader<'a> {
 
     /// What [`Writer::optional_decimal`] wrote.
     pub fn optional_decimal(&mut self) -> Result<Option<Decimal>, StateError> {
-        if self.boolean()? {
-            self.decimal().map(Some)
-        } else {
-            Ok(None)
-        }
+        if self.boolean()? { self.decimal().map(Some) } else { Ok(None) }
     }
 
     /// Checks that nothing is left.
@@ -260,10 +252,7 @@ mod tests {
         assert_eq!(from.text(), Ok("déjà"));
         assert_eq!(from.optional_decimal(), Ok(Some(qty("-1.50"))));
         assert_eq!(from.optional_decimal(), Ok(None));
-        assert_eq!(
-            from.clone().finish(),
-            Err(StateError::Trailing { bytes: 1 })
-        );
+        assert_eq!(from.clone().finish(), Err(StateError::Trailing { bytes: 1 }));
         assert_eq!(from.boolean(), Ok(true));
         assert_eq!(from.u8(), Err(StateError::Short));
         assert_eq!(from.finish(), Ok(()));
@@ -275,11 +264,7 @@ mod tests {
         for i in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[i] ^= 0x40;
-            assert_eq!(
-                Reader::new(&damaged).err(),
-                Some(StateError::Damaged),
-                "byte {i}"
-            );
+            assert_eq!(Reader::new(&damaged).err(), Some(StateError::Damaged), "byte {i}");
             assert!(Reader::new(&bytes[..i]).is_err(), "length {i}");
         }
     }
@@ -289,9 +274,6 @@ mod tests {
         let mut out = Writer::new();
         out.u32(u32::MAX);
         let bytes = out.finish();
-        assert_eq!(
-            Reader::new(&bytes).expect("intact").bytes(),
-            Err(StateError::Short)
-        );
+        assert_eq!(Reader::new(&bytes).expect("intact").bytes(), Err(StateError::Short));
     }
 }

@@ -65,9 +65,6 @@ pub trait Strategy: Sized + 'static {
         if state.is_empty() {
             return Ok(());
         }
-        Err(format!(
-            "this bot keeps no state and was given {} bytes",
-            state.len()
-        ))
+        Err(format!("this bot keeps no state and was given {} bytes", state.len()))
     }
 }

@@ -35,12 +35,7 @@ pub struct Window {
 impl Window {
     /// An empty window of `capacity` values; a capacity of 0 counts as 1.
     pub fn new(capacity: usize) -> Self {
-        Self {
-            capacity: capacity.max(1),
-            scale: 0,
-            units: VecDeque::new(),
-            sum: 0,
-        }
+        Self { capacity: capacity.max(1), scale: 0, units: VecDeque::new(), sum: 0 }
     }
 
     /// Takes a value in and lets the oldest go when the window is full. On an error nothing
@@ -50,16 +45,9 @@ impl Window {
             self.widen(value.scale)?;
         }
         let unit = scaled(i128::from(value.mantissa), self.scale - value.scale).ok_or(Overflow)?;
-        let leaving = if self.is_full() {
-            self.units.front().copied().unwrap_or(0)
-        } else {
-            0
-        };
-        let sum = self
-            .sum
-            .checked_sub(leaving)
-            .and_then(|s| s.checked_add(unit))
-            .ok_or(Overflow)?;
+        let leaving = if self.is_full() { self.units.front().copied().unwrap_or(0) } else { 0 };
+        let sum =
+            self.sum.checked_sub(leaving).and_then(|s| s.checked_add(unit)).ok_or(Overflow)?;
         if self.is_full() {
             self.units.pop_front();
         }
@@ -69,9 +57,7 @@ impl Window {
     }
 
     fn widen(&mut self, scale: u8) -> Result<(), Overflow> {
-        let factor = 10i128
-            .checked_pow(u32::from(scale - self.scale))
-            .ok_or(Overflow)?;
+        let factor = 10i128.checked_pow(u32::from(scale - self.scale)).ok_or(Overflow)?;
         let sum = self.sum.checked_mul(factor).ok_or(Overflow)?;
         let units: Option<VecDeque<i128>> =
             self.units.iter().map(|u| u.checked_mul(factor)).collect();
@@ -194,10 +180,7 @@ mod tests {
     #[test]
     fn means_compare_without_division() {
         let thirds = window(3, &["1", "1", "2"]);
-        assert_eq!(
-            thirds.compare_means(&window(1, &["1.333333333"])),
-            Some(Ordering::Greater)
-        );
+        assert_eq!(thirds.compare_means(&window(1, &["1.333333333"])), Some(Ordering::Greater));
         assert_eq!(
             thirds.compare_means(&window(6, &["1", "1", "1", "1", "2", "2"])),
             Some(Ordering::Equal)
@@ -211,9 +194,7 @@ mod tests {
         assert_eq!(w.push(Decimal::new(i64::MAX, 255)), Err(Overflow));
         assert_eq!(w.sum(), Some(Decimal::ONE));
         let mut big = window(100, &["0.000000000000000001"]);
-        let pushed = (0..100)
-            .take_while(|_| big.push(Decimal::new(i64::MAX, 0)).is_ok())
-            .count();
+        let pushed = (0..100).take_while(|_| big.push(Decimal::new(i64::MAX, 0)).is_ok()).count();
         assert!(pushed < 100, "the sum has to overflow");
         assert_eq!(big.len(), pushed + 1);
     }

@@ -32,30 +32,17 @@ pub(crate) async fn run(context: &Context, command: AccountCommand) -> Result<()
     match command {
         AccountCommand::List { json } => {
             let pool = context.pool().await?;
-            let filter = Filter {
-                account: context.account(),
-                ..Filter::default()
-            };
+            let filter = Filter { account: context.account(), ..Filter::default() };
             let accounts = account_list(&pool, &filter).await.map_err(failed)?;
-            if json {
-                screen::json(&accounts)
-            } else {
-                list(&accounts).print()
-            }
+            if json { screen::json(&accounts) } else { list(&accounts).print() }
         }
         AccountCommand::Health { json } => {
-            let reply = context
-                .ask_host(HostRequest::Health, "the health of connections")
-                .await?;
+            let reply = context.ask_host(HostRequest::Health, "the health of connections").await?;
             let HostReply::Health { accounts } = reply else {
                 let text = "the host answered something else (another version?)";
                 return Err(Failure::Failed(anyhow::anyhow!(text)));
             };
-            if json {
-                screen::json(&accounts)
-            } else {
-                health(&accounts).print()
-            }
+            if json { screen::json(&accounts) } else { health(&accounts).print() }
         }
     }
 }
@@ -94,16 +81,8 @@ fn list(accounts: &[Account]) -> Screen {
 }
 
 fn health(accounts: &[AccountHealth]) -> Screen {
-    let headings = [
-        "ACCOUNT",
-        "READY",
-        "ORDERS",
-        "DATA",
-        ">LATENCY MS",
-        ">CASH",
-        ">BUYING POWER",
-        "LIMITED",
-    ];
+    let headings =
+        ["ACCOUNT", "READY", "ORDERS", "DATA", ">LATENCY MS", ">CASH", ">BUYING POWER", "LIMITED"];
     let mut screen = Screen::new(&headings, "the host holds no account");
     let up = |up: bool| if up { "up" } else { "down" }.to_owned();
     let amount = |value: Option<_>| value.map_or_else(|| "-".to_owned(), money);
@@ -113,9 +92,7 @@ fn health(accounts: &[AccountHealth]) -> Screen {
             if account.ready { "yes" } else { "no" }.to_owned(),
             up(account.account_stream),
             up(account.data_stream),
-            account
-                .latency_ms
-                .map_or_else(|| "-".to_owned(), |ms| ms.to_string()),
+            account.latency_ms.map_or_else(|| "-".to_owned(), |ms| ms.to_string()),
             amount(account.cash),
             amount(account.buying_power),
             text_or_dash(account.limited.as_deref()),

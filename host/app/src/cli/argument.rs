@@ -36,9 +36,7 @@ pub(crate) fn slug(text: &str) -> Result<Slug, ArgumentError> {
 pub(crate) fn amount(text: &str) -> Result<Money, ArgumentError> {
     let amount = Money::from_str(text).map_err(|error| wrong(error.to_string()))?;
     if amount.is_negative() {
-        return Err(wrong(format!(
-            "{amount} is negative, an amount is zero or more"
-        )));
+        return Err(wrong(format!("{amount} is negative, an amount is zero or more")));
     }
     Ok(amount)
 }
@@ -76,9 +74,7 @@ pub(crate) fn time(text: &str) -> Result<Timestamp, ArgumentError> {
             .map(|zoned| zoned.timestamp())
     });
     let instant = instant.map_err(|_| {
-        wrong(format!(
-            "\"{text}\" is no time: 2026-02-11 or 2026-02-11T14:30:00Z is allowed"
-        ))
+        wrong(format!("\"{text}\" is no time: 2026-02-11 or 2026-02-11T14:30:00Z is allowed"))
     })?;
     i64::try_from(instant.as_nanosecond())
         .map(Timestamp)
@@ -106,9 +102,7 @@ pub(crate) struct KeyPair {
 
 impl fmt::Debug for KeyPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyPair")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("KeyPair").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -116,10 +110,9 @@ impl FromStr for KeyPair {
     type Err = ArgumentError;
     fn from_str(text: &str) -> Result<Self, ArgumentError> {
         match text.split_once(':') {
-            Some((id, secret)) if !id.is_empty() && !secret.is_empty() => Ok(Self {
-                id: id.to_owned(),
-                secret: secret.to_owned(),
-            }),
+            Some((id, secret)) if !id.is_empty() && !secret.is_empty() => {
+                Ok(Self { id: id.to_owned(), secret: secret.to_owned() })
+            }
             _ => Err(wrong("a key is given as ID:SECRET")),
         }
     }
@@ -137,9 +130,7 @@ const MINUTES_MAX: usize = 500_000;
 pub(crate) fn minutes(text: &str) -> Result<usize, ArgumentError> {
     match text.parse() {
         Ok(minutes @ 1..=MINUTES_MAX) => Ok(minutes),
-        _ => Err(wrong(format!(
-            "\"{text}\" is no number of minutes: 1 to {MINUTES_MAX}"
-        ))),
+        _ => Err(wrong(format!("\"{text}\" is no number of minutes: 1 to {MINUTES_MAX}"))),
     }
 }
 
@@ -160,9 +151,7 @@ impl FromStr for Speed {
         }
         match text.parse() {
             Ok(times) if times > 0 => Ok(Self::Times(times)),
-            _ => Err(wrong(format!(
-                "\"{text}\" is no speed: \"max\" or a whole number from 1 up"
-            ))),
+            _ => Err(wrong(format!("\"{text}\" is no speed: \"max\" or a whole number from 1 up"))),
         }
     }
 }
@@ -189,24 +178,11 @@ mod tests {
             amount(&digits).unwrap_err(),
         ] {
             let text = error.to_string();
-            assert!(
-                text.contains("is not a decimal number of at most 28 digits"),
-                "{text}"
-            );
+            assert!(text.contains("is not a decimal number of at most 28 digits"), "{text}");
         }
-        assert!(
-            quantity(&"1".repeat(20))
-                .unwrap_err()
-                .to_string()
-                .contains("larger in size")
-        );
+        assert!(quantity(&"1".repeat(20)).unwrap_err().to_string().contains("larger in size"));
         assert!(quantity("0").is_err() && quantity("-1").is_err() && quantity("1e3").is_err());
-        assert!(
-            price("0.0000000001")
-                .unwrap_err()
-                .to_string()
-                .contains("decimal places")
-        );
+        assert!(price("0.0000000001").unwrap_err().to_string().contains("decimal places"));
     }
 
     #[test]
@@ -215,27 +191,14 @@ mod tests {
         assert_eq!(time("1970-01-01T00:00:01.5Z").unwrap().0, 1_500_000_000);
         assert_eq!(time("1970-01-01T01:00:00+01:00").unwrap().0, 0);
         assert!(time("yesterday").is_err());
-        assert!(
-            time("9000-01-01")
-                .unwrap_err()
-                .to_string()
-                .contains("outside")
-        );
+        assert!(time("9000-01-01").unwrap_err().to_string().contains("outside"));
     }
 
     #[test]
     fn files_may_name_their_symbol() {
         assert_eq!(source("dir/x.csv").unwrap().symbol, None);
-        assert_eq!(
-            source("dir/x.csv:aapl").unwrap().symbol.unwrap().as_str(),
-            "AAPL"
-        );
-        assert!(
-            source("dir/x.csv:a b")
-                .unwrap_err()
-                .to_string()
-                .contains("is no symbol")
-        );
+        assert_eq!(source("dir/x.csv:aapl").unwrap().symbol.unwrap().as_str(), "AAPL");
+        assert!(source("dir/x.csv:a b").unwrap_err().to_string().contains("is no symbol"));
     }
 
     #[test]

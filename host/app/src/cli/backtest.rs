@@ -20,11 +20,7 @@ pub(crate) struct BacktestArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) plugin: Option<PathBuf>,
     /// One of several bots that share the account
-    #[arg(
-        long = "bot",
-        value_name = "NAME=FILE,capital=AMOUNT[,K=V]",
-        conflicts_with = "params"
-    )]
+    #[arg(long = "bot", value_name = "NAME=FILE,capital=AMOUNT[,K=V]", conflicts_with = "params")]
     pub(crate) bots: Vec<BotSpec>,
     /// Files of bars
     #[arg(long, value_name = "FILE[:SYMBOL]", num_args = 1.., value_parser = argument::source, required = true)]

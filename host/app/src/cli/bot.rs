@@ -37,25 +37,16 @@ pub(crate) async fn run(context: &Context, command: BotCommand) -> Result<(), Fa
         BotCommand::Deploy(args) => deploy(context, *args).await,
         BotCommand::List { all, json } => {
             let pool = context.pool().await?;
-            let filter = Filter {
-                account: context.account(),
-                ..Filter::default()
-            };
+            let filter = Filter { account: context.account(), ..Filter::default() };
             let bots = bot_list(&pool, &filter, all).await.map_err(failed)?;
-            if json {
-                screen::json(&bots)
-            } else {
-                table(&bots).print()
-            }
+            if json { screen::json(&bots) } else { table(&bots).print() }
         }
         BotCommand::Show(named) => show(context, &named).await,
         BotCommand::Set { name, params, json } => {
             let bot = find(context, &name).await?;
             let plugin = plugin::of_folder(&context.settings, &bot.plugin).await?;
             let symbols = symbols_of(&bot);
-            plugin
-                .try_start(&context.settings, with(&bot.params, &params), &symbols, 0)
-                .await?;
+            plugin.try_start(&context.settings, with(&bot.params, &params), &symbols, 0).await?;
             reply::of(context, Command::BotSet { name, params }, json).await
         }
         BotCommand::Start(Named { name, json }) => {
@@ -70,11 +61,7 @@ pub(crate) async fn run(context: &Context, command: BotCommand) -> Result<(), Fa
         BotCommand::Remove(Named { name, json }) => {
             reply::of(context, Command::BotRemove { name }, json).await
         }
-        BotCommand::Reload {
-            name,
-            dry_run,
-            json,
-        } => reload(context, name, dry_run, json).await,
+        BotCommand::Reload { name, dry_run, json } => reload(context, name, dry_run, json).await,
         BotCommand::Logs { name, limit, json } => logs(context, &name, limit, json).await,
     }
 }
@@ -83,9 +70,7 @@ async fn deploy(context: &Context, args: DeployArgs) -> Result<(), Failure> {
     let plugin = plugin::of_folder(&context.settings, &args.plugin).await?;
     let symbols = plugin.symbols(args.symbols)?;
     let seed = args.seed.unwrap_or_else(|| seed_of(&args.name));
-    plugin
-        .try_start(&context.settings, args.params.clone(), &symbols, seed)
-        .await?;
+    plugin.try_start(&context.settings, args.params.clone(), &symbols, seed).await?;
     let command = Command::BotDeploy {
         seed,
         name: args.name,
@@ -111,18 +96,13 @@ fn with(stored: &Value, changed: &[(String, String)]) -> Vec<(String, String)> {
 
 fn symbols_of(bot: &Bot) -> Vec<Symbol> {
     let symbols = bot.symbols.as_array().into_iter().flatten();
-    symbols
-        .filter_map(|symbol| Symbol::new(symbol.as_str()?).ok())
-        .collect()
+    symbols.filter_map(|symbol| Symbol::new(symbol.as_str()?).ok()).collect()
 }
 
 /// The same name has the same seed, so that a run can be repeated.
 fn seed_of(name: &Slug) -> u64 {
     let digest = Sha256::digest(name.as_str().as_bytes());
-    digest
-        .iter()
-        .take(8)
-        .fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
+    digest.iter().take(8).fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
 }
 
 async fn find(context: &Context, name: &Slug) -> Result<Bot, Failure> {
@@ -163,10 +143,7 @@ async fn show(context: &Context, named: &Named) -> Result<(), Failure> {
         ("state", state),
         ("generation", bot.generation.to_string()),
         ("strikes", bot.strikes.to_string()),
-        (
-            "suspended until",
-            bot.suspended_until.map_or_else(|| "-".to_owned(), time),
-        ),
+        ("suspended until", bot.suspended_until.map_or_else(|| "-".to_owned(), time)),
         ("deployed", time(bot.created_at)),
         ("open orders", bot.open_orders.to_string()),
         ("refusals", bot.refusals.to_string()),
@@ -176,9 +153,7 @@ async fn show(context: &Context, named: &Named) -> Result<(), Failure> {
 }
 
 async fn reload(context: &Context, bot: Slug, dry_run: bool, json: bool) -> Result<(), Failure> {
-    let reply = context
-        .ask_host(HostRequest::Reload { bot, dry_run }, "reloading a bot")
-        .await?;
+    let reply = context.ask_host(HostRequest::Reload { bot, dry_run }, "reloading a bot").await?;
     let HostReply::Reloaded(report) = reply else {
         let text = "the host answered something else (another version?)";
         return Err(Failure::Failed(anyhow::anyhow!(text)));
@@ -187,11 +162,7 @@ async fn reload(context: &Context, bot: Slug, dry_run: bool, json: bool) -> Resu
         return screen::json(&report);
     }
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
-    let done = if report.dry_run {
-        "could be reloaded"
-    } else {
-        "reloaded"
-    };
+    let done = if report.dry_run { "could be reloaded" } else { "reloaded" };
     screen::line(&format!(
         "bot \"{}\" {done}: {} to {}, pause {} ms",
         report.bot,
@@ -211,9 +182,7 @@ async fn logs(context: &Context, name: &Slug, limit: u32, json: bool) -> Result<
         Err(error) => return Err(error.into()),
     };
     let lines: Vec<&str> = text.lines().collect();
-    let skip = lines
-        .len()
-        .saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
+    let skip = lines.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));
     if json {
         return screen::json(&serde_json::json!({ "events": events, "lines": &lines[skip..] }));
     }

@@ -56,47 +56,20 @@ pub(crate) async fn run(context: &Context, command: BreakCommand) -> Result<(), 
     match command {
         BreakCommand::List { list, all } => {
             let pool = context.pool().await?;
-            let breaks = break_list(&pool, &list.filter(context), all)
-                .await
-                .map_err(failed)?;
+            let breaks = break_list(&pool, &list.filter(context), all).await.map_err(failed)?;
             list.note_cut(breaks.len());
-            if list.json {
-                screen::json(&breaks)
-            } else {
-                table(&breaks).print()
-            }
+            if list.json { screen::json(&breaks) } else { table(&breaks).print() }
         }
         BreakCommand::Show { id, json } => {
             let pool = context.pool().await?;
             let found = break_show(&pool, context.account().as_deref(), i64::from(id)).await;
             let name = id.to_string();
-            let found = found.map_err(failed)?.ok_or(Failure::NotFound {
-                what: "break",
-                name,
-            })?;
-            if json {
-                screen::json(&found)
-            } else {
-                show(&found)
-            }
+            let found = found.map_err(failed)?.ok_or(Failure::NotFound { what: "break", name })?;
+            if json { screen::json(&found) } else { show(&found) }
         }
-        BreakCommand::Resolve {
-            id,
-            action,
-            why,
-            json,
-        } => {
+        BreakCommand::Resolve { id, action, why, json } => {
             let break_id = BreakId(u64::from(id));
-            reply::of(
-                context,
-                Command::BreakResolve {
-                    break_id,
-                    action,
-                    why,
-                },
-                json,
-            )
-            .await
+            reply::of(context, Command::BreakResolve { break_id, action, why }, json).await
         }
     }
 }
@@ -133,10 +106,7 @@ fn show(found: &Break) -> Result<(), Failure> {
         ("symbol", text_or_dash(found.symbol.as_deref())),
         ("state", found.state.clone()),
         ("found", time(found.opened_at)),
-        (
-            "resolved",
-            found.resolved_at.map_or_else(|| "-".to_owned(), time),
-        ),
+        ("resolved", found.resolved_at.map_or_else(|| "-".to_owned(), time)),
         ("age", format!("{} s", found.age_seconds)),
         ("ours", quantity(found.ours)),
         ("broker", quantity(found.broker)),

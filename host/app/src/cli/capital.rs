@@ -97,12 +97,9 @@ pub(crate) async fn run(context: &Context, command: CapitalCommand) -> Result<()
         CapitalCommand::Withdraw(Change { name, amount, json }) => {
             (Command::CapitalWithdraw { name, amount }, json)
         }
-        CapitalCommand::Move {
-            from,
-            to,
-            amount,
-            json,
-        } => (Command::CapitalMove { from, to, amount }, json),
+        CapitalCommand::Move { from, to, amount, json } => {
+            (Command::CapitalMove { from, to, amount }, json)
+        }
         CapitalCommand::Show { json } => return show(context, json).await,
     };
     reply::of(context, command, json).await
@@ -110,34 +107,18 @@ pub(crate) async fn run(context: &Context, command: CapitalCommand) -> Result<()
 
 async fn show(context: &Context, json: bool) -> Result<(), Failure> {
     let pool = context.pool().await?;
-    let filter = Filter {
-        account: context.account(),
-        ..Filter::default()
-    };
+    let filter = Filter { account: context.account(), ..Filter::default() };
     let accounts = account_list(&pool, &filter).await.map_err(failed)?;
     let mut found = Vec::with_capacity(accounts.len());
     for account in accounts {
-        let of_account = Filter {
-            account: Some(account.account.clone()),
-            ..Filter::default()
-        };
-        let sleeves = sleeve_list(&pool, &of_account, false)
-            .await
-            .map_err(failed)?;
+        let of_account = Filter { account: Some(account.account.clone()), ..Filter::default() };
+        let sleeves = sleeve_list(&pool, &of_account, false).await.map_err(failed)?;
         found.push(allocation(account, &sleeves));
     }
     if json {
         return screen::json(&found);
     }
-    let headings = [
-        "ACCOUNT",
-        "SLEEVE",
-        ">INITIAL",
-        ">ADDED",
-        ">WITHDRAWN",
-        ">NET",
-        ">FREE CASH",
-    ];
+    let headings = ["ACCOUNT", "SLEEVE", ">INITIAL", ">ADDED", ">WITHDRAWN", ">NET", ">FREE CASH"];
     let mut screen = Screen::new(&headings, "no account yet");
     for account in &found {
         for sleeve in &account.sleeves {

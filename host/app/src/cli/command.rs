@@ -119,29 +119,11 @@ pub(crate) fn execute(cli: Cli, environment: Environment) -> Result<(), Failure>
     if matches!(cli.command, Command::Settings) {
         return settings();
     }
-    let Global {
-        data,
-        database_url,
-        account,
-        config,
-    } = cli.global;
-    let settings = Settings::load(
-        Flags {
-            data,
-            database_url,
-            account,
-            config,
-        },
-        environment,
-    )?;
+    let Global { data, database_url, account, config } = cli.global;
+    let settings = Settings::load(Flags { data, database_url, account, config }, environment)?;
     let serves = matches!(cli.command, Command::Run(_) | Command::Exchange(_));
-    log(settings
-        .log
-        .as_deref()
-        .unwrap_or(if serves { "info" } else { "warn" }))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    log(settings.log.as_deref().unwrap_or(if serves { "info" } else { "warn" }))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(dispatch(settings, cli.command));
     // A task that still waits for a person or a socket must not hold the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));

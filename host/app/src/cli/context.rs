@@ -27,10 +27,7 @@ pub(crate) struct Context {
 impl Context {
     /// Of these settings; opens nothing yet.
     pub(crate) fn new(settings: Settings) -> Self {
-        Self {
-            settings,
-            base: OnceCell::new(),
-        }
+        Self { settings, base: OnceCell::new() }
     }
 
     /// Ends the connections that were opened; the private cluster too, unless somebody uses it.
@@ -43,10 +40,7 @@ impl Context {
 
     /// The database, opened at the first use.
     pub(crate) async fn store(&self) -> Result<&Store, Failure> {
-        let base = self
-            .base
-            .get_or_try_init(|| base::open(&self.settings))
-            .await?;
+        let base = self.base.get_or_try_init(|| base::open(&self.settings)).await?;
         Ok(&base.store)
     }
 
@@ -74,18 +68,12 @@ impl Context {
             return Ok(label);
         }
         let known = match self.pool().await {
-            Ok(pool) => account_list(&pool, &Filter::default())
-                .await
-                .map_err(failed)?,
+            Ok(pool) => account_list(&pool, &Filter::default()).await.map_err(failed)?,
             Err(Failure::NotFound { .. }) => Vec::new(),
             Err(failure) => return Err(failure),
         };
-        let with_keys = self
-            .settings
-            .accounts(false)?
-            .into_iter()
-            .next()
-            .map(|account| account.label);
+        let with_keys =
+            self.settings.accounts(false)?.into_iter().next().map(|account| account.label);
         choose(&known, with_keys)
     }
 
@@ -94,9 +82,7 @@ impl Context {
         let Some(mut link) = Link::open(&self.settings.socket()).await? else {
             let account = self.account_for_change().await?;
             if let Some(command) = commands.iter().find(|command| !book_only(command)) {
-                return Err(Failure::NotRunning {
-                    needs: spoken(command),
-                });
+                return Err(Failure::NotRunning { needs: spoken(command) });
             }
             let replies = books::execute(&self.settings, &account, commands).await?;
             return replies.into_iter().map(done).collect();
@@ -126,14 +112,9 @@ impl Context {
         needs: &str,
     ) -> Result<HostReply, Failure> {
         let Some(mut link) = Link::open(&self.settings.socket()).await? else {
-            return Err(Failure::NotRunning {
-                needs: needs.to_owned(),
-            });
+            return Err(Failure::NotRunning { needs: needs.to_owned() });
         };
-        match link
-            .call(self.settings.account.clone(), Task::Host(request))
-            .await?
-        {
+        match link.call(self.settings.account.clone(), Task::Host(request)).await? {
             Answer::Host(reply) => Ok(reply),
             Answer::Reply(reply) => {
                 done(reply)?;
@@ -151,10 +132,7 @@ pub(crate) fn failed(error: impl Into<anyhow::Error>) -> Failure {
 
 /// Nothing of that name.
 pub(crate) fn not_found(what: &'static str, name: &Slug) -> Failure {
-    Failure::NotFound {
-        what,
-        name: name.to_string(),
-    }
+    Failure::NotFound { what, name: name.to_string() }
 }
 
 fn choose(known: &[Account], with_keys: Option<String>) -> Result<String, Failure> {
@@ -165,10 +143,8 @@ fn choose(known: &[Account], with_keys: Option<String>) -> Result<String, Failur
         [] => Ok(books::BOOKS.to_owned()),
         [only] => Ok(only.account.clone()),
         several => {
-            let labels: Vec<&str> = several
-                .iter()
-                .map(|account| account.account.as_str())
-                .collect();
+            let labels: Vec<&str> =
+                several.iter().map(|account| account.account.as_str()).collect();
             Err(Failure::Usage(format!(
                 "there are several accounts ({}): name one (--account)",
                 labels.join(", ")
@@ -196,9 +172,7 @@ fn not_a_reply(answer: Answer) -> Failure {
 }
 
 fn misunderstood() -> Failure {
-    Failure::Failed(anyhow::anyhow!(
-        "the host answered something else (another version?)"
-    ))
+    Failure::Failed(anyhow::anyhow!("the host answered something else (another version?)"))
 }
 
 /// Whether a command needs the books alone, neither a broker nor a live bot.

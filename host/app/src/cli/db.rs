@@ -49,12 +49,7 @@ pub(crate) async fn run(context: &Context, command: DbCommand) -> Result<(), Fai
         DbCommand::Migrate => {
             std::fs::create_dir_all(&context.settings.data)?;
             // Opening brings it up to date.
-            context
-                .store()
-                .await?
-                .check_schema()
-                .await
-                .map_err(failed)?;
+            context.store().await?.check_schema().await.map_err(failed)?;
             screen::line("the schema is up to date")
         }
     }
@@ -77,10 +72,7 @@ async fn check(context: &Context, json: bool) -> Result<(), Failure> {
     if broken.is_empty() {
         return Ok(());
     }
-    Err(Failure::Failed(anyhow::anyhow!(
-        "the books don't hold: {}",
-        broken.join(", ")
-    )))
+    Err(Failure::Failed(anyhow::anyhow!("the books don't hold: {}", broken.join(", "))))
 }
 
 /// The invariants of one account, or of all together.
@@ -104,17 +96,12 @@ async fn checked(store: &Store, account: Option<String>) -> Result<Checked, Fail
             }
         }
     }
-    Ok(Checked {
-        ok: invariants.iter().all(|invariant| invariant.ok),
-        invariants,
-    })
+    Ok(Checked { ok: invariants.iter().all(|invariant| invariant.ok), invariants })
 }
 
 fn table(checked: &Checked) -> Screen {
-    let mut screen = Screen::new(
-        &["ID", "INVARIANT", "HOLDS", "ROWS THAT BREAK IT"],
-        "no account yet",
-    );
+    let mut screen =
+        Screen::new(&["ID", "INVARIANT", "HOLDS", "ROWS THAT BREAK IT"], "no account yet");
     for invariant in &checked.invariants {
         screen.row([
             invariant.id.to_owned(),
@@ -132,21 +119,11 @@ async fn psql(context: &Context, arguments: Vec<String>) -> Result<(), Failure> 
     let (program, url, cluster) = match &context.settings.database_url {
         Some(url) => (PathBuf::from("psql"), url.clone(), None),
         None => {
-            let cluster = Cluster::open(&context.settings.data)
-                .await
-                .map_err(failed)?;
-            (
-                cluster.programs().join("psql"),
-                cluster.url(),
-                Some(cluster),
-            )
+            let cluster = Cluster::open(&context.settings.data).await.map_err(failed)?;
+            (cluster.programs().join("psql"), cluster.url(), Some(cluster))
         }
     };
-    let status = tokio::process::Command::new(&program)
-        .arg(url)
-        .args(arguments)
-        .status()
-        .await;
+    let status = tokio::process::Command::new(&program).arg(url).args(arguments).status().await;
     drop(cluster);
     let status = status.map_err(|error| {
         failed(anyhow::Error::new(error).context(format!("{} can't be started", program.display())))

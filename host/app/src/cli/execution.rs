@@ -20,15 +20,9 @@ pub(crate) enum ExecutionCommand {
 pub(crate) async fn run(context: &Context, command: ExecutionCommand) -> Result<(), Failure> {
     let ExecutionCommand::List(list) = command;
     let pool = context.pool().await?;
-    let executions = execution_list(&pool, &list.filter(context))
-        .await
-        .map_err(failed)?;
+    let executions = execution_list(&pool, &list.filter(context)).await.map_err(failed)?;
     list.note_cut(executions.len());
-    if list.json {
-        screen::json(&executions)
-    } else {
-        table(&executions).print()
-    }
+    if list.json { screen::json(&executions) } else { table(&executions).print() }
 }
 
 fn table(executions: &[Execution]) -> Screen {
@@ -54,9 +48,7 @@ fn table(executions: &[Execution]) -> Screen {
             quantity(execution.qty),
             price(execution.price),
             money(execution.fee),
-            execution
-                .order_id
-                .map_or_else(|| "-".to_owned(), |id| id.to_string()),
+            execution.order_id.map_or_else(|| "-".to_owned(), |id| id.to_string()),
             execution.source.clone(),
             execution.execution_id.clone(),
         ]);

@@ -63,11 +63,7 @@ pub(crate) async fn run(context: &Context, args: ExportArgs) -> Result<(), Failu
         let _ = std::fs::remove_file(&part);
     }
     let rows = outcome?;
-    screen::note(&format!(
-        "{rows} rows of {} in {}",
-        args.table,
-        args.out.display()
-    ));
+    screen::note(&format!("{rows} rows of {} in {}", args.table, args.out.display()));
     Ok(())
 }
 
@@ -102,11 +98,8 @@ async fn write<W: Write>(
                         .iter()
                         .zip(&columns)
                         .map(|(value, column)| column.json(value.as_deref()));
-                    let object: serde_json::Map<_, _> = names
-                        .iter()
-                        .map(|name| (*name).to_owned())
-                        .zip(values)
-                        .collect();
+                    let object: serde_json::Map<_, _> =
+                        names.iter().map(|name| (*name).to_owned()).zip(values).collect();
                     serde_json::to_writer(&mut *out, &object).map_err(std::io::Error::from)?;
                 }
             }
@@ -143,8 +136,6 @@ fn csv_row<W: Write>(row: &[Option<String>], out: &mut W) -> Result<(), Failure>
     let mut writer = csv::Writer::from_writer(Vec::new());
     let fields = row.iter().map(|value| value.as_deref().unwrap_or_default());
     writer.write_record(fields).map_err(failed)?;
-    let bytes = writer
-        .into_inner()
-        .map_err(|error| failed(anyhow::anyhow!(error.to_string())))?;
+    let bytes = writer.into_inner().map_err(|error| failed(anyhow::anyhow!(error.to_string())))?;
     Ok(out.write_all(&bytes)?)
 }

@@ -38,12 +38,7 @@ pub(crate) struct FiguresArgs {
     #[arg(long, value_name = "FILE")]
     trades: Option<PathBuf>,
     /// Yearly risk-free rate: 0.02 is 2 %
-    #[arg(
-        long,
-        value_name = "R",
-        default_value_t = 0.0,
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "R", default_value_t = 0.0, allow_negative_numbers = true)]
     rf: f64,
     /// Periods a year (default: 252, or 365 for a sleeve that trades crypto)
     #[arg(long, value_name = "N")]
@@ -70,19 +65,14 @@ pub(crate) async fn run(context: &Context, args: FiguresArgs) -> Result<(), Fail
         (Some(sleeve), _) => of_sleeve(context, sleeve).await?,
         (None, Some(file)) => of_file(file)?,
         (None, None) => {
-            return Err(Failure::Usage(
-                "a sleeve or --equity FILE is needed".to_owned(),
-            ));
+            return Err(Failure::Usage("a sleeve or --equity FILE is needed".to_owned()));
         }
     };
     if let Some(file) = &args.trades {
         let net = read_round_trips(file).map_err(wrong_file)?;
         data.round_trips = net.iter().filter_map(value).collect();
     }
-    let periods = args
-        .periods
-        .or(data.periods)
-        .unwrap_or(Options::PERIODS_EQUITY);
+    let periods = args.periods.or(data.periods).unwrap_or(Options::PERIODS_EQUITY);
     let options = Options::new(periods, args.rf, args.window)
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let benchmark = args.benchmark.as_deref().map(equities).transpose()?;
@@ -102,21 +92,12 @@ pub(crate) async fn run(context: &Context, args: FiguresArgs) -> Result<(), Fail
     let money_weighted_return = match money_weighted(&data.flows) {
         Ok(rate) => Some(rate),
         Err(error) => {
-            figures
-                .why
-                .insert("money_weighted_return".to_owned(), error.to_string());
+            figures.why.insert("money_weighted_return".to_owned(), error.to_string());
             None
         }
     };
-    let shown = Shown {
-        figures,
-        money_weighted_return,
-    };
-    if args.json {
-        screen::json(&shown)
-    } else {
-        table(&shown).print()
-    }
+    let shown = Shown { figures, money_weighted_return };
+    if args.json { screen::json(&shown) } else { table(&shown).print() }
 }
 
 fn table(shown: &Shown) -> Screen {
@@ -124,38 +105,14 @@ fn table(shown: &Shown) -> Screen {
     let percent = |value: Option<f64>| value.map(|value| format!("{:.1} %", value * 100.0));
     let ratio = |value: Option<f64>| value.map(|value| format!("{value:.2}"));
     let rows = [
-        (
-            "total return",
-            "total_return",
-            percent(figures.total_return),
-        ),
-        (
-            "annual return",
-            "annual_return",
-            percent(figures.annual_return),
-        ),
-        (
-            "money-weighted return",
-            "money_weighted_return",
-            percent(shown.money_weighted_return),
-        ),
-        (
-            "annual volatility",
-            "annual_volatility",
-            percent(figures.annual_volatility),
-        ),
+        ("total return", "total_return", percent(figures.total_return)),
+        ("annual return", "annual_return", percent(figures.annual_return)),
+        ("money-weighted return", "money_weighted_return", percent(shown.money_weighted_return)),
+        ("annual volatility", "annual_volatility", percent(figures.annual_volatility)),
         ("Sharpe", "sharpe", ratio(figures.sharpe)),
-        (
-            "downside risk",
-            "downside_risk",
-            percent(figures.downside_risk),
-        ),
+        ("downside risk", "downside_risk", percent(figures.downside_risk)),
         ("Sortino", "sortino", ratio(figures.sortino)),
-        (
-            "maximum drawdown",
-            "max_drawdown",
-            percent(figures.max_drawdown),
-        ),
+        ("maximum drawdown", "max_drawdown", percent(figures.max_drawdown)),
         ("Calmar", "calmar", ratio(figures.calmar)),
         ("omega", "omega", ratio(figures.omega)),
         ("beta", "beta", ratio(figures.beta)),
@@ -163,16 +120,8 @@ fn table(shown: &Shown) -> Screen {
         ("VaR 5 %", "var_95", percent(figures.var_95)),
         ("CVaR 5 %", "cvar_95", percent(figures.cvar_95)),
         ("win rate", "win_rate", percent(figures.win_rate)),
-        (
-            "win rate of decided",
-            "win_rate_decided",
-            percent(figures.win_rate_decided),
-        ),
-        (
-            "profit factor",
-            "profit_factor",
-            ratio(figures.profit_factor),
-        ),
+        ("win rate of decided", "win_rate_decided", percent(figures.win_rate_decided)),
+        ("profit factor", "profit_factor", ratio(figures.profit_factor)),
         ("expectancy", "expectancy", ratio(figures.expectancy)),
     ];
     let mut screen = Screen::new(&["FIGURE", ">VALUE", "WHY"], "");
@@ -181,15 +130,7 @@ fn table(shown: &Shown) -> Screen {
         let text = text.unwrap_or_else(|| "not enough data".to_owned());
         screen.row([name.to_owned(), text, why.cloned().unwrap_or_default()]);
     }
-    screen.row([
-        "returns".to_owned(),
-        figures.returns.to_string(),
-        String::new(),
-    ]);
-    screen.row([
-        "round trips".to_owned(),
-        figures.round_trips.to_string(),
-        String::new(),
-    ]);
+    screen.row(["returns".to_owned(), figures.returns.to_string(), String::new()]);
+    screen.row(["round trips".to_owned(), figures.round_trips.to_string(), String::new()]);
     screen
 }

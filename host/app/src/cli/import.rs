@@ -55,18 +55,10 @@ struct Imported {
 
 /// Runs it.
 pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(), Failure> {
-    let ImportCommand::Fills {
-        file,
-        sleeve,
-        opening,
-        json,
-    } = command;
+    let ImportCommand::Fills { file, sleeve, opening, json } = command;
     let account = context.account_for_change().await?;
     let fills = read(&file, &account, &sleeve)?;
-    let mut imported = Imported {
-        rows: fills.len(),
-        ..Imported::default()
-    };
+    let mut imported = Imported { rows: fills.len(), ..Imported::default() };
     let bar = progress(fills.len());
     let commands: Vec<Command> = fills
         .chunks(CHUNK)
@@ -105,9 +97,7 @@ pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(),
 fn progress(rows: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("booking {bar:40} {human_pos}/{human_len} {eta}");
     let bar = ProgressBar::new(u64::try_from(rows).unwrap_or(u64::MAX));
-    style
-        .map(|style| bar.clone().with_style(style))
-        .unwrap_or(bar)
+    style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
 }
 
 /// Reads and checks the whole file.
@@ -135,12 +125,7 @@ fn imported(row: FillRow, account: &str, sleeve: &Slug) -> ImportedFill {
         FillSide::Sell => trade(Side::Sell),
         FillSide::Split => ImportKind::Split { ratio: row.qty },
     };
-    ImportedFill {
-        execution_id,
-        at: Timestamp(row.at),
-        symbol: row.symbol,
-        kind,
-    }
+    ImportedFill { execution_id, at: Timestamp(row.at), symbol: row.symbol, kind }
 }
 
 /// The broker's id, or one made of what makes the row this row.
@@ -175,12 +160,7 @@ mod tests {
         let first = ids(text, "mine");
         assert_eq!(first, ids(&spelled, "mine"));
         assert_ne!(first[0], first[1]);
-        assert!(
-            first
-                .iter()
-                .all(|id| id.starts_with("import:") && id.len() == 71),
-            "{first:?}"
-        );
+        assert!(first.iter().all(|id| id.starts_with("import:") && id.len() == 71), "{first:?}");
         assert_ne!(first, ids(text, "other"));
     }
 
@@ -202,9 +182,6 @@ mod tests {
         .unwrap();
         let failure = read(&path, "books", &Slug::new("mine").unwrap()).unwrap_err();
         assert_eq!(failure.exit_code(), 2);
-        assert!(
-            failure.to_string().contains("line 2, column qty"),
-            "{failure}"
-        );
+        assert!(failure.to_string().contains("line 2, column qty"), "{failure}");
     }
 }

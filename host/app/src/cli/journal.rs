@@ -20,22 +20,14 @@ pub(crate) enum JournalCommand {
 pub(crate) async fn run(context: &Context, command: JournalCommand) -> Result<(), Failure> {
     let JournalCommand::List(list) = command;
     let pool = context.pool().await?;
-    let entries = journal_list(&pool, &list.filter(context))
-        .await
-        .map_err(failed)?;
+    let entries = journal_list(&pool, &list.filter(context)).await.map_err(failed)?;
     list.note_cut(entries.len());
-    if list.json {
-        screen::json(&entries)
-    } else {
-        table(&entries).print()
-    }
+    if list.json { screen::json(&entries) } else { table(&entries).print() }
 }
 
 /// One line per leg; an entry's own words stand on its first.
 fn table(entries: &[Entry]) -> Screen {
-    let headings = [
-        ">ENTRY", "TIME", "KIND", "SLEEVE", "LEDGER", ">AMOUNT", "MEMO",
-    ];
+    let headings = [">ENTRY", "TIME", "KIND", "SLEEVE", "LEDGER", ">AMOUNT", "MEMO"];
     let mut screen = Screen::new(&headings, "no entries");
     for entry in entries {
         for (place, leg) in entry.postings.iter().enumerate() {

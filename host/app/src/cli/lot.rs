@@ -26,15 +26,9 @@ pub(crate) enum LotCommand {
 pub(crate) async fn run(context: &Context, command: LotCommand) -> Result<(), Failure> {
     let LotCommand::List { list, all } = command;
     let pool = context.pool().await?;
-    let lots = lot_list(&pool, &list.filter(context), all)
-        .await
-        .map_err(failed)?;
+    let lots = lot_list(&pool, &list.filter(context), all).await.map_err(failed)?;
     list.note_cut(lots.len());
-    if list.json {
-        screen::json(&lots)
-    } else {
-        table(&lots).print()
-    }
+    if list.json { screen::json(&lots) } else { table(&lots).print() }
 }
 
 fn table(lots: &[Lot]) -> Screen {

@@ -81,23 +81,9 @@ pub(crate) async fn run(context: &Context, command: OrderCommand) -> Result<(), 
         OrderCommand::Cancel { id, json } => {
             reply::of(context, Command::OrderCancel { order: OrderId(id) }, json).await
         }
-        OrderCommand::Replace {
-            id,
-            qty,
-            limit,
-            json,
-        } => {
+        OrderCommand::Replace { id, qty, limit, json } => {
             let order = OrderId(id);
-            reply::of(
-                context,
-                Command::OrderReplace {
-                    order,
-                    qty,
-                    limit_price: limit,
-                },
-                json,
-            )
-            .await
+            reply::of(context, Command::OrderReplace { order, qty, limit_price: limit }, json).await
         }
         OrderCommand::List { list, open, status } => {
             let pool = context.pool().await?;
@@ -105,24 +91,14 @@ pub(crate) async fn run(context: &Context, command: OrderCommand) -> Result<(), 
             let found = order_list(&pool, &list.filter(context), &narrower).await;
             let orders = found.map_err(failed)?;
             list.note_cut(orders.len());
-            if list.json {
-                screen::json(&orders)
-            } else {
-                table(&orders).print()
-            }
+            if list.json { screen::json(&orders) } else { table(&orders).print() }
         }
         OrderCommand::Show { id, json } => {
             let pool = context.pool().await?;
             let found = order_show(&pool, context.account().as_deref(), &id).await;
-            let order = found.map_err(failed)?.ok_or(Failure::NotFound {
-                what: "order",
-                name: id,
-            })?;
-            if json {
-                screen::json(&order)
-            } else {
-                show(&order)
-            }
+            let order =
+                found.map_err(failed)?.ok_or(Failure::NotFound { what: "order", name: id })?;
+            if json { screen::json(&order) } else { show(&order) }
         }
     }
 }
@@ -166,41 +142,21 @@ fn show(order: &Order) -> Result<(), Failure> {
         ("account", order.account.clone()),
         ("sleeve", order.sleeve.clone()),
         ("status", order.status.clone()),
-        (
-            "what",
-            format!("{} {} {}", order.side, size(order), order.symbol),
-        ),
-        (
-            "type",
-            format!("{} ({})", order.order_type, order.time_in_force),
-        ),
+        ("what", format!("{} {} {}", order.side, size(order), order.symbol)),
+        ("type", format!("{} ({})", order.order_type, order.time_in_force)),
         ("limit", price_or_dash(order.limit_price)),
         ("stop", price_or_dash(order.stop_price)),
-        (
-            "sent as",
-            format!(
-                "{} {}",
-                order.sent_type,
-                price_or_dash(order.sent_limit_price)
-            ),
-        ),
+        ("sent as", format!("{} {}", order.sent_type, price_or_dash(order.sent_limit_price))),
         ("decided at", price_or_dash(order.decision_price)),
         ("reserved", money(order.reserved)),
         (
             "filled",
-            format!(
-                "{} at {}",
-                quantity(order.filled_qty),
-                price_or_dash(order.filled_avg_price)
-            ),
+            format!("{} at {}", quantity(order.filled_qty), price_or_dash(order.filled_avg_price)),
         ),
         ("accepted", time(order.accepted_at)),
         ("changed", time(order.updated_at)),
         ("client order id", order.client_order_id.clone()),
-        (
-            "broker order id",
-            text_or_dash(order.broker_order_id.as_deref()),
-        ),
+        ("broker order id", text_or_dash(order.broker_order_id.as_deref())),
         ("reason", text_or_dash(order.reason.as_deref())),
         ("tag", text_or_dash(order.tag.as_deref())),
         ("ended because", text_or_dash(order.end_reason.as_deref())),

@@ -31,9 +31,5 @@ pub(crate) fn run(args: &PackArgs) -> Result<(), Failure> {
                 .context(format!("{} can't be written", args.output.display())),
         )
     })?;
-    screen::line(&format!(
-        "{}: {} bytes",
-        args.output.display(),
-        component.len()
-    ))
+    screen::line(&format!("{}: {} bytes", args.output.display(), component.len()))
 }

@@ -59,11 +59,7 @@ pub(crate) async fn run(settings: &Settings, command: PluginCommand) -> Result<(
     match command {
         PluginCommand::Inspect { file, json } => {
             let plugin = of_file(&file).await?;
-            if json {
-                screen::json(&plugin)
-            } else {
-                show(&plugin)
-            }
+            if json { screen::json(&plugin) } else { show(&plugin) }
         }
         PluginCommand::List { json } => list(settings, json).await,
         PluginCommand::Add { file } => add(settings, &file).await,
@@ -87,25 +83,16 @@ fn path_of(settings: &Settings, name: &str) -> Result<PathBuf, Failure> {
     if plain && path.is_file() {
         return Ok(path);
     }
-    Err(Failure::NotFound {
-        what: "plugin",
-        name: name.to_owned(),
-    })
+    Err(Failure::NotFound { what: "plugin", name: name.to_owned() })
 }
 
 /// The plugin in a file.
 pub(crate) async fn of_file(path: &Path) -> Result<Inspected, Failure> {
     let bytes = read(path)?;
-    let stem = path
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let shown = path.display().to_string();
     let loaded = tokio::task::spawn_blocking(move || inspect(&bytes, &stem));
-    loaded
-        .await
-        .map_err(failed)?
-        .map_err(|text| Failure::Usage(format!("{shown}: {text}")))
+    loaded.await.map_err(failed)?.map_err(|text| Failure::Usage(format!("{shown}: {text}")))
 }
 
 /// Reads a component, never more than one can be.
@@ -132,9 +119,9 @@ fn about(path: &Path, what: &str, error: std::io::Error) -> Failure {
 
 async fn list(settings: &Settings, json: bool) -> Result<(), Failure> {
     let mut files = match std::fs::read_dir(&settings.plugins) {
-        Ok(entries) => entries
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<Result<Vec<_>, _>>()?,
+        Ok(entries) => {
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(error) => return Err(about(&settings.plugins, "can't be read", error)),
     };
@@ -142,10 +129,8 @@ async fn list(settings: &Settings, json: bool) -> Result<(), Failure> {
     files.sort();
     let mut found = Vec::with_capacity(files.len());
     for path in files {
-        let name = path
-            .file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let name =
+            path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         found.push(match of_file(&path).await {
             Ok(plugin) => Listed {
                 name,
@@ -171,18 +156,12 @@ async fn list(settings: &Settings, json: bool) -> Result<(), Failure> {
         "no plugins yet: stockade plugin add FILE",
     );
     for plugin in &found {
-        let digest: Option<String> = plugin
-            .digest
-            .as_ref()
-            .map(|digest| digest.chars().take(12).collect());
+        let digest: Option<String> =
+            plugin.digest.as_ref().map(|digest| digest.chars().take(12).collect());
         screen.row([
             plugin.name.clone(),
             text_or_dash(plugin.version.as_deref()),
-            if plugin.problem.is_some() {
-                String::new()
-            } else {
-                spoken(&plugin.symbols)
-            },
+            if plugin.problem.is_some() { String::new() } else { spoken(&plugin.symbols) },
             text_or_dash(digest.as_deref()),
             plugin.problem.clone().unwrap_or_default(),
         ]);
@@ -213,10 +192,7 @@ async fn add(settings: &Settings, file: &Path) -> Result<(), Failure> {
     std::fs::write(&part, &bytes).map_err(|error| about(&part, "can't be written", error))?;
     std::fs::rename(&part, &target).map_err(|error| about(&target, "can't be written", error))?;
     let done = if replaced { "replaced" } else { "added" };
-    screen::line(&format!(
-        "plugin \"{name}\" {version} {done}: {}",
-        plugin.digest
-    ))
+    screen::line(&format!("plugin \"{name}\" {version} {done}: {}", plugin.digest))
 }
 
 fn show(plugin: &Inspected) -> Result<(), Failure> {
@@ -232,14 +208,7 @@ fn show(plugin: &Inspected) -> Result<(), Failure> {
         ("warm-up", format!("{} bars", about.warm_up_bars)),
     ])?;
     screen::line("")?;
-    let headings = [
-        "PARAMETER",
-        "TYPE",
-        "DEFAULT",
-        ">MINIMUM",
-        ">MAXIMUM",
-        "HELP",
-    ];
+    let headings = ["PARAMETER", "TYPE", "DEFAULT", ">MINIMUM", ">MAXIMUM", "HELP"];
     let mut screen = Screen::new(&headings, "no parameters");
     for param in &about.params {
         screen.row([

@@ -66,68 +66,25 @@ pub(crate) enum PositionCommand {
 /// Runs it.
 pub(crate) async fn run(context: &Context, command: PositionCommand) -> Result<(), Failure> {
     match command {
-        PositionCommand::Assign {
-            symbol,
-            qty,
-            to,
-            cost,
-            opened,
-            json,
-        } => {
-            let command = Command::PositionAssign {
-                symbol,
-                qty,
-                to,
-                cost,
-                opened,
-            };
+        PositionCommand::Assign { symbol, qty, to, cost, opened, json } => {
+            let command = Command::PositionAssign { symbol, qty, to, cost, opened };
             reply::of(context, command, json).await
         }
-        PositionCommand::Move {
-            from,
-            to,
-            symbol,
-            qty,
-            json,
-        } => {
-            reply::of(
-                context,
-                Command::PositionMove {
-                    from,
-                    to,
-                    symbol,
-                    qty,
-                },
-                json,
-            )
-            .await
+        PositionCommand::Move { from, to, symbol, qty, json } => {
+            reply::of(context, Command::PositionMove { from, to, symbol, qty }, json).await
         }
         PositionCommand::List(list) => {
             let pool = context.pool().await?;
-            let positions = position_list(&pool, &list.filter(context))
-                .await
-                .map_err(failed)?;
+            let positions = position_list(&pool, &list.filter(context)).await.map_err(failed)?;
             list.note_cut(positions.len());
-            if list.json {
-                screen::json(&positions)
-            } else {
-                table(&positions).print()
-            }
+            if list.json { screen::json(&positions) } else { table(&positions).print() }
         }
     }
 }
 
 fn table(positions: &[Position]) -> Screen {
-    let headings = [
-        "SLEEVE",
-        "SYMBOL",
-        ">QTY",
-        ">AVERAGE",
-        ">MARK",
-        ">VALUE",
-        ">UNREALISED",
-        ">SHARE %",
-    ];
+    let headings =
+        ["SLEEVE", "SYMBOL", ">QTY", ">AVERAGE", ">MARK", ">VALUE", ">UNREALISED", ">SHARE %"];
     let mut screen = Screen::new(&headings, "no positions");
     for position in positions {
         screen.row([

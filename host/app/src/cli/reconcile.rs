@@ -16,28 +16,18 @@ pub(crate) struct ReconcileArgs {
 
 /// Runs it.
 pub(crate) async fn run(context: &Context, args: ReconcileArgs) -> Result<(), Failure> {
-    let reply = context
-        .ask_host(HostRequest::Reconcile, "comparing with the broker")
-        .await?;
+    let reply = context.ask_host(HostRequest::Reconcile, "comparing with the broker").await?;
     let HostReply::Compared(comparison) = reply else {
         return Err(Failure::Failed(anyhow::anyhow!(
             "the host answered something else (another version?)"
         )));
     };
-    if args.json {
-        screen::json(&comparison)
-    } else {
-        show(&comparison)
-    }
+    if args.json { screen::json(&comparison) } else { show(&comparison) }
 }
 
 /// For people; the tour shows it too.
 pub(crate) fn show(comparison: &Comparison) -> Result<(), Failure> {
-    let verdict = if comparison.balanced {
-        "balanced"
-    } else {
-        "not balanced"
-    };
+    let verdict = if comparison.balanced { "balanced" } else { "not balanced" };
     screen::line(&format!(
         "account {} at {}: {verdict}\n",
         comparison.account,
@@ -66,12 +56,8 @@ pub(crate) fn show(comparison: &Comparison) -> Result<(), Failure> {
         return Ok(());
     }
     screen::line("")?;
-    let mut breaks = Screen::new(
-        &[
-            ">BREAK", "CLASS", "SEVERITY", "SYMBOL", "STATE", ">AGE S", "ACTION",
-        ],
-        "",
-    );
+    let mut breaks =
+        Screen::new(&[">BREAK", "CLASS", "SEVERITY", "SYMBOL", "STATE", ">AGE S", "ACTION"], "");
     for found in &comparison.breaks {
         breaks.row([
             found.id.to_string(),

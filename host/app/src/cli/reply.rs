@@ -29,13 +29,7 @@ pub(crate) fn say(reply: &Reply, json: bool) -> Result<(), Failure> {
     match reply {
         Reply::Refused { refusal } => Err(Failure::refused(refusal)),
         Reply::Done { message, .. } if !json => screen::line(message),
-        Reply::Done {
-            message,
-            order,
-            booked,
-            known,
-            ..
-        } => screen::json(&Said {
+        Reply::Done { message, order, booked, known, .. } => screen::json(&Said {
             message,
             order: order.map(|order| order.0),
             booked: *booked,

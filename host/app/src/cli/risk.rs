@@ -88,39 +88,13 @@ struct Standing {
 pub(crate) async fn run(context: &Context, command: RiskCommand) -> Result<(), Failure> {
     match command {
         RiskCommand::Show { json } => show(context, json).await,
-        RiskCommand::Set {
-            scope,
-            controls,
-            json,
-        } => {
-            let set = |(control, value)| Command::RiskSet {
-                scope: scope.clone(),
-                control,
-                value,
-            };
-            let replies = context
-                .change(controls.into_iter().map(set).collect())
-                .await?;
-            replies
-                .iter()
-                .try_for_each(|answer| reply::say(answer, json))
+        RiskCommand::Set { scope, controls, json } => {
+            let set = |(control, value)| Command::RiskSet { scope: scope.clone(), control, value };
+            let replies = context.change(controls.into_iter().map(set).collect()).await?;
+            replies.iter().try_for_each(|answer| reply::say(answer, json))
         }
-        RiskCommand::Halt {
-            scope,
-            reducing,
-            why,
-            json,
-        } => {
-            reply::of(
-                context,
-                Command::Halt {
-                    scope,
-                    reducing,
-                    why,
-                },
-                json,
-            )
-            .await
+        RiskCommand::Halt { scope, reducing, why, json } => {
+            reply::of(context, Command::Halt { scope, reducing, why }, json).await
         }
         RiskCommand::Resume { scope, json } => {
             reply::of(context, Command::Resume { scope }, json).await
@@ -130,10 +104,7 @@ pub(crate) async fn run(context: &Context, command: RiskCommand) -> Result<(), F
 
 async fn show(context: &Context, json: bool) -> Result<(), Failure> {
     let pool = context.pool().await?;
-    let filter = Filter {
-        account: context.account(),
-        ..Filter::default()
-    };
+    let filter = Filter { account: context.account(), ..Filter::default() };
     let accounts = account_list(&pool, &filter).await.map_err(failed)?;
     let sleeves = sleeve_list(&pool, &filter, false).await.map_err(failed)?;
     let mut standings: Vec<Standing> = accounts
@@ -147,9 +118,8 @@ async fn show(context: &Context, json: bool) -> Result<(), Failure> {
             controls: account.controls,
         })
         .collect();
-    let tradable = sleeves
-        .into_iter()
-        .filter(|sleeve| matches!(sleeve.kind.as_str(), "bot" | "hand"));
+    let tradable =
+        sleeves.into_iter().filter(|sleeve| matches!(sleeve.kind.as_str(), "bot" | "hand"));
     standings.extend(tradable.map(|sleeve| Standing {
         scope: "sleeve",
         name: sleeve.name,
@@ -161,10 +131,8 @@ async fn show(context: &Context, json: bool) -> Result<(), Failure> {
     if json {
         return screen::json(&standings);
     }
-    let mut screen = Screen::new(
-        &["SCOPE", "NAME", "STATE", "REASON", "CONTROLS"],
-        "no account yet",
-    );
+    let mut screen =
+        Screen::new(&["SCOPE", "NAME", "STATE", "REASON", "CONTROLS"], "no account yet");
     for standing in &standings {
         screen.row([
             standing.scope.to_owned(),

@@ -20,15 +20,9 @@ pub(crate) enum RoundTripCommand {
 pub(crate) async fn run(context: &Context, command: RoundTripCommand) -> Result<(), Failure> {
     let RoundTripCommand::List(list) = command;
     let pool = context.pool().await?;
-    let trips = round_trip_list(&pool, &list.filter(context))
-        .await
-        .map_err(failed)?;
+    let trips = round_trip_list(&pool, &list.filter(context)).await.map_err(failed)?;
     list.note_cut(trips.len());
-    if list.json {
-        screen::json(&trips)
-    } else {
-        table(&trips).print()
-    }
+    if list.json { screen::json(&trips) } else { table(&trips).print() }
 }
 
 fn table(trips: &[RoundTrip]) -> Screen {

@@ -50,11 +50,7 @@ impl Screen {
     pub(crate) fn new(headings: &[&str], empty: &'static str) -> Self {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
-        table.set_header(
-            headings
-                .iter()
-                .map(|heading| heading.trim_start_matches('>')),
-        );
+        table.set_header(headings.iter().map(|heading| heading.trim_start_matches('>')));
         for (index, heading) in headings.iter().enumerate() {
             if let Some(column) = table.column_mut(index) {
                 if heading.starts_with('>') {
@@ -89,11 +85,8 @@ impl Screen {
 
     /// As text, without blanks at the ends of lines.
     pub(crate) fn text(&self) -> String {
-        let lines: Vec<String> = self
-            .table
-            .lines()
-            .map(|line| line.trim_end().to_owned())
-            .collect();
+        let lines: Vec<String> =
+            self.table.lines().map(|line| line.trim_end().to_owned()).collect();
         lines.join("\n")
     }
 }
@@ -139,8 +132,7 @@ pub(crate) fn quantity(value: Number) -> String {
 /// A time to the second, UTC.
 pub(crate) fn time(value: At) -> String {
     let text = value.to_string();
-    text.get(..19)
-        .map_or_else(|| text.clone(), |to_second| to_second.replace('T', " "))
+    text.get(..19).map_or_else(|| text.clone(), |to_second| to_second.replace('T', " "))
 }
 
 /// A text that may be missing.
@@ -154,9 +146,7 @@ fn dash() -> String {
 
 /// Thousands apart with commas, before the point.
 fn grouped(number: &str) -> String {
-    let (sign, digits) = number
-        .strip_prefix('-')
-        .map_or(("", number), |rest| ("-", rest));
+    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
     let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
     let mut text = String::with_capacity(number.len() + number.len() / 3);
     for (index, digit) in whole.chars().enumerate() {
@@ -194,9 +184,6 @@ mod tests {
         let mut screen = Screen::new(&["SLEEVE", ">CASH"], "nothing");
         screen.row(["a".to_owned(), "8,500.00".to_owned()]);
         screen.row(["longer".to_owned(), "5.00".to_owned()]);
-        assert_eq!(
-            screen.text(),
-            "SLEEVE      CASH\na       8,500.00\nlonger      5.00"
-        );
+        assert_eq!(screen.text(), "SLEEVE      CASH\na       8,500.00\nlonger      5.00");
     }
 }

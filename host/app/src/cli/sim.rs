@@ -89,11 +89,9 @@ fn show(report: &sim::Report) -> Result<(), Failure> {
     let mut rows = Screen::new(&["WHAT", ">COUNT"], "");
     let counted =
         serde_json::to_value(report.counters).map_err(|error| Failure::Failed(error.into()))?;
-    for (name, count) in [
-        ("seeds", report.seeds),
-        ("passed", report.passed),
-        ("steps", report.steps),
-    ] {
+    for (name, count) in
+        [("seeds", report.seeds), ("passed", report.passed), ("steps", report.steps)]
+    {
         rows.row([name.to_owned(), count.to_string()]);
     }
     for (name, count) in counted.as_object().into_iter().flatten() {

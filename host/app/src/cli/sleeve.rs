@@ -69,59 +69,30 @@ pub(crate) enum SleeveCommand {
 fn lots(text: &str) -> Result<LotMethod, String> {
     match text {
         "fifo" => Ok(LotMethod::Fifo),
-        other => Err(format!(
-            "\"{other}\" is no lot method of this version: fifo is"
-        )),
+        other => Err(format!("\"{other}\" is no lot method of this version: fifo is")),
     }
 }
 
 /// Runs it.
 pub(crate) async fn run(context: &Context, command: SleeveCommand) -> Result<(), Failure> {
     match command {
-        SleeveCommand::Create {
-            name,
-            capital,
-            lots,
-            json,
-        } => {
-            reply::of(
-                context,
-                Command::SleeveCreate {
-                    name,
-                    capital,
-                    lots,
-                },
-                json,
-            )
-            .await
+        SleeveCommand::Create { name, capital, lots, json } => {
+            reply::of(context, Command::SleeveCreate { name, capital, lots }, json).await
         }
         SleeveCommand::Set { name, lots, json } => {
             reply::of(context, Command::SleeveSet { name, lots }, json).await
         }
         SleeveCommand::List { all, json } => {
             let pool = context.pool().await?;
-            let filter = Filter {
-                account: context.account(),
-                ..Filter::default()
-            };
+            let filter = Filter { account: context.account(), ..Filter::default() };
             let sleeves = sleeve_list(&pool, &filter, all).await.map_err(failed)?;
-            if json {
-                screen::json(&sleeves)
-            } else {
-                table(&sleeves).print()
-            }
+            if json { screen::json(&sleeves) } else { table(&sleeves).print() }
         }
         SleeveCommand::Show { name, json } => {
             let pool = context.pool().await?;
             let found = sleeve_show(&pool, context.account().as_deref(), name.as_str()).await;
-            let sleeve = found
-                .map_err(failed)?
-                .ok_or_else(|| not_found("sleeve", &name))?;
-            if json {
-                screen::json(&sleeve)
-            } else {
-                show(&sleeve)
-            }
+            let sleeve = found.map_err(failed)?.ok_or_else(|| not_found("sleeve", &name))?;
+            if json { screen::json(&sleeve) } else { show(&sleeve) }
         }
     }
 }
@@ -141,10 +112,8 @@ pub(crate) fn table(sleeves: &[Sleeve]) -> Screen {
         ">RETURN %",
         "STATE",
     ];
-    let mut screen = Screen::new(
-        &headings,
-        "no sleeves yet: stockade sleeve create, or bot deploy",
-    );
+    let mut screen =
+        Screen::new(&headings, "no sleeves yet: stockade sleeve create, or bot deploy");
     for sleeve in sleeves {
         screen.row([
             sleeve.name.clone(),
@@ -169,11 +138,7 @@ fn show(sleeve: &Sleeve) -> Result<(), Failure> {
         .iter()
         .map(|holding| format!("{} {}", quantity(holding.qty), holding.symbol))
         .collect();
-    let positions = if positions.is_empty() {
-        "none".to_owned()
-    } else {
-        positions.join(", ")
-    };
+    let positions = if positions.is_empty() { "none".to_owned() } else { positions.join(", ") };
     let state = match &sleeve.state_reason {
         Some(reason) => format!("{} ({reason})", sleeve.state),
         None => sleeve.state.clone(),

@@ -25,10 +25,7 @@ impl FromStr for ParamRange {
     fn from_str(text: &str) -> Result<Self, ArgumentError> {
         let (name, value) = assignment(text)?;
         let Some((from, rest)) = value.split_once("..") else {
-            return Ok(Self {
-                name,
-                values: vec![value],
-            });
+            return Ok(Self { name, values: vec![value] });
         };
         let (to, step) = rest.split_once(':').unwrap_or((rest, "1"));
         let (from, to, step) = (decimal(from)?, decimal(to)?, decimal(step)?);
@@ -41,9 +38,7 @@ impl FromStr for ParamRange {
         let mut at = from;
         while at <= to {
             if values.len() == SWEEP_VALUES_MAX {
-                return Err(wrong(format!(
-                    "\"{value}\" has more than {SWEEP_VALUES_MAX} values"
-                )));
+                return Err(wrong(format!("\"{value}\" has more than {SWEEP_VALUES_MAX} values")));
             }
             values.push(at.normalize().to_string());
             at = at
@@ -73,10 +68,7 @@ impl FromStr for BotSpec {
         let shape = || wrong(format!("\"{text}\" is no NAME=FILE,capital=AMOUNT[,K=V]"));
         let (name, rest) = text.split_once('=').ok_or_else(shape)?;
         let mut parts = rest.split(',');
-        let file = parts
-            .next()
-            .filter(|file| !file.is_empty())
-            .ok_or_else(shape)?;
+        let file = parts.next().filter(|file| !file.is_empty()).ok_or_else(shape)?;
         let mut capital = None;
         let mut params = Vec::new();
         for part in parts {
@@ -88,12 +80,7 @@ impl FromStr for BotSpec {
             }
         }
         let capital = capital.ok_or_else(shape)?;
-        Ok(Self {
-            name: slug(name)?,
-            file: file.into(),
-            capital,
-            params,
-        })
+        Ok(Self { name: slug(name)?, file: file.into(), capital, params })
     }
 }
 

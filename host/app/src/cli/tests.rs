@@ -23,10 +23,7 @@ fn words(line: &str) -> Vec<String> {
 
 /// Every command without subcommands, with its path.
 fn leaves(command: &clap::Command, path: &str, found: &mut Vec<(String, clap::Command)>) {
-    for sub in command
-        .get_subcommands()
-        .filter(|sub| sub.get_name() != "help")
-    {
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
         let path = format!("{path} {}", sub.get_name());
         if sub.has_subcommands() {
             leaves(sub, &path, found);
@@ -51,24 +48,16 @@ fn the_definitions_are_sound() {
 fn every_command_has_help_and_an_example_that_parses() {
     for (path, command) in all() {
         assert!(command.get_about().is_some(), "{path} has no help");
-        let after = command
-            .get_after_help()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let (_, examples) = after
-            .split_once("Example:\n")
-            .unwrap_or_else(|| panic!("{path} has no example"));
+        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let (_, examples) =
+            after.split_once("Example:\n").unwrap_or_else(|| panic!("{path} has no example"));
         for example in examples.lines().map(str::trim) {
             assert!(example.starts_with(&path), "{path}: {example}");
             let example = example.split(" > ").next().unwrap();
             parse(example).unwrap_or_else(|error| panic!("{example}: {error}"));
         }
         for argument in command.get_arguments() {
-            assert!(
-                argument.get_help().is_some(),
-                "{path}: {} has no help",
-                argument.get_id()
-            );
+            assert!(argument.get_help().is_some(), "{path}: {} has no help", argument.get_id());
         }
     }
 }
@@ -91,12 +80,7 @@ fn every_reading_command_gives_json() {
     ];
     for (path, command) in all() {
         if reading.iter().any(|name| path.ends_with(name)) {
-            assert!(
-                command
-                    .get_arguments()
-                    .any(|argument| argument.get_id() == "json"),
-                "{path}"
-            );
+            assert!(command.get_arguments().any(|argument| argument.get_id() == "json"), "{path}");
         }
     }
 }
@@ -174,53 +158,27 @@ fn wrong_usage_ends_with_two() {
     let submit = "stockade order submit --sleeve mine --symbol AAPL --side buy";
     let digits = "9".repeat(40);
     for (line, says) in [
-        (
-            format!("{submit} --qty {digits}"),
-            "is not a decimal number of at most 28 digits",
-        ),
-        (
-            format!("{submit} --notional {digits}"),
-            "is not a decimal number of at most 28 digits",
-        ),
+        (format!("{submit} --qty {digits}"), "is not a decimal number of at most 28 digits"),
+        (format!("{submit} --notional {digits}"), "is not a decimal number of at most 28 digits"),
         (
             format!("{submit} --qty 1 --limit {digits}"),
             "is not a decimal number of at most 28 digits",
         ),
         (format!("{submit} --qty -1"), "not above zero"),
         (format!("{submit} --qty 0"), "not above zero"),
-        (
-            format!("{submit} --qty 1 --notional 1"),
-            "cannot be used with",
-        ),
+        (format!("{submit} --qty 1 --notional 1"), "cannot be used with"),
         (submit.to_owned(), "required"),
-        (
-            "stockade sleeve create Bad_Name --capital 1".to_owned(),
-            "is no name",
-        ),
-        (
-            "stockade sleeve create a --capital 1 --lots lifo".to_owned(),
-            "is no lot method",
-        ),
-        (
-            "stockade lot list --from yesterday".to_owned(),
-            "is no time",
-        ),
+        ("stockade sleeve create Bad_Name --capital 1".to_owned(), "is no name"),
+        ("stockade sleeve create a --capital 1 --lots lifo".to_owned(), "is no lot method"),
+        ("stockade lot list --from yesterday".to_owned(), "is no time"),
         ("stockade lot list --limit 0".to_owned(), "0 is not in 1.."),
-        (
-            "stockade export nothing --format csv --out x".to_owned(),
-            "invalid value",
-        ),
+        ("stockade export nothing --format csv --out x".to_owned(), "invalid value"),
         ("stockade figures".to_owned(), "required"),
         ("stockade sim".to_owned(), "required"),
-        (
-            "stockade backtest --plugin x --capital 1".to_owned(),
-            "--bars",
-        ),
+        ("stockade backtest --plugin x --capital 1".to_owned(), "--bars"),
         ("stockade nonsense".to_owned(), "unrecognized subcommand"),
     ] {
-        let error = parse(&line)
-            .err()
-            .unwrap_or_else(|| panic!("{line} was taken"));
+        let error = parse(&line).err().unwrap_or_else(|| panic!("{line} was taken"));
         assert_eq!(error.exit_code(), 2, "{line}");
         assert!(error.to_string().contains(says), "{line}: {error}");
     }

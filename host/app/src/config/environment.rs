@@ -24,27 +24,16 @@ impl Environment {
 
     /// The given ones, for tests and for hosts inside a host (the tour, the simulator).
     pub(crate) fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        Self(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-        )
+        Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
     /// A variable; an empty one counts as unset.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// Names with a prefix.
     pub(crate) fn names_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .keys()
-            .map(String::as_str)
-            .filter(move |name| name.starts_with(prefix))
+        self.0.keys().map(String::as_str).filter(move |name| name.starts_with(prefix))
     }
 }

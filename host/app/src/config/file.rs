@@ -16,10 +16,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, String)>, Failure> {
 /// Flattens a document; `file` is its name in messages.
 pub(super) fn parse(file: &str, text: &str) -> Result<Vec<(String, String)>, Failure> {
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        Failure::Usage(format!(
-            "{file} is not valid: {}",
-            error.to_string().trim_end()
-        ))
+        Failure::Usage(format!("{file} is not valid: {}", error.to_string().trim_end()))
     })?;
     let mut pairs = Vec::new();
     flatten(file, "", table, &mut pairs)?;

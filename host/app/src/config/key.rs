@@ -14,10 +14,7 @@ pub(crate) struct Key {
 impl Key {
     /// The variable that sets it.
     pub(crate) fn variable(&self) -> String {
-        format!(
-            "STOCKADE_{}",
-            self.name.replace('.', "_").to_ascii_uppercase()
-        )
+        format!("STOCKADE_{}", self.name.replace('.', "_").to_ascii_uppercase())
     }
 }
 
@@ -27,83 +24,38 @@ const fn key(name: &'static str, help: &'static str) -> Key {
 
 /// All keys, by name.
 pub(crate) const KEYS: &[Key] = &[
-    key(
-        "account",
-        "label of the account that commands mean (default: the only one)",
-    ),
-    key(
-        "bots.snapshot_interval_seconds",
-        "how often a bot's state is saved (30)",
-    ),
+    key("account", "label of the account that commands mean (default: the only one)"),
+    key("bots.snapshot_interval_seconds", "how often a bot's state is saved (30)"),
     key("data", "data folder (default: the platform's)"),
-    key(
-        "database_url",
-        "a Postgres of one's own (default: a private one in the data folder)",
-    ),
-    key(
-        "equity.interval_seconds",
-        "how often the equity curve is sampled, in market time (60)",
-    ),
+    key("database_url", "a Postgres of one's own (default: a private one in the data folder)"),
+    key("equity.interval_seconds", "how often the equity curve is sampled, in market time (60)"),
     key(
         "limits.deadline_ms",
         "longest call in milliseconds, live only (1000, interpreted bots 5000)",
     ),
-    key(
-        "limits.fuel",
-        "instructions of one call (10000000, interpreted bots 200000000)",
-    ),
-    key(
-        "limits.handles",
-        "handles of host resources that a bot has made (256)",
-    ),
-    key(
-        "limits.host_bytes",
-        "bytes that one host call carries from the bot (262144)",
-    ),
+    key("limits.fuel", "instructions of one call (10000000, interpreted bots 200000000)"),
+    key("limits.handles", "handles of host resources that a bot has made (256)"),
+    key("limits.host_bytes", "bytes that one host call carries from the bot (262144)"),
     key("limits.host_calls", "host calls of one call (10000)"),
     key("limits.instances", "core instances of a bot (64)"),
-    key(
-        "limits.intents_per_call",
-        "intents of one call, at most 64 (64)",
-    ),
-    key(
-        "limits.log_bytes",
-        "bytes of log lines of one call that are kept (16384)",
-    ),
-    key(
-        "limits.log_lines",
-        "log lines of one call that are kept (64)",
-    ),
+    key("limits.intents_per_call", "intents of one call, at most 64 (64)"),
+    key("limits.log_bytes", "bytes of log lines of one call that are kept (16384)"),
+    key("limits.log_lines", "log lines of one call that are kept (64)"),
     key("limits.memories", "linear memories of a bot (8)"),
-    key(
-        "limits.memory_bytes",
-        "memory of a bot in bytes (33554432, interpreted bots 268435456)",
-    ),
-    key(
-        "limits.snapshot_bytes",
-        "a bot's saved state in bytes (1048576)",
-    ),
+    key("limits.memory_bytes", "memory of a bot in bytes (33554432, interpreted bots 268435456)"),
+    key("limits.snapshot_bytes", "a bot's saved state in bytes (1048576)"),
     key(
         "limits.start_fuel",
         "instructions of a bot's start (100000000, interpreted bots 4000000000)",
     ),
     key("limits.tables", "tables of a bot (32)"),
-    key(
-        "log",
-        "what is logged, as in error, info or stockade=debug (info for hosts, else warn)",
-    ),
+    key("log", "what is logged, as in error, info or stockade=debug (info for hosts, else warn)"),
     key(
         "orders.unknown_quiet_seconds",
         "how long an unknown order stays quiet before it is given up (60)",
     ),
-    key(
-        "plugins",
-        "folder of plugins (default: plugins in the data folder)",
-    ),
-    key(
-        "reconcile.interval_seconds",
-        "how often books and broker are compared (60)",
-    ),
+    key("plugins", "folder of plugins (default: plugins in the data folder)"),
+    key("reconcile.interval_seconds", "how often books and broker are compared (60)"),
 ];
 
 /// The known name that is nearest to one that isn't.

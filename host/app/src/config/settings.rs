@@ -80,23 +80,14 @@ impl Settings {
     pub(crate) fn load(flags: Flags, environment: Environment) -> Result<Self, Failure> {
         let mut values = BTreeMap::new();
         let from_environment = of_environment(&environment)?;
-        let data_known = flags.data.clone().or_else(|| {
-            from_environment
-                .get("data")
-                .map(|value| PathBuf::from(&value.text))
-        });
-        let default_data = data_known
+        let data_known = flags
+            .data
             .clone()
-            .unwrap_or_else(|| platform_data(&environment));
+            .or_else(|| from_environment.get("data").map(|value| PathBuf::from(&value.text)));
+        let default_data = data_known.clone().unwrap_or_else(|| platform_data(&environment));
         if let Some(path) = config_path(&flags, &environment, &default_data)? {
             for (name, text) in file::read(&path)? {
-                values.insert(
-                    name,
-                    Sourced {
-                        text,
-                        source: path.display().to_string(),
-                    },
-                );
+                values.insert(name, Sourced { text, source: path.display().to_string() });
             }
         }
         values.extend(from_environment);
@@ -109,11 +100,7 @@ impl Settings {
         let data = std::path::absolute(&data).unwrap_or(data);
         let account = match flags.account {
             Some(label) => Some(named("--account", &label)?),
-            None => values
-                .0
-                .get("account")
-                .map(|v| named(&v.source, &v.text))
-                .transpose()?,
+            None => values.0.get("account").map(|v| named(&v.source, &v.text)).transpose()?,
         };
         Ok(Self {
             database_url: flags
@@ -121,9 +108,7 @@ impl Settings {
                 .or_else(|| values.text("database_url").map(str::to_owned))
                 .or_else(|| environment.get("DATABASE_URL").map(str::to_owned)),
             account,
-            plugins: values
-                .text("plugins")
-                .map_or_else(|| data.join("plugins"), PathBuf::from),
+            plugins: values.text("plugins").map_or_else(|| data.join("plugins"), PathBuf::from),
             log: values.text("log").map(str::to_owned),
             unknown_quiet_seconds: values.number("orders.unknown_quiet_seconds", 60)?,
             reconcile_interval_seconds: values.number("reconcile.interval_seconds", 60)?,
@@ -147,12 +132,7 @@ impl Settings {
     /// The same settings for a data folder of its own with its private Postgres: what the tour,
     /// the benchmarks and the simulator work in. No database of the user's is in reach.
     pub(crate) fn apart(&self, data: PathBuf) -> Self {
-        Self {
-            plugins: data.join("plugins"),
-            data,
-            database_url: None,
-            ..self.clone()
-        }
+        Self { plugins: data.join("plugins"), data, database_url: None, ..self.clone() }
     }
 
     /// The socket of the running host: in the data folder, or, where that path is longer than a
@@ -164,11 +144,7 @@ impl Settings {
             return socket;
         }
         let digest = Sha256::digest(data.as_os_str().as_encoded_bytes());
-        let name: String = digest
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let folder = self.environment.get("TMPDIR").unwrap_or("/tmp");
         Path::new(folder).join(format!("stockade-{name}.sock"))
     }
@@ -197,10 +173,7 @@ fn of_environment(environment: &Environment) -> Result<BTreeMap<String, Sourced>
         if let Some(text) = environment.get(name) {
             values.insert(
                 (*key).to_owned(),
-                Sourced {
-                    text: text.to_owned(),
-                    source: name.to_owned(),
-                },
+                Sourced { text: text.to_owned(), source: name.to_owned() },
             );
         }
     }
@@ -213,22 +186,15 @@ fn config_path(
     environment: &Environment,
     data: &Path,
 ) -> Result<Option<PathBuf>, Failure> {
-    let named = flags
-        .config
-        .clone()
-        .or_else(|| environment.get(CONFIG_VARIABLE).map(PathBuf::from));
+    let named =
+        flags.config.clone().or_else(|| environment.get(CONFIG_VARIABLE).map(PathBuf::from));
     if let Some(path) = named {
         if path.is_file() {
             return Ok(Some(path));
         }
-        return Err(Failure::Usage(format!(
-            "{} is no file (--config)",
-            path.display()
-        )));
+        return Err(Failure::Usage(format!("{} is no file (--config)", path.display())));
     }
-    Ok([PathBuf::from(FILE), data.join(FILE)]
-        .into_iter()
-        .find(|path| path.is_file()))
+    Ok([PathBuf::from(FILE), data.join(FILE)].into_iter().find(|path| path.is_file()))
 }
 
 fn named(source: &str, label: &str) -> Result<Slug, Failure> {

@@ -53,26 +53,14 @@ impl Values {
     /// What a bot may use.
     pub(super) fn limits(&self) -> Result<LimitSettings, Failure> {
         let mut limits = LimitSettings::default();
-        for name in KEYS
-            .iter()
-            .map(|key| key.name)
-            .filter(|name| name.starts_with("limits."))
-        {
+        for name in KEYS.iter().map(|key| key.name).filter(|name| name.starts_with("limits.")) {
             if LONG_LIMITS.contains(&name) {
-                limits
-                    .long
-                    .extend(self.optional(name)?.map(|value| (name, value)));
+                limits.long.extend(self.optional(name)?.map(|value| (name, value)));
             } else {
-                limits
-                    .short
-                    .extend(self.optional(name)?.map(|value| (name, value)));
+                limits.short.extend(self.optional(name)?.map(|value| (name, value)));
             }
         }
-        let intents = limits
-            .short
-            .get("limits.intents_per_call")
-            .copied()
-            .unwrap_or(0);
+        let intents = limits.short.get("limits.intents_per_call").copied().unwrap_or(0);
         if usize::try_from(intents).is_ok_and(|intents| intents > INTENTS_PER_CALL_MAX) {
             return Err(Failure::Usage(format!(
                 "limits.intents_per_call is {intents}, at most {INTENTS_PER_CALL_MAX} are allowed"
@@ -114,9 +102,5 @@ impl LimitSettings {
     }
 }
 
-const LONG_LIMITS: [&str; 4] = [
-    "limits.fuel",
-    "limits.start_fuel",
-    "limits.deadline_ms",
-    "limits.memory_bytes",
-];
+const LONG_LIMITS: [&str; 4] =
+    ["limits.fuel", "limits.start_fuel", "limits.deadline_ms", "limits.memory_bytes"];

@@ -38,15 +38,9 @@ pub(crate) async fn open(settings: &Settings) -> Result<Base> {
             (Some(Arc::new(cluster)), url)
         }
     };
-    let store = Store::open(&url)
-        .await
-        .context("the database can't be opened")?;
+    let store = Store::open(&url).await.context("the database can't be opened")?;
     store.migrate().await?;
-    Ok(Base {
-        store: Arc::new(store),
-        cluster,
-        keeper: None,
-    })
+    Ok(Base { store: Arc::new(store), cluster, keeper: None })
 }
 
 impl Base {
@@ -90,9 +84,7 @@ impl Base {
 
 /// The machine's time.
 pub(crate) fn machine() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
@@ -109,10 +101,7 @@ pub(crate) async fn lease(store: &Store, label: &str, take_over: bool) -> Result
         };
         let alive = is_alive(&refusal.holder);
         if take_over || !alive {
-            match store
-                .lease_steal(label, &holder, LEASE_TTL, refusal.epoch)
-                .await
-            {
+            match store.lease_steal(label, &holder, LEASE_TTL, refusal.epoch).await {
                 Ok(grant) => return Ok(grant.epoch),
                 Err(LeaseError::Refused(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -133,12 +122,7 @@ pub(crate) async fn lease(store: &Store, label: &str, take_over: bool) -> Result
 pub(crate) fn holder() -> String {
     let name =
         std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "host".to_owned());
-    format!(
-        "{} pid {} began {}",
-        name.trim(),
-        std::process::id(),
-        began(std::process::id())
-    )
+    format!("{} pid {} began {}", name.trim(), std::process::id(), began(std::process::id()))
 }
 
 /// Whether the process that a lease names is still there; a process of another machine counts as
@@ -160,13 +144,7 @@ fn holder_machine(holder: &str) -> Option<&str> {
 }
 
 fn holder_pid(holder: &str) -> Option<u32> {
-    holder
-        .split_once(" pid ")?
-        .1
-        .split_once(' ')?
-        .0
-        .parse()
-        .ok()
+    holder.split_once(" pid ")?.1.split_once(' ')?.0.parse().ok()
 }
 
 /// When a process began, in ticks since the machine's start; 0 where it is gone.
@@ -177,25 +155,17 @@ fn began(pid: u32) -> u64 {
         return 0;
     };
     let fields: Vec<&str> = rest.split(' ').collect();
-    if fields
-        .first()
-        .is_none_or(|state| matches!(*state, "Z" | "X"))
-    {
+    if fields.first().is_none_or(|state| matches!(*state, "Z" | "X")) {
         return 0;
     }
-    fields
-        .get(19)
-        .and_then(|field| field.parse().ok())
-        .unwrap_or(0)
+    fields.get(19).and_then(|field| field.parse().ok()).unwrap_or(0)
 }
 
 /// A new era: six random letters and digits.
 pub(crate) fn era() -> String {
     use std::hash::{BuildHasher, Hasher};
     // The standard library's hasher keys are the machine's own randomness.
-    let mut bits = std::collections::hash_map::RandomState::new()
-        .build_hasher()
-        .finish();
+    let mut bits = std::collections::hash_map::RandomState::new().build_hasher().finish();
     let letters = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut era = String::new();
     for _ in 0..6 {
@@ -215,10 +185,7 @@ mod tests {
         assert!(is_alive(&holder()));
         let machine = holder_machine(&holder()).map(str::to_owned).unwrap();
         assert!(!is_alive(&format!("{machine} pid 4194303 began 77")));
-        assert!(!is_alive(&format!(
-            "{machine} pid {} began 77",
-            std::process::id()
-        )));
+        assert!(!is_alive(&format!("{machine} pid {} began 77", std::process::id())));
         assert!(is_alive("elsewhere pid 1 began 5"));
     }
 }

@@ -45,24 +45,13 @@ async fn on_store(store: &Store, account: &str, commands: Vec<Command>) -> Resul
     let epoch = base::lease(store, account, false).await?;
     let mut writer = WriterHandle::spawn(store, account, epoch, WriterOptions::default()).await?;
     // The market stands where it was; an account without a broker lives in the machine's time.
-    let market = if rows.account.has_broker {
-        rows.account.now.market
-    } else {
-        machine
-    };
+    let market = if rows.account.has_broker { rows.account.now.market } else { machine };
     let now = Now { market, machine };
     let mut desk = Desk::restore(rows, DeskSettings::default())?;
     let mut replies = Vec::new();
     for command in commands {
         let mut out = Effects::default();
-        step(
-            &mut desk,
-            Input {
-                now,
-                event: Event::Command { command },
-            },
-            &mut out,
-        );
+        step(&mut desk, Input { now, event: Event::Command { command } }, &mut out);
         writer.commit(Group { rows: out.rows }).await?;
         let reply = out.reply.context("a command got no answer")?;
         let refused = matches!(reply, Reply::Refused { .. });
@@ -78,15 +67,8 @@ async fn on_store(store: &Store, account: &str, commands: Vec<Command>) -> Resul
 
 async fn create(store: &Store, label: Slug, machine: Timestamp) -> Result<Rows> {
     let has_broker = label.as_str() != BOOKS;
-    let controls = if has_broker {
-        Controls::live()
-    } else {
-        Controls::default()
-    };
-    let now = Now {
-        market: machine,
-        machine,
-    };
+    let controls = if has_broker { Controls::live() } else { Controls::default() };
+    let now = Now { market: machine, machine };
     let rows = Rows::new_account(label, base::era(), has_broker, controls, now);
     store.account_create(&rows.account, &rows.to_rows()).await?;
     Ok(rows)

@@ -29,9 +29,8 @@ pub(crate) async fn run(_settings: &Settings, args: &ExchangeArgs) -> Result<(),
     let config = config(args)?;
     // Whoever reads the address may send a signal at once.
     let signals = Signals::listen()?;
-    let mut running = ExchangeServer::start(config)
-        .await
-        .map_err(|error| start_failure(args, error))?;
+    let mut running =
+        ExchangeServer::start(config).await.map_err(|error| start_failure(args, error))?;
     screen::line(&format!("listening on {}", running.url()))?;
     tokio::select! {
         () = signals.wait() => {}
@@ -68,11 +67,7 @@ impl Signals {
 
 fn config(args: &ExchangeArgs) -> Result<ServerConfig, Failure> {
     let generated = args.bars.is_empty();
-    let feed = if generated {
-        generated_feed(args)
-    } else {
-        Feed::Files(args.bars.clone())
-    };
+    let feed = if generated { generated_feed(args) } else { Feed::Files(args.bars.clone()) };
     let speed = match args.speed {
         argument::Speed::Max => Speed::Max,
         argument::Speed::Times(times) => Speed::Times(times),
@@ -93,10 +88,7 @@ fn config(args: &ExchangeArgs) -> Result<ServerConfig, Failure> {
         accounts,
         speed,
         seed: args.seed,
-        faults: args
-            .faults
-            .as_deref()
-            .map_or(Ok(FaultSettings::default()), faults)?,
+        faults: args.faults.as_deref().map_or(Ok(FaultSettings::default()), faults)?,
         state_file: args.state.clone(),
         // A generated market has no time of its own that could be missed.
         start_on_subscribe: generated || speed == Speed::Max,
@@ -106,11 +98,8 @@ fn config(args: &ExchangeArgs) -> Result<ServerConfig, Failure> {
 
 fn generated_feed(args: &ExchangeArgs) -> Feed {
     let named = args.symbols.iter().map(Symbol::as_str);
-    let symbols: Vec<&str> = if args.symbols.is_empty() {
-        SYMBOLS.to_vec()
-    } else {
-        named.collect()
-    };
+    let symbols: Vec<&str> =
+        if args.symbols.is_empty() { SYMBOLS.to_vec() } else { named.collect() };
     Feed::Generated(Generated {
         symbols: symbols
             .into_iter()
@@ -124,9 +113,7 @@ fn generated_feed(args: &ExchangeArgs) -> Feed {
 
 /// A price between 40 and 240 dollars that depends on the name alone.
 fn first_price(symbol: &str) -> Decimal {
-    let hash = symbol
-        .bytes()
-        .fold(7_u64, |hash, byte| (hash * 31 + u64::from(byte)) % 20_000);
+    let hash = symbol.bytes().fold(7_u64, |hash, byte| (hash * 31 + u64::from(byte)) % 20_000);
     Decimal::new(4_000, 2) + Decimal::from(hash) / Decimal::ONE_HUNDRED
 }
 
@@ -165,57 +152,28 @@ mod tests {
     }
 
     fn parsed(words: &[&str]) -> ExchangeArgs {
-        Line::try_parse_from([&["exchange"], words].concat())
-            .unwrap()
-            .args
+        Line::try_parse_from([&["exchange"], words].concat()).unwrap().args
     }
 
     #[test]
     fn a_generated_market_begins_with_a_session_and_waits_for_its_first_reader() {
-        assert_eq!(
-            stockade_store::query::At(GENERATED_START).to_string(),
-            "2026-02-09T14:30:00Z"
-        );
-        let config = config(&parsed(&[
-            "--speed",
-            "60",
-            "--symbols",
-            "X,Y",
-            "--minutes",
-            "9",
-        ]))
-        .unwrap();
+        assert_eq!(stockade_store::query::At(GENERATED_START).to_string(), "2026-02-09T14:30:00Z");
+        let config =
+            config(&parsed(&["--speed", "60", "--symbols", "X,Y", "--minutes", "9"])).unwrap();
         assert!(config.start_on_subscribe);
         assert_eq!(config.speed, Speed::Times(60));
-        let Feed::Generated(market) = config.feed else {
-            panic!("generated")
-        };
+        let Feed::Generated(market) = config.feed else { panic!("generated") };
         assert_eq!((market.steps, market.symbols.len()), (9, 2));
-        assert!(
-            market
-                .symbols
-                .iter()
-                .all(|(_, price)| *price >= Decimal::from(40))
-        );
+        assert!(market.symbols.iter().all(|(_, price)| *price >= Decimal::from(40)));
     }
 
     #[test]
     fn files_keep_their_own_time() {
-        let config = config(&parsed(&[
-            "--bars",
-            "SPY_1m.csv",
-            "--key",
-            "PKA:s",
-            "--key",
-            "PKB:t",
-        ]))
-        .unwrap();
+        let config =
+            config(&parsed(&["--bars", "SPY_1m.csv", "--key", "PKA:s", "--key", "PKB:t"])).unwrap();
         assert!(!config.start_on_subscribe);
-        let ids: Vec<&str> = config
-            .accounts
-            .iter()
-            .map(|account| account.key_id.as_str())
-            .collect();
+        let ids: Vec<&str> =
+            config.accounts.iter().map(|account| account.key_id.as_str()).collect();
         assert_eq!(ids, ["PKA", "PKB"]);
     }
 
@@ -223,9 +181,6 @@ mod tests {
     fn a_fault_plan_that_is_none_is_wrong_usage() {
         let failure = config(&parsed(&["--faults", "/nowhere/plan.json"])).unwrap_err();
         assert_eq!(failure.exit_code(), 2);
-        assert!(
-            failure.to_string().contains("/nowhere/plan.json"),
-            "{failure}"
-        );
+        assert!(failure.to_string().contains("/nowhere/plan.json"), "{failure}");
     }
 }

@@ -40,9 +40,7 @@ pub(crate) fn submit(
     at: Timestamp,
 ) -> Answer<OrderReport> {
     match exchange.submit(new_order(order), nanos(at)) {
-        Ok(taken) => Answer::Done {
-            value: report(&taken),
-        },
+        Ok(taken) => Answer::Done { value: report(&taken) },
         Err(reject) => Answer::Refused {
             http: reject.http(),
             code: reject.code(),
@@ -74,9 +72,7 @@ pub(crate) fn cancel(
 /// Looks an order up.
 pub(crate) fn look_up(exchange: &model::Exchange, client_order_id: &str) -> Answer<OrderReport> {
     match exchange.order_by_client_id(client_order_id) {
-        Some(order) => Answer::Done {
-            value: report(order),
-        },
+        Some(order) => Answer::Done { value: report(order) },
         None => Answer::NotFound,
     }
 }
@@ -177,20 +173,14 @@ pub(crate) fn sessions(at: Timestamp) -> Vec<Session> {
         .map(|session| {
             let (year, month, day) = session.date.ymd();
             let day = u32::try_from(year).unwrap_or(0) * 10_000 + month * 100 + day;
-            Session {
-                day,
-                open: timestamp(session.open),
-                close: timestamp(session.close),
-            }
+            Session { day, open: timestamp(session.open), close: timestamp(session.close) }
         })
         .collect()
 }
 
 /// The instrument of a symbol that the exchange lists.
 pub(crate) fn instrument_of(exchange: &model::Exchange, name: &Symbol) -> Instrument {
-    exchange
-        .asset(name.as_str())
-        .map_or_else(|| Instrument::equity(name.clone()), listed)
+    exchange.asset(name.as_str()).map_or_else(|| Instrument::equity(name.clone()), listed)
 }
 
 fn new_order(order: &BrokerOrder) -> model::NewOrder {
@@ -283,9 +273,5 @@ pub(crate) fn trade_update(update: &model::TradeUpdate) -> TradeUpdate {
         }),
         _ => None,
     };
-    TradeUpdate {
-        event: update.event.as_str().to_owned(),
-        order: report(&update.order),
-        fill,
-    }
+    TradeUpdate { event: update.event.as_str().to_owned(), order: report(&update.order), fill }
 }

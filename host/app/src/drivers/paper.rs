@@ -60,9 +60,7 @@ pub(crate) async fn run(settings: &Settings, args: &RunArgs) -> Result<(), Failu
     let bars = stockade_venue::files::read_bars(&args.paper_exchange)
         .map_err(|error| Failure::Usage(error.to_string()))?;
     if bars.rows.is_empty() {
-        return Err(Failure::Usage(
-            "the files hold no bars (--paper-exchange)".to_owned(),
-        ));
+        return Err(Failure::Usage("the files hold no bars (--paper-exchange)".to_owned()));
     }
     let label = match &settings.account {
         Some(label) => label.clone(),
@@ -89,17 +87,11 @@ async fn replay(
     label: Slug,
     bars: Bars,
 ) -> Result<()> {
-    let listener = link::bind(&settings.socket())
-        .await
-        .context("the data folder is held by another host")?;
+    let listener =
+        link::bind(&settings.socket()).await.context("the data folder is held by another host")?;
     let (sender, inputs) = mpsc::channel(INPUTS_MAX);
     let epoch = base::lease(store, label.as_str(), args.take_over).await?;
-    let renewal = tokio::spawn(renew(
-        store.clone(),
-        label.to_string(),
-        epoch,
-        sender.clone(),
-    ));
+    let renewal = tokio::spawn(renew(store.clone(), label.to_string(), epoch, sender.clone()));
     let served = tokio::spawn(link::serve(listener, route(label.clone(), sender.clone())));
     let signals = tokio::spawn(stop_on_signal(Signals::listen()?, sender));
     let opening = Opening {
@@ -109,18 +101,13 @@ async fn replay(
         label: label.clone(),
         epoch,
     };
-    let plugins = args
-        .plugins
-        .clone()
-        .unwrap_or_else(|| settings.plugins.clone());
+    let plugins = args.plugins.clone().unwrap_or_else(|| settings.plugins.clone());
     let (settings_of_bots, until_end) = (settings.clone(), args.until_end);
     let looped = tokio::task::spawn_blocking(move || {
         let maker = PluginFolder::new(&settings_of_bots, plugins)?;
         Session::open(opening, &bars, Box::new(maker))?.run(inputs, until_end)
     });
-    let outcome = looped
-        .await
-        .map_err(|error| anyhow!("the loop ended with a panic: {error}"))?;
+    let outcome = looped.await.map_err(|error| anyhow!("the loop ended with a panic: {error}"))?;
     served.abort();
     signals.abort();
     // The renewal ends by itself: nobody reads what it sends. A query of it is never cut off.
@@ -148,15 +135,9 @@ fn route(
                     name: other.to_string(),
                 };
             }
-            let ended = || link::Answer::Failed {
-                message: "the host is ending".to_owned(),
-            };
+            let ended = || link::Answer::Failed { message: "the host is ending".to_owned() };
             let (answer, wait) = oneshot::channel();
-            if sender
-                .send(Incoming::Request(request.task, answer))
-                .await
-                .is_err()
-            {
+            if sender.send(Incoming::Request(request.task, answer)).await.is_err() {
                 return ended();
             }
             wait.await.unwrap_or_else(|_| ended())

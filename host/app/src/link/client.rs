@@ -26,10 +26,7 @@ impl Link {
             Ok(stream) => stream,
             // A socket that nobody listens on is left behind by kill -9.
             Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::NotFound | ErrorKind::ConnectionRefused
-                ) =>
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
             {
                 return Ok(None);
             }
@@ -38,10 +35,7 @@ impl Link {
             }
         };
         let (input, output) = stream.into_split();
-        Ok(Some(Self {
-            input: BufReader::new(input),
-            output,
-        }))
+        Ok(Some(Self { input: BufReader::new(input), output }))
     }
 
     /// Asks, and waits for the answer.
@@ -57,16 +51,10 @@ impl Link {
             line.len()
         );
         line.push(b'\n');
-        self.output
-            .write_all(&line)
-            .await
-            .context("the host closed the connection")?;
+        self.output.write_all(&line).await.context("the host closed the connection")?;
         let mut answer = Vec::new();
         let limit = u64::try_from(LINE_BYTES_MAX)?;
-        (&mut self.input)
-            .take(limit)
-            .read_until(b'\n', &mut answer)
-            .await?;
+        (&mut self.input).take(limit).read_until(b'\n', &mut answer).await?;
         anyhow::ensure!(
             answer.ends_with(b"\n"),
             "the host closed the connection before it answered: whether it was done is not known"

@@ -182,11 +182,7 @@ pub(crate) struct ComparedBreak {
 impl CashDifference {
     /// Of two amounts.
     pub(crate) fn of(ours: Decimal, broker: Decimal) -> Self {
-        Self {
-            ours: Number(ours),
-            broker: Number(broker),
-            difference: Number(ours - broker),
-        }
+        Self { ours: Number(ours), broker: Number(broker), difference: Number(ours - broker) }
     }
 }
 

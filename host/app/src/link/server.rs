@@ -74,10 +74,7 @@ where
     let limit = u64::try_from(LINE_BYTES_MAX)?;
     loop {
         let mut line = Vec::new();
-        (&mut input)
-            .take(limit)
-            .read_until(b'\n', &mut line)
-            .await?;
+        (&mut input).take(limit).read_until(b'\n', &mut line).await?;
         if line.is_empty() {
             return Ok(());
         }
@@ -85,9 +82,9 @@ where
         let answer = if whole {
             match serde_json::from_slice(&line) {
                 Ok(request) => handler(request).await,
-                Err(error) => Answer::Failed {
-                    message: format!("a request that is not understood: {error}"),
-                },
+                Err(error) => {
+                    Answer::Failed { message: format!("a request that is not understood: {error}") }
+                }
             }
         } else {
             Answer::Failed {

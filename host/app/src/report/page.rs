@@ -25,10 +25,7 @@ pub(crate) fn render(data: &ReportData) -> String {
         section("Drawdown", &drawdown(&data.equity)),
         section("Trades", &data.prices.iter().map(price).collect::<String>()),
         section("Figures", &figures(data)),
-        section(
-            "Reconciliation",
-            &data.reconciliation.iter().map(account).collect::<String>(),
-        ),
+        section("Reconciliation", &data.reconciliation.iter().map(account).collect::<String>()),
         section("Contained bots", &contained(data)),
         section("Reloads", &reloads(data)),
         section("Crashes", &crashes(data)),
@@ -158,12 +155,9 @@ fn equity(curves: &[Curve]) -> String {
 }
 
 fn drawdown(curves: &[Curve]) -> String {
-    pictured(
-        "Fall below the highest equity so far",
-        curves,
-        Unit::Percent,
-        |points| underwater(&points),
-    )
+    pictured("Fall below the highest equity so far", curves, Unit::Percent, |points| {
+        underwater(&points)
+    })
 }
 
 fn pictured(
@@ -172,10 +166,9 @@ fn pictured(
     unit: Unit,
     shown: fn(Vec<Point>) -> Vec<Point>,
 ) -> String {
-    let lines = curves.iter().map(|curve| Line {
-        name: curve.name.clone(),
-        points: shown(points(&curve.points)),
-    });
+    let lines = curves
+        .iter()
+        .map(|curve| Line { name: curve.name.clone(), points: shown(points(&curve.points)) });
     let picture = Picture {
         title: title.to_owned(),
         height: if unit == Unit::Plain { 320 } else { 200 },
@@ -214,25 +207,14 @@ fn price(picture: &PricePicture) -> String {
         title: format!("Price of {} and the trades on it", picture.symbol),
         height: 260,
         unit: Unit::Plain,
-        lines: vec![Line {
-            name: picture.symbol.clone(),
-            points: points(&picture.points),
-        }],
+        lines: vec![Line { name: picture.symbol.clone(), points: points(&picture.points) }],
         marks: picture.trades.iter().filter_map(mark).collect(),
         filled: false,
     });
     let Some(svg) = svg else { return String::new() };
-    let bought = picture
-        .trades
-        .iter()
-        .filter(|trade| trade.side == TradeSide::Buy)
-        .count();
+    let bought = picture.trades.iter().filter(|trade| trade.side == TradeSide::Buy).count();
     let sold = picture.trades.len() - bought;
-    let thinned = if picture.trades.len() > MARKS_MAX {
-        "; not every one is drawn"
-    } else {
-        ""
-    };
+    let thinned = if picture.trades.len() > MARKS_MAX { "; not every one is drawn" } else { "" };
     card(&format!(
         "<h3>{symbol}</h3>\n<p>{bought} bought (triangle up), {sold} sold (triangle down){thinned}</p>\n{svg}"
     ))
@@ -248,11 +230,7 @@ fn mark(trade: &Trade) -> Option<Mark> {
         at: trade.at,
         value: value(trade.price)?,
         shape,
-        title: format!(
-            "{}: {verb} {qty} at {price}, {}",
-            trade.sleeve,
-            time_text(trade.at)
-        ),
+        title: format!("{}: {verb} {qty} at {price}, {}", trade.sleeve, time_text(trade.at)),
     })
 }
 
@@ -264,42 +242,25 @@ fn time_text(at: i64) -> String {
 }
 
 fn figures(data: &ReportData) -> String {
-    let Some(longest) = data
-        .figures
-        .iter()
-        .max_by_key(|column| column.figures.len())
-    else {
+    let Some(longest) = data.figures.iter().max_by_key(|column| column.figures.len()) else {
         return String::new();
     };
     let mut headings = vec![String::from("Figure")];
-    headings.extend(
-        data.figures
-            .iter()
-            .map(|column| format!(">{}", column.sleeve)),
-    );
+    headings.extend(data.figures.iter().map(|column| format!(">{}", column.sleeve)));
     let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
     let row = |named: &Fact| -> Vec<String> {
         let of_sleeve = data.figures.iter().map(|column| {
-            let found = column
-                .figures
-                .iter()
-                .find(|figure| figure.name == named.name);
+            let found = column.figures.iter().find(|figure| figure.name == named.name);
             found.map_or_else(String::new, |figure| figure.value.clone())
         });
-        std::iter::once(named.name.clone())
-            .chain(of_sleeve)
-            .collect()
+        std::iter::once(named.name.clone()).chain(of_sleeve).collect()
     };
     let texts: Vec<Vec<String>> = longest.figures.iter().map(row).collect();
     let rows: Vec<Vec<Cell<'_>>> = texts
         .iter()
         .map(|row| {
             let numbers = row.iter().skip(1).map(|text| Cell::Number(text));
-            row.iter()
-                .take(1)
-                .map(|text| Cell::Text(text))
-                .chain(numbers)
-                .collect()
+            row.iter().take(1).map(|text| Cell::Text(text)).chain(numbers).collect()
         })
         .collect();
     card(&table(&headings, &rows))
@@ -337,13 +298,7 @@ fn contained(data: &ReportData) -> String {
     let rows: Vec<Vec<Cell<'_>>> = data
         .contained
         .iter()
-        .map(|row| {
-            vec![
-                Cell::Text(&row.bot),
-                Cell::Text(&row.cause),
-                Cell::Text(&row.state),
-            ]
-        })
+        .map(|row| vec![Cell::Text(&row.bot), Cell::Text(&row.cause), Cell::Text(&row.state)])
         .collect();
     listed(&["Bot", "Cause", "State"], &rows)
 }

@@ -11,10 +11,7 @@ const MINUTE: i64 = 60_000_000_000;
 const START: i64 = 1_549_895_400_000_000_000;
 
 fn fact(name: &str, value: &str) -> Fact {
-    Fact {
-        name: name.to_owned(),
-        value: value.to_owned(),
-    }
+    Fact { name: name.to_owned(), value: value.to_owned() }
 }
 
 /// A wave of decimals, the same in every run: cents around `base`.
@@ -24,10 +21,7 @@ fn wave(base: i64, swing: i64, phase: i64) -> Vec<(i64, Decimal)> {
         .map(|i| {
             let angle = (i * 7 + phase) % 400;
             let height = if angle < 200 { angle } else { 400 - angle };
-            (
-                minute_of(i),
-                Decimal::new(base + i * swing / 900 + height * swing / 100, 2),
-            )
+            (minute_of(i), Decimal::new(base + i * swing / 900 + height * swing / 100, 2))
         })
         .collect()
 }
@@ -56,11 +50,7 @@ fn trades(prices: &[(i64, Decimal)]) -> Vec<Trade> {
             at: *at,
             price: *price,
             qty: Decimal::new(100, 1),
-            side: if turn % 2 == 0 {
-                TradeSide::Buy
-            } else {
-                TradeSide::Sell
-            },
+            side: if turn % 2 == 0 { TradeSide::Buy } else { TradeSide::Sell },
             sleeve: "sma-a".to_owned(),
         })
         .collect()
@@ -82,24 +72,11 @@ fn full() -> ReportData {
     ReportData {
         title: "stockade tour".to_owned(),
         subtitle: "three bots on one account, seed 7".to_owned(),
-        facts: vec![
-            fact("Events", "15,584"),
-            fact("Orders", "42"),
-            fact("Executions", "42"),
-        ],
+        facts: vec![fact("Events", "15,584"), fact("Orders", "42"), fact("Executions", "42")],
         equity: vec![
-            Curve {
-                name: "sma-a".to_owned(),
-                points: wave(1_000_000, 9_000, 0),
-            },
-            Curve {
-                name: "sma-b".to_owned(),
-                points: wave(1_000_000, -4_000, 90),
-            },
-            Curve {
-                name: "rebalance".to_owned(),
-                points: wave(1_005_000, 2_000, 250),
-            },
+            Curve { name: "sma-a".to_owned(), points: wave(1_000_000, 9_000, 0) },
+            Curve { name: "sma-b".to_owned(), points: wave(1_000_000, -4_000, 90) },
+            Curve { name: "rebalance".to_owned(), points: wave(1_005_000, 2_000, 250) },
         ],
         prices: vec![PricePicture {
             symbol: "AAPL".to_owned(),
@@ -111,10 +88,7 @@ fn full() -> ReportData {
             sleeve("sma-b", "-12.50", "active"),
             sleeve("greedy", "0.00", "quarantined"),
         ],
-        figures: vec![
-            figures("sma-a", "1.2345"),
-            figures("sma-b", "not enough data"),
-        ],
+        figures: vec![figures("sma-a", "1.2345"), figures("sma-b", "not enough data")],
         reconciliation: vec![ReconciliationPart {
             account: "paper".to_owned(),
             at: "2019-02-15T21:00:00Z".to_owned(),
@@ -143,18 +117,12 @@ fn full() -> ReportData {
 /// Every element that is opened is closed, in order.
 fn check_structure(html: &str) {
     let mut open: Vec<&str> = Vec::new();
-    let mut rest = html
-        .strip_prefix("<!doctype html>")
-        .expect("a doctype first");
+    let mut rest = html.strip_prefix("<!doctype html>").expect("a doctype first");
     while let Some(start) = rest.find('<') {
         let end = start + rest[start..].find('>').expect("each tag ends");
         let tag = &rest[start + 1..end];
         rest = &rest[end + 1..];
-        let name = tag
-            .trim_start_matches('/')
-            .split([' ', '/', '\n'])
-            .next()
-            .unwrap();
+        let name = tag.trim_start_matches('/').split([' ', '/', '\n']).next().unwrap();
         if tag.starts_with('/') {
             assert_eq!(open.pop(), Some(name));
         } else if !tag.ends_with('/') && name != "meta" {
@@ -168,11 +136,8 @@ fn check_structure(html: &str) {
 fn a_full_report_has_every_section_in_reading_order() {
     let html = render(&full());
     check_structure(&html);
-    let headings: Vec<&str> = html
-        .split("<h2>")
-        .skip(1)
-        .map(|part| part.split("</h2>").next().unwrap())
-        .collect();
+    let headings: Vec<&str> =
+        html.split("<h2>").skip(1).map(|part| part.split("</h2>").next().unwrap()).collect();
     assert_eq!(
         headings,
         [
@@ -210,9 +175,7 @@ fn a_full_report_has_every_section_in_reading_order() {
 #[test]
 fn it_needs_nothing_from_outside() {
     let html = render(&full());
-    for foreign in [
-        "http://", "https://", "<script", "<link", "<img", "@import", "url(", "src=",
-    ] {
+    for foreign in ["http://", "https://", "<script", "<link", "<img", "@import", "url(", "src="] {
         assert!(!html.contains(foreign), "{foreign}");
     }
     assert!(html.contains("prefers-color-scheme:dark"));
@@ -223,10 +186,7 @@ fn it_needs_nothing_from_outside() {
 
 #[test]
 fn an_empty_report_is_a_heading_alone() {
-    let html = render(&ReportData {
-        title: "nothing".to_owned(),
-        ..ReportData::default()
-    });
+    let html = render(&ReportData { title: "nothing".to_owned(), ..ReportData::default() });
     check_structure(&html);
     assert!(html.contains("<h1>nothing</h1>"));
     assert!(!html.contains("<section>") && !html.contains("<svg"));
@@ -262,10 +222,7 @@ fn a_sleeve_with_one_point_and_one_without_any_are_drawn_without_harm() {
     let mut data = full();
     data.equity[0].points.truncate(1);
     data.equity[1].points.clear();
-    data.equity[2].points = vec![
-        (START, Decimal::ZERO),
-        (START + MINUTE, Decimal::NEGATIVE_ONE),
-    ];
+    data.equity[2].points = vec![(START, Decimal::ZERO), (START + MINUTE, Decimal::NEGATIVE_ONE)];
     let html = render(&data);
     check_structure(&html);
     assert!(html.contains("<circle class=\"dot s0\""));

@@ -3,17 +3,11 @@ use rust_decimal::dec;
 
 #[test]
 fn products_are_exact_or_refused() {
-    assert_eq!(
-        mul_exact(dec!(0.123456789), dec!(1.000000001)),
-        Ok(dec!(0.123456789123456789))
-    );
+    assert_eq!(mul_exact(dec!(0.123456789), dec!(1.000000001)), Ok(dec!(0.123456789123456789)));
     let wide = dec!(1234567890123456789.123456789);
     assert!(mul_exact(wide, wide).is_err());
     // Trailing zeros don't count as digits.
-    assert_eq!(
-        mul_exact(dec!(2.00000000000000000000), dec!(3.00000000000000000000)),
-        Ok(dec!(6))
-    );
+    assert_eq!(mul_exact(dec!(2.00000000000000000000), dec!(3.00000000000000000000)), Ok(dec!(6)));
 }
 
 #[test]
@@ -29,11 +23,7 @@ fn text_from_outside_is_checked() {
     assert!(".".parse::<Money>().is_err());
     assert!("--1".parse::<Money>().is_err());
     assert!("NaN".parse::<Money>().is_err());
-    assert!(
-        "1234567890123456789012345678901234567890"
-            .parse::<Money>()
-            .is_err()
-    );
+    assert!("1234567890123456789012345678901234567890".parse::<Money>().is_err());
     assert!("0.0000000001".parse::<Qty>().is_err());
     assert_eq!("10.50".parse::<Money>(), Ok(Money::new(dec!(10.5))));
 }
@@ -41,9 +31,6 @@ fn text_from_outside_is_checked() {
 #[test]
 fn shares_of_a_whole_are_exact_where_they_can_be() {
     assert_eq!(proportion(dec!(645), dec!(7), dec!(7)), dec!(645));
-    assert_eq!(
-        proportion(dec!(645), dec!(1), dec!(7)),
-        dec!(92.142857142857)
-    );
+    assert_eq!(proportion(dec!(645), dec!(1), dec!(7)), dec!(92.142857142857));
     assert_eq!(proportion(dec!(600), dec!(4), dec!(10)), dec!(240));
 }

@@ -25,12 +25,7 @@ impl Desk {
                     self.strike(id, cause, out);
                 }
             }
-            BotReport::Reloaded {
-                generation,
-                digest,
-                version,
-                pause_ns,
-            } => {
+            BotReport::Reloaded { generation, digest, version, pause_ns } => {
                 if *generation > present {
                     let old = bot.digest.clone();
                     let message = format!(
@@ -43,13 +38,7 @@ impl Desk {
                     self.bot_event(id, *generation, "reloaded", message, out);
                 }
             }
-            BotReport::RolledBack {
-                generation,
-                digest,
-                version,
-                refused_digest,
-                cause,
-            } => {
+            BotReport::RolledBack { generation, digest, version, refused_digest, cause } => {
                 if *generation >= present {
                     self.take_version(id, *generation, digest, version);
                 }
@@ -57,12 +46,7 @@ impl Desk {
                 let bot = self.bots.get(&id).map_or(present, |bot| bot.generation);
                 self.bot_event(id, bot, "rolled_back", message, out);
             }
-            BotReport::Saved {
-                generation,
-                digest,
-                bytes,
-                at,
-            } => {
+            BotReport::Saved { generation, digest, bytes, at } => {
                 if *generation == present {
                     let (digest, bytes) = (digest.clone(), bytes.to_vec());
                     out.rows.push(Row::Snapshot(SnapshotRow {
@@ -99,26 +83,19 @@ impl Desk {
         if !matches!(bot.state, BotState::Running | BotState::Loading) {
             return;
         }
-        bot.strikes
-            .retain(|at| market.since(*at) < limits::STRIKE_WINDOW_NS);
+        bot.strikes.retain(|at| market.since(*at) < limits::STRIKE_WINDOW_NS);
         bot.strikes.push(market);
         let count = u32::try_from(bot.strikes.len()).unwrap_or(u32::MAX);
         let generation = bot.generation;
         bot.state_reason = Some(cause.to_owned());
         let (kind, message) = if count >= limits::STRIKES_MAX {
             bot.state = BotState::Quarantined;
-            (
-                "quarantined",
-                format!("strike {count} of {}: {cause}", limits::STRIKES_MAX),
-            )
+            ("quarantined", format!("strike {count} of {}: {cause}", limits::STRIKES_MAX))
         } else {
             let wait = limits::BACKOFF_MIN_NS << (count - 1).min(10);
             bot.state = BotState::Suspended;
             bot.suspended_until = Some(market.plus(wait.min(limits::BACKOFF_MAX_NS)));
-            (
-                "suspended",
-                format!("strike {count} of {}: {cause}", limits::STRIKES_MAX),
-            )
+            ("suspended", format!("strike {count} of {}: {cause}", limits::STRIKES_MAX))
         };
         let name = bot.name.clone();
         self.bot_event(id, generation, kind, message.clone(), out);

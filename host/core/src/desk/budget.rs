@@ -35,12 +35,7 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) const fn new() -> Self {
-        Self {
-            limit: LIMIT_DEFAULT,
-            tokens: 0,
-            refilled_at: None,
-            reported: false,
-        }
+        Self { limit: LIMIT_DEFAULT, tokens: 0, refilled_at: None, reported: false }
     }
 
     /// A budget that never makes an order wait: for drivers without a broker's limit.
@@ -113,10 +108,7 @@ mod tests {
         }
         for first in &sent {
             let minute = 60 * NANOS_PER_SECOND;
-            let count = sent
-                .iter()
-                .filter(|at| (0..minute).contains(&at.since(*first)))
-                .count();
+            let count = sent.iter().filter(|at| (0..minute).contains(&at.since(*first))).count();
             assert!(count <= 180, "{count} requests in one minute");
         }
         assert!(sent.len() > 300);
@@ -126,14 +118,7 @@ mod tests {
     fn new_orders_leave_room_for_cancels() {
         let mut budget = Budget::new();
         let now = Timestamp(0);
-        budget.report(
-            now,
-            &BudgetReport {
-                limit: 200,
-                remaining: 200,
-                resets_in: 0,
-            },
-        );
+        budget.report(now, &BudgetReport { limit: 200, remaining: 200, resets_in: 0 });
         while budget.spend(now, RequestClass::New) {}
         assert!((0..12).all(|_| budget.spend(now, RequestClass::Cancel)));
     }

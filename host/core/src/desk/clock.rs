@@ -48,11 +48,7 @@ impl Desk {
         if let Some(slot) = self.marks.get_mut(id.index())
             && slot.is_none_or(|mark| mark.at <= at)
         {
-            *slot = Some(Mark {
-                price,
-                at,
-                stored: false,
-            });
+            *slot = Some(Mark { price, at, stored: false });
         }
     }
 
@@ -67,11 +63,7 @@ impl Desk {
         let keep = 60;
         if self.sessions.len() > keep {
             let surplus = self.sessions.len() - keep;
-            let past = self
-                .sessions
-                .iter()
-                .take_while(|s| s.close < self.now.market)
-                .count();
+            let past = self.sessions.iter().take_while(|s| s.close < self.now.market).count();
             self.sessions.drain(..surplus.min(past));
         }
         self.begin_day();
@@ -87,11 +79,7 @@ impl Desk {
     /// The day key of the session that a time belongs to, or that ended last before it.
     #[must_use]
     pub fn session_day(&self, at: Timestamp) -> Option<u32> {
-        self.sessions
-            .iter()
-            .rev()
-            .find(|s| s.open <= at)
-            .map(|s| s.day)
+        self.sessions.iter().rev().find(|s| s.open <= at).map(|s| s.day)
     }
 
     /// Finds the day that the market's time belongs to: a session with what comes before it, or a
@@ -150,11 +138,7 @@ impl Desk {
                 // One lookup at a time: its answer may take as long as the broker likes.
                 && self.not_before.get(&order.id).is_none_or(|at| machine >= *at)
         };
-        let ids: Vec<OrderId> = self
-            .open_orders()
-            .filter(due)
-            .map(|order| order.id)
-            .collect();
+        let ids: Vec<OrderId> = self.open_orders().filter(due).map(|order| order.id).collect();
         for id in ids {
             self.look_up(id, out);
         }
@@ -170,25 +154,16 @@ impl Desk {
         let due = |order: &&crate::row::OrderRow| {
             let wait = if often(order) { retry } else { 6 * retry };
             order.cancel_requested
-                && matches!(
-                    order.status,
-                    OrderStatus::Acknowledged | OrderStatus::PartiallyFilled
-                )
+                && matches!(order.status, OrderStatus::Acknowledged | OrderStatus::PartiallyFilled)
                 && machine.since(order.claimed_at) >= wait
         };
-        let ids: Vec<OrderId> = self
-            .open_orders()
-            .filter(due)
-            .map(|order| order.id)
-            .collect();
+        let ids: Vec<OrderId> = self.open_orders().filter(due).map(|order| order.id).collect();
         for id in ids {
             let order = &self.orders[&id];
             let attempts = order.cancel_attempts;
             if attempts == limits::CANCEL_ATTEMPTS_MAX {
-                let message = format!(
-                    "order {id} ({}) is alive after {attempts} cancels",
-                    order.symbol
-                );
+                let message =
+                    format!("order {id} ({}) is alive after {attempts} cancels", order.symbol);
                 Self::alert(out, "serious", message);
             }
             if !often(order) {
@@ -246,12 +221,8 @@ impl Desk {
     pub(super) fn start_bots(&mut self, out: &mut Effects) {
         let first = !std::mem::replace(&mut self.bots_started, true);
         let waits = |state| state == BotState::Loading || (first && state == BotState::Running);
-        let ids: Vec<SleeveId> = self
-            .bots
-            .values()
-            .filter(|b| waits(b.state))
-            .map(|b| b.sleeve)
-            .collect();
+        let ids: Vec<SleeveId> =
+            self.bots.values().filter(|b| waits(b.state)).map(|b| b.sleeve).collect();
         for id in ids {
             self.start_bot(id, "the host started", out);
         }
@@ -264,9 +235,6 @@ impl Desk {
         bot.suspended_until = None;
         bot.generation += 1;
         let generation = bot.generation;
-        out.actions.push(Action::StartBot {
-            sleeve: id,
-            generation,
-        });
+        out.actions.push(Action::StartBot { sleeve: id, generation });
     }
 }

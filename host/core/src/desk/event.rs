@@ -285,10 +285,7 @@ pub enum Scope {
 /// A person's command, from the command line or the API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
-#[expect(
-    missing_docs,
-    reason = "the fields are the command's own words in COMMANDS.md"
-)]
+#[expect(missing_docs, reason = "the fields are the command's own words in COMMANDS.md")]
 pub enum Command {
     SleeveCreate {
         name: Slug,

@@ -31,10 +31,7 @@ impl Desk {
             return false;
         }
         let prints = Prints::of(&key);
-        let before_opening = self
-            .account
-            .opened_at
-            .is_some_and(|opened| fill.at < opened);
+        let before_opening = self.account.opened_at.is_some_and(|opened| fill.at < opened);
         if before_opening || self.is_known(&prints) || !fill.qty.is_positive() {
             return false;
         }
@@ -77,14 +74,10 @@ impl Desk {
         }
         let client_order_id = fill.client_order_id.as_deref().unwrap_or_default();
         let order = self.owner_of(client_order_id, &fill.broker_order_id);
-        order
-            .and_then(|id| self.orders.get(&id))
-            .is_some_and(|order| {
-                let known = fill
-                    .cumulative_qty
-                    .is_some_and(|qty| qty <= order.filled_qty);
-                (late && order.status.is_final()) || (late_part && known)
-            })
+        order.and_then(|id| self.orders.get(&id)).is_some_and(|order| {
+            let known = fill.cumulative_qty.is_some_and(|qty| qty <= order.filled_qty);
+            (late && order.status.is_final()) || (late_part && known)
+        })
     }
 
     /// Books an execution to a sleeve: lots, round trips, one balanced entry.
@@ -125,17 +118,10 @@ impl Desk {
             Side::Buy => -value - fill.fee,
             Side::Sell => value - fill.fee,
         };
-        let leg = |account, amount| Posting {
-            sleeve: sleeve_id,
-            account,
-            amount,
-        };
+        let leg = |account, amount| Posting { sleeve: sleeve_id, account, amount };
         let mut postings = vec![
             leg(LedgerAccount::Cash, cash),
-            leg(
-                LedgerAccount::Position(fill.symbol.clone()),
-                booking.cost_change,
-            ),
+            leg(LedgerAccount::Position(fill.symbol.clone()), booking.cost_change),
             leg(LedgerAccount::Realised, -booking.gross),
             leg(LedgerAccount::Fees, fill.fee),
         ];
@@ -144,31 +130,14 @@ impl Desk {
             // The broker rounds the trade and its fee each by itself.
             let rounded = (cash + fill.fee).to_cents() + (-fill.fee).to_cents();
             let rounding = rounded - cash;
-            let leg = |account, amount| Posting {
-                sleeve: SleeveId::ROUNDING,
-                account,
-                amount,
-            };
+            let leg = |account, amount| Posting { sleeve: SleeveId::ROUNDING, account, amount };
             postings.push(leg(LedgerAccount::Cash, rounding));
             postings.push(leg(LedgerAccount::Rounding, -rounding));
         }
         let name = &self.sleeves[&sleeve_id].row.name;
-        let verb = if fill.side == Side::Buy {
-            "bought"
-        } else {
-            "sold"
-        };
-        let memo = format!(
-            "{name} {verb} {} {} at {}",
-            fill.qty, fill.symbol, fill.price
-        );
-        let entry = self.post(
-            EntryKind::Execution,
-            memo,
-            Some(&execution_id),
-            postings,
-            out,
-        );
+        let verb = if fill.side == Side::Buy { "bought" } else { "sold" };
+        let memo = format!("{name} {verb} {} {} at {}", fill.qty, fill.symbol, fill.price);
+        let entry = self.post(EntryKind::Execution, memo, Some(&execution_id), postings, out);
         out.rows.push(Row::Execution(ExecutionRow {
             execution_id,
             sleeve: sleeve_id,
@@ -185,8 +154,7 @@ impl Desk {
             source,
         }));
         out.rows.extend(booking.lots.into_iter().map(Row::Lot));
-        out.rows
-            .extend(booking.round_trips.into_iter().map(Row::RoundTrip));
+        out.rows.extend(booking.round_trips.into_iter().map(Row::RoundTrip));
         if self.marks[instrument.index()].is_none() {
             self.mark(instrument, fill.price, fill.at);
         }
@@ -217,10 +185,7 @@ impl Desk {
             }
         }
         let keep_zero = kind == EntryKind::Split;
-        let postings = postings
-            .into_iter()
-            .filter(|p| keep_zero || !p.amount.is_zero())
-            .collect();
+        let postings = postings.into_iter().filter(|p| keep_zero || !p.amount.is_zero()).collect();
         let execution_id = execution_id.cloned();
         out.rows.push(Row::Entry(EntryRow {
             id,
@@ -259,19 +224,13 @@ impl Desk {
         let order = &self.orders[&id];
         let (sleeve, symbol) = (order.sleeve, order.symbol.clone());
         if too_much || too_dear {
-            let found = if too_much {
-                "its quantity"
-            } else {
-                "its reservation"
-            };
+            let found = if too_much { "its quantity" } else { "its reservation" };
             let why = format!("order {id} ({symbol}) filled beyond {found}");
             self.reduce_only(sleeve, &why, out);
         }
         if late {
-            let message = format!(
-                "order {id} ({symbol}) was {} and filled all the same",
-                before.as_str()
-            );
+            let message =
+                format!("order {id} ({symbol}) was {} and filled all the same", before.as_str());
             Self::alert(out, "serious", message);
         }
         self.notify(id, fill.qty, Some(fill.price), out);

@@ -24,9 +24,7 @@ impl Desk {
         let sleeve = self.sleeves.get(&id)?;
         let (state, state_reason) = self.trading_state(&sleeve.row);
         let controls = sleeve.row.controls.and(&self.account.controls);
-        let collar_pct = controls
-            .price_collar_pct
-            .unwrap_or_else(|| COLLAR_DEFAULT_PCT.into());
+        let collar_pct = controls.price_collar_pct.unwrap_or_else(|| COLLAR_DEFAULT_PCT.into());
         let position =
             |(id, holding): (&crate::InstrumentId, &crate::ledger::Holding)| PositionView {
                 instrument: *id,
@@ -46,10 +44,7 @@ impl Desk {
             state,
             state_reason,
             controls,
-            pricing: Pricing {
-                collar_pct,
-                market_as_limit: self.settings.market_as_limit,
-            },
+            pricing: Pricing { collar_pct, market_as_limit: self.settings.market_as_limit },
             next_intent: sleeve.row.next_intent,
             accepted: sleeve.accepted.iter().copied().collect(),
         })
@@ -82,11 +77,7 @@ impl Desk {
     pub(super) fn check(&mut self, id: SleeveId, intent: &Intent) -> Result<Admission, Refusal> {
         let scope = |name: &Slug| format!("sleeve {name}");
         if self.refused || !self.account.has_broker {
-            let why = if self.refused {
-                "this host must not trade it"
-            } else {
-                "it has no broker"
-            };
+            let why = if self.refused { "this host must not trade it" } else { "it has no broker" };
             return Err(Refusal::NotAllowed {
                 what: "account".to_owned(),
                 name: self.account.label.to_string(),
@@ -99,22 +90,16 @@ impl Desk {
             } else {
                 "the account stream is down"
             };
-            return Err(Refusal::Reconciling {
-                why: why.to_owned(),
-            });
+            return Err(Refusal::Reconciling { why: why.to_owned() });
         }
         let start = self.day_start(id);
-        let view = self.view(id).ok_or_else(|| Refusal::NotFound {
-            what: "sleeve".to_owned(),
-            name: id.to_string(),
-        })?;
+        let view = self
+            .view(id)
+            .ok_or_else(|| Refusal::NotFound { what: "sleeve".to_owned(), name: id.to_string() })?;
         let admission = admit(&view, self, self.now.market, &Buffered::default(), intent)?;
         if let Some(break_id) = self.frozen_by(&intent.symbol) {
             let symbol = intent.symbol.clone();
-            return Err(Refusal::SymbolFrozen {
-                symbol,
-                break_id: break_id.0,
-            });
+            return Err(Refusal::SymbolFrozen { symbol, break_id: break_id.0 });
         }
         if intent.side == Side::Buy {
             self.check_suspense(intent, &admission)?;
@@ -144,9 +129,7 @@ impl Desk {
     /// While shares of a symbol belong to nobody, nobody's books of it are sure (I10).
     fn check_suspense(&self, intent: &Intent, admission: &Admission) -> Result<(), Refusal> {
         let suspense = &self.sleeves[&SleeveId::SUSPENSE].holdings;
-        let qty = suspense
-            .get(&admission.instrument)
-            .map_or(Qty::ZERO, |h| h.qty);
+        let qty = suspense.get(&admission.instrument).map_or(Qty::ZERO, |h| h.qty);
         if qty.is_zero() {
             return Ok(());
         }
@@ -176,11 +159,7 @@ impl Desk {
         };
         let age_ms = self.now.market.since(at) / 1_000_000;
         if age_ms > allowed_ms {
-            return Err(Refusal::StalePrice {
-                symbol: symbol(),
-                age_ms,
-                allowed_ms,
-            });
+            return Err(Refusal::StalePrice { symbol: symbol(), age_ms, allowed_ms });
         }
         Ok(())
     }
@@ -251,10 +230,8 @@ impl Desk {
             return;
         };
         let (present, state) = (bot.generation, bot.state);
-        let stopped = matches!(
-            state,
-            BotState::Stopped | BotState::Quarantined | BotState::Retired
-        );
+        let stopped =
+            matches!(state, BotState::Stopped | BotState::Quarantined | BotState::Retired);
         if (batch.generation != present || stopped) && !bug::is(Bug::StaleGeneration) {
             let message = format!(
                 "{} intents of instance {} are void",
@@ -292,11 +269,7 @@ impl Desk {
                     }
                 }
             }
-            BotRequest::Refused {
-                intent_id,
-                intent,
-                refusal,
-            } => {
+            BotRequest::Refused { intent_id, intent, refusal } => {
                 // The number was told to the bot: it never means another order. It is refused anyway.
                 let _ = self.promise(sleeve, *intent_id);
                 self.refuse_intent(sleeve, *intent_id, intent, refusal, false, out);
@@ -307,12 +280,7 @@ impl Desk {
                     let _ = self.cancel(id, out);
                 }
             }
-            BotRequest::Replace {
-                intent_id,
-                new_intent_id,
-                qty,
-                limit_price,
-            } => {
+            BotRequest::Replace { intent_id, new_intent_id, qty, limit_price } => {
                 let taken = self.promise(sleeve, *new_intent_id);
                 let Some(id) = self.open_by_intent(sleeve, *intent_id) else {
                     return;
@@ -332,10 +300,7 @@ impl Desk {
     fn promise(&mut self, sleeve: SleeveId, id: IntentId) -> Result<(), Refusal> {
         let row = &mut self.sleeve_mut(sleeve).row;
         if id < row.next_intent || id.0 >= IntentId::BY_HAND {
-            return Err(Refusal::Exists {
-                what: "intent".to_owned(),
-                name: id.to_string(),
-            });
+            return Err(Refusal::Exists { what: "intent".to_owned(), name: id.to_string() });
         }
         row.next_intent = IntentId(id.0 + 1);
         Ok(())
@@ -343,9 +308,7 @@ impl Desk {
 
     fn open_by_intent(&self, sleeve: SleeveId, intent_id: IntentId) -> Option<OrderId> {
         let open = &self.sleeves.get(&sleeve)?.open;
-        open.iter()
-            .find(|id| self.orders[*id].intent_id == intent_id)
-            .copied()
+        open.iter().find(|id| self.orders[*id].intent_id == intent_id).copied()
     }
 
     /// An open order's intent with some things changed.
@@ -358,10 +321,9 @@ impl Desk {
         let order = &self.orders[&id];
         let order_type = match (order.order_type, limit_price) {
             (OrderType::Limit { .. }, Some(limit_price)) => OrderType::Limit { limit_price },
-            (OrderType::StopLimit { stop_price, .. }, Some(limit_price)) => OrderType::StopLimit {
-                stop_price,
-                limit_price,
-            },
+            (OrderType::StopLimit { stop_price, .. }, Some(limit_price)) => {
+                OrderType::StopLimit { stop_price, limit_price }
+            }
             (other, _) => other,
         };
         Intent {
@@ -386,20 +348,14 @@ impl Desk {
         intent: &Intent,
         out: &mut Effects,
     ) -> Result<OrderId, Refusal> {
-        let order = self.orders.get(&id).ok_or_else(|| Refusal::NotFound {
-            what: "order".to_owned(),
-            name: id.to_string(),
-        })?;
+        let order = self
+            .orders
+            .get(&id)
+            .ok_or_else(|| Refusal::NotFound { what: "order".to_owned(), name: id.to_string() })?;
         if order.status.is_final() || order.cancel_requested {
-            let status = if order.cancel_requested {
-                "being cancelled"
-            } else {
-                order.status.as_str()
-            };
-            return Err(Refusal::NotOpen {
-                name: id.to_string(),
-                status: status.to_owned(),
-            });
+            let status =
+                if order.cancel_requested { "being cancelled" } else { order.status.as_str() };
+            return Err(Refusal::NotOpen { name: id.to_string(), status: status.to_owned() });
         }
         let (sleeve, side) = (order.sleeve, order.side);
         // One that waits for another to end leaves its place to the new one.
@@ -417,24 +373,14 @@ impl Desk {
             self.shift_selling(sleeve, instrument, held);
         }
         let admission = admission?;
-        let new = self.accept(
-            sleeve,
-            new_intent_id,
-            intent,
-            &admission,
-            waits_for.or(Some(id)),
-            out,
-        );
+        let new =
+            self.accept(sleeve, new_intent_id, intent, &admission, waits_for.or(Some(id)), out);
         self.cancel(id, out)?;
         Ok(new)
     }
 
     fn shift_selling(&mut self, sleeve: SleeveId, instrument: crate::InstrumentId, by: Qty) {
-        let holding = self
-            .sleeve_mut(sleeve)
-            .holdings
-            .entry(instrument)
-            .or_default();
+        let holding = self.sleeve_mut(sleeve).holdings.entry(instrument).or_default();
         holding.selling += by;
     }
 
@@ -482,12 +428,6 @@ impl Desk {
         out: &mut Effects,
     ) {
         let (at, kind) = (self.now.market, kind.to_owned());
-        out.rows.push(Row::BotEvent(BotEventRow {
-            sleeve,
-            generation,
-            at,
-            kind,
-            message,
-        }));
+        out.rows.push(Row::BotEvent(BotEventRow { sleeve, generation, at, kind, message }));
     }
 }

@@ -6,13 +6,16 @@
 
 mod bots;
 mod budget;
+mod capital;
 mod clock;
 mod command;
+mod deploy;
 mod effect;
 mod event;
 mod fills;
 mod intents;
 mod orders;
+mod positions;
 mod reconcile;
 mod restore;
 mod state;
@@ -53,10 +56,7 @@ pub fn step(desk: &mut Desk, input: Input, out: &mut Effects) {
 /// Market data, budgets and samples are not money inputs: what a decision used of them is stored
 /// with the decision.
 const fn is_recorded(event: &Event) -> bool {
-    !matches!(
-        event,
-        Event::Market { .. } | Event::Budget { .. } | Event::Sample { .. }
-    )
+    !matches!(event, Event::Market { .. } | Event::Budget { .. } | Event::Sample { .. })
 }
 
 impl Desk {
@@ -81,16 +81,12 @@ impl Desk {
                 }
                 self.on_report(&update.order, out);
             }
-            Event::Submitted {
-                order,
-                attempt,
-                answer,
-            } => self.on_submitted(*order, *attempt, answer, out),
+            Event::Submitted { order, attempt, answer } => {
+                self.on_submitted(*order, *attempt, answer, out)
+            }
             Event::CancelAnswered { order, answer } => self.on_cancel_answered(*order, answer, out),
             Event::LookedUp { order, answer } => self.on_looked_up(*order, answer, out),
-            Event::Snapshot {
-                answer: Answer::Done { value },
-            } => self.on_snapshot(value, out),
+            Event::Snapshot { answer: Answer::Done { value } } => self.on_snapshot(value, out),
             Event::Snapshot { .. } => self.on_snapshot_failed(),
             Event::Budget { report } => {
                 self.budget.report(self.now.machine, report);
@@ -144,12 +140,7 @@ impl Desk {
         let kind = event.kind();
         let event = without_state(event);
         out.rows.push(Row::Account(Box::new(self.account.clone())));
-        out.rows.push(Row::Input(InputRow {
-            index,
-            now: self.now,
-            kind,
-            body: Box::new(event),
-        }));
+        out.rows.push(Row::Input(InputRow { index, now: self.now, kind, body: Box::new(event) }));
     }
 }
 
@@ -157,10 +148,7 @@ impl Desk {
 fn without_state(mut event: Event) -> Event {
     match &mut event {
         Event::Intents { batch } => batch.snapshot = None,
-        Event::Bot {
-            report: BotReport::Saved { bytes, .. },
-            ..
-        } => *bytes = Default::default(),
+        Event::Bot { report: BotReport::Saved { bytes, .. }, .. } => *bytes = Default::default(),
         _ => {}
     }
     event

@@ -49,11 +49,7 @@ fn reservation(order: &OrderRow) -> Money {
         Size::Qty(_) => order.worst_price.value_of(open_qty(order)),
         Size::Notional(amount) => amount - order.filled_value,
     };
-    if held.is_negative() {
-        Money::ZERO
-    } else {
-        held
-    }
+    if held.is_negative() { Money::ZERO } else { held }
 }
 
 impl Desk {
@@ -101,13 +97,8 @@ impl Desk {
         let client_order_id = sleeve.row.name.clone();
         sleeve.open.insert(id);
         sleeve.accepted.push_back(now.market);
-        let recent = (
-            now.market,
-            intent.symbol.clone(),
-            intent.side,
-            intent.size,
-            intent.order_type,
-        );
+        let recent =
+            (now.market, intent.symbol.clone(), intent.side, intent.size, intent.order_type);
         sleeve.recent.push_back(recent);
         while sleeve.recent.len() > limits::OPEN_ORDERS_PER_SLEEVE_MAX {
             sleeve.recent.pop_front();
@@ -180,10 +171,7 @@ impl Desk {
             .replaces
             .and_then(|other| self.orders.get(&other))
             .is_some_and(|other| !other.status.is_final());
-        let too_early = self
-            .not_before
-            .get(&id)
-            .is_some_and(|at| self.now.machine < *at);
+        let too_early = self.not_before.get(&id).is_some_and(|at| self.now.machine < *at);
         if waits_for_other || too_early {
             return;
         }
@@ -376,11 +364,7 @@ impl Desk {
         }
         match answer {
             Answer::Done { .. } => {}
-            Answer::Refused {
-                http,
-                code,
-                message,
-            } => {
+            Answer::Refused { http, code, message } => {
                 let why = format!("broker: {http} {code} {message}");
                 self.end(id, OrderStatus::Rejected, Some(&why), out);
             }
@@ -413,10 +397,7 @@ impl Desk {
         let next = self.now.machine.plus(self.lookup_step());
         self.not_before.insert(id, next);
         let client_order_id = self.orders[&id].client_order_id.to_string();
-        out.actions.push(Action::LookUp {
-            order: id,
-            client_order_id,
-        });
+        out.actions.push(Action::LookUp { order: id, client_order_id });
     }
 
     /// The answer to a lookup. "Not found" is evidence only after the quiet window, together with
@@ -465,26 +446,16 @@ impl Desk {
 
     /// Asks for a cancel.
     pub(super) fn cancel(&mut self, id: OrderId, out: &mut Effects) -> Result<(), Refusal> {
-        let not_open = |status: &str| Refusal::NotOpen {
-            name: id.to_string(),
-            status: status.to_owned(),
-        };
+        let not_open =
+            |status: &str| Refusal::NotOpen { name: id.to_string(), status: status.to_owned() };
         let Some(order) = self.orders.get(&id) else {
-            return Err(Refusal::NotFound {
-                what: "order".to_owned(),
-                name: id.to_string(),
-            });
+            return Err(Refusal::NotFound { what: "order".to_owned(), name: id.to_string() });
         };
         if order.status.is_final() {
             return Err(not_open(order.status.as_str()));
         }
         if order.status == OrderStatus::Accepted {
-            self.end(
-                id,
-                OrderStatus::Canceled,
-                Some("cancelled before it was sent"),
-                out,
-            );
+            self.end(id, OrderStatus::Canceled, Some("cancelled before it was sent"), out);
             return Ok(());
         }
         let again = order.cancel_requested && order.cancel_attempts > 0;
@@ -509,10 +480,7 @@ impl Desk {
             order.claimed_at = machine;
         });
         let broker_order_id = broker_order_id.to_string();
-        out.actions.push(Action::Cancel {
-            order: id,
-            broker_order_id,
-        });
+        out.actions.push(Action::Cancel { order: id, broker_order_id });
     }
 
     /// The answer to a cancel. "Done" is no end; a refusal means that something else ended it, so
@@ -632,10 +600,7 @@ impl Desk {
         }
         if order.filled_qty < order.broker_filled_qty && !bug::is(Bug::EndsIncomplete) {
             self.ending.insert(id, target);
-            if matches!(
-                self.orders[&id].status,
-                OrderStatus::Sending | OrderStatus::Unknown
-            ) {
+            if matches!(self.orders[&id].status, OrderStatus::Sending | OrderStatus::Unknown) {
                 self.update_order(id, |order| order.status = OrderStatus::Acknowledged);
             }
             self.request_missing(out);
@@ -643,16 +608,7 @@ impl Desk {
         }
         let why = (target != OrderStatus::Filled).then_some("by the broker's report");
         let asked = self.orders[&id].cancel_requested && target == OrderStatus::Canceled;
-        self.end(
-            id,
-            target,
-            if asked {
-                Some("cancelled as asked")
-            } else {
-                why
-            },
-            out,
-        );
+        self.end(id, target, if asked { Some("cancelled as asked") } else { why }, out);
     }
 
     pub(super) fn learn_broker_id(&mut self, id: OrderId, broker_order_id: &str) {

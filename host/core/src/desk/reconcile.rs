@@ -100,11 +100,7 @@ impl Desk {
         let since = self
             .account
             .fills_since
-            .plus(if bug::is(Bug::NoOverlap) {
-                0
-            } else {
-                -self.settings.overlap_ns
-            })
+            .plus(if bug::is(Bug::NoOverlap) { 0 } else { -self.settings.overlap_ns })
             .max(earliest);
         out.actions.push(Action::Snapshot { since });
     }
@@ -112,10 +108,7 @@ impl Desk {
     /// Asks for fills that the broker counts and nobody has shown yet. They may show late, so that a
     /// snapshot just read is followed by another only after the hold-off.
     pub(super) fn request_missing(&mut self, out: &mut Effects) {
-        let again_at = self
-            .reconciliation
-            .read_at
-            .map(|at| at.plus(self.settings.hold_off_ns));
+        let again_at = self.reconciliation.read_at.map(|at| at.plus(self.settings.hold_off_ns));
         match again_at {
             Some(at) if self.now.machine < at => {
                 let next = self.reconciliation.next_at.map_or(at, |next| next.min(at));
@@ -178,10 +171,7 @@ impl Desk {
         let recent = |at: Timestamp| snapshot.began.since(at) < RECENT_NS;
         let foreign = snapshot.orders.iter().find_map(|order| {
             let id = ClientOrderId::parse(&order.client_order_id)?;
-            let alive = matches!(
-                order.status,
-                BrokerStatus::Open | BrokerStatus::PartiallyFilled
-            );
+            let alive = matches!(order.status, BrokerStatus::Open | BrokerStatus::PartiallyFilled);
             (id.era != self.account.era && (alive || recent(order.submitted_at)))
                 .then_some((id, order))
         });
@@ -215,11 +205,7 @@ impl Desk {
         self.account.fills_since = snapshot.began;
         self.touched.account = true;
         self.sleeve_mut(SleeveId::HOUSE).row.initial_capital = snapshot.cash;
-        let leg = |sleeve, account, amount| Posting {
-            sleeve,
-            account,
-            amount,
-        };
+        let leg = |sleeve, account, amount| Posting { sleeve, account, amount };
         let memo = format!("cash of {} at the opening", snapshot.account_id);
         let postings = vec![
             leg(SleeveId::HOUSE, LedgerAccount::Cash, snapshot.cash),
@@ -249,11 +235,7 @@ impl Desk {
         let instrument = self.instrument_of(&symbol, out);
         let id = crate::id::LotId(self.account.counters.lot);
         self.account.counters.lot += 1;
-        let side = if qty.is_negative() {
-            LotSide::Short
-        } else {
-            LotSide::Long
-        };
+        let side = if qty.is_negative() { LotSide::Short } else { LotSide::Long };
         let cost = price.value_of(qty.abs());
         let lot = LotRow {
             id,
@@ -273,20 +255,10 @@ impl Desk {
         let signed = if qty.is_negative() { -cost } else { cost };
         let sleeve = self.sleeve_mut(SleeveId::SUSPENSE);
         sleeve.row.added += signed;
-        sleeve
-            .holdings
-            .entry(instrument)
-            .or_default()
-            .add(lot.clone());
-        self.touched
-            .positions
-            .insert((SleeveId::SUSPENSE, instrument));
+        sleeve.holdings.entry(instrument).or_default().add(lot.clone());
+        self.touched.positions.insert((SleeveId::SUSPENSE, instrument));
         out.rows.push(Row::Lot(lot));
-        let leg = |account, amount| Posting {
-            sleeve: SleeveId::SUSPENSE,
-            account,
-            amount,
-        };
+        let leg = |account, amount| Posting { sleeve: SleeveId::SUSPENSE, account, amount };
         let memo = format!("{qty} {symbol} at {price} into suspense ({why})");
         let postings = vec![
             leg(LedgerAccount::Position(symbol), signed),
@@ -295,11 +267,7 @@ impl Desk {
         self.post(EntryKind::Opening, memo, None, postings, out);
         if self.marks[instrument.index()].is_none() {
             let at = self.now.market;
-            self.marks[instrument.index()] = Some(Mark {
-                price,
-                at,
-                stored: false,
-            });
+            self.marks[instrument.index()] = Some(Mark { price, at, stored: false });
         }
         self.touched.marks.insert(instrument);
     }
@@ -310,12 +278,7 @@ impl Desk {
         let names: BTreeMap<&str, &str> = snapshot
             .orders
             .iter()
-            .map(|order| {
-                (
-                    order.broker_order_id.as_str(),
-                    order.client_order_id.as_str(),
-                )
-            })
+            .map(|order| (order.broker_order_id.as_str(), order.client_order_id.as_str()))
             .collect();
         let mut fills: Vec<_> = snapshot.fills.iter().collect();
         fills.sort_by(|a, b| (a.at, &a.execution_id).cmp(&(b.at, &b.execution_id)));
@@ -323,9 +286,8 @@ impl Desk {
         for fill in fills {
             let mut fill = fill.clone();
             if fill.client_order_id.is_none() {
-                fill.client_order_id = names
-                    .get(fill.broker_order_id.as_str())
-                    .map(|id| (*id).to_owned());
+                fill.client_order_id =
+                    names.get(fill.broker_order_id.as_str()).map(|id| (*id).to_owned());
             }
             if fill.client_order_id.is_none() && self.may_be_ours(&fill) {
                 postponed = true;
@@ -350,19 +312,15 @@ impl Desk {
     }
 
     fn is_fill_missing(&self) -> bool {
-        self.open_orders()
-            .any(|order| order.broker_filled_qty > order.filled_qty)
+        self.open_orders().any(|order| order.broker_filled_qty > order.filled_qty)
     }
 
     fn end_by_evidence(&mut self, snapshot: &BrokerSnapshot, out: &mut Effects) {
         for report in &snapshot.orders {
             self.on_report(report, out);
         }
-        let listed: BTreeSet<&str> = snapshot
-            .orders
-            .iter()
-            .map(|o| o.client_order_id.as_str())
-            .collect();
+        let listed: BTreeSet<&str> =
+            snapshot.orders.iter().map(|o| o.client_order_id.as_str()).collect();
         let missing: Vec<OrderId> = self
             .open_orders()
             .filter(|order| order.status != OrderStatus::Accepted)
@@ -390,16 +348,10 @@ impl Desk {
     }
 
     fn differences(&self, snapshot: &BrokerSnapshot) -> (Vec<Difference>, Vec<SymbolComparison>) {
-        let mut at_broker: BTreeMap<&Symbol, Qty> = snapshot
-            .positions
-            .iter()
-            .map(|position| (&position.symbol, position.qty))
-            .collect();
+        let mut at_broker: BTreeMap<&Symbol, Qty> =
+            snapshot.positions.iter().map(|position| (&position.symbol, position.qty)).collect();
         let held = |sleeves: &mut dyn Iterator<Item = &super::state::Sleeve>, id| -> Qty {
-            sleeves
-                .filter_map(|s| s.holdings.get(&id))
-                .map(|h| h.qty)
-                .sum()
+            sleeves.filter_map(|s| s.holdings.get(&id)).map(|h| h.qty).sum()
         };
         let mut compared = Vec::new();
         for (symbol, id) in &self.by_symbol {
@@ -418,12 +370,7 @@ impl Desk {
         }
         for (symbol, broker) in at_broker {
             let (sleeves, suspense) = (Qty::ZERO, Qty::ZERO);
-            compared.push(SymbolComparison {
-                symbol: symbol.clone(),
-                sleeves,
-                suspense,
-                broker,
-            });
+            compared.push(SymbolComparison { symbol: symbol.clone(), sleeves, suspense, broker });
         }
         let mut found = Vec::new();
         for line in &compared {
@@ -440,12 +387,7 @@ impl Desk {
         let (ours, broker) = (self.total_cash(), snapshot.cash);
         if ours != broker {
             let (ours, broker) = (ours.get(), broker.get());
-            found.push(Difference {
-                class: "D47",
-                symbol: None,
-                ours,
-                broker,
-            });
+            found.push(Difference { class: "D47", symbol: None, ours, broker });
         }
         (found, compared)
     }
@@ -503,15 +445,9 @@ impl Desk {
 
     fn book_rounding(&mut self, found: &Difference, out: &mut Effects) {
         let amount = Money::new(found.broker - found.ours);
-        let leg = |account, amount| Posting {
-            sleeve: SleeveId::ROUNDING,
-            account,
-            amount,
-        };
-        let postings = vec![
-            leg(LedgerAccount::Cash, amount),
-            leg(LedgerAccount::Rounding, -amount),
-        ];
+        let leg = |account, amount| Posting { sleeve: SleeveId::ROUNDING, account, amount };
+        let postings =
+            vec![leg(LedgerAccount::Cash, amount), leg(LedgerAccount::Rounding, -amount)];
         self.post(
             EntryKind::Adjustment,
             "the broker's rounding of cash".to_owned(),
@@ -519,10 +455,7 @@ impl Desk {
             postings,
             out,
         );
-        let evidence = format!(
-            "{amount} after {} executions",
-            self.reconciliation.executions
-        );
+        let evidence = format!("{amount} after {} executions", self.reconciliation.executions);
         self.open_break(found, "info", evidence, "booked as rounding", true, out);
     }
 
@@ -533,12 +466,8 @@ impl Desk {
                 .iter()
                 .any(|d| d.symbol == row.symbol && d.ours == row.ours && d.broker == row.broker)
         };
-        let gone: Vec<BreakId> = self
-            .breaks
-            .values()
-            .filter(|row| !still(row))
-            .map(|row| row.id)
-            .collect();
+        let gone: Vec<BreakId> =
+            self.breaks.values().filter(|row| !still(row)).map(|row| row.id).collect();
         for id in gone {
             if let Some(mut row) = self.breaks.remove(&id) {
                 row.resolved_at = Some(self.now.market);
@@ -554,11 +483,7 @@ impl Desk {
             });
             if !known {
                 let evidence = format!("seen twice, at {}", self.now.market.0);
-                let action = if difference.symbol.is_some() {
-                    "symbol frozen"
-                } else {
-                    "alert"
-                };
+                let action = if difference.symbol.is_some() { "symbol frozen" } else { "alert" };
                 self.open_break(difference, "serious", evidence, action, false, out);
                 let what = difference.symbol.as_ref().map_or("cash", |s| s.as_str());
                 let message = format!(
@@ -602,10 +527,7 @@ impl Desk {
 
     /// The break that freezes a symbol, or all of them (a cash break freezes none).
     pub(super) fn frozen_by(&self, symbol: &Symbol) -> Option<BreakId> {
-        self.breaks
-            .values()
-            .find(|b| b.symbol.as_ref() == Some(symbol))
-            .map(|b| b.id)
+        self.breaks.values().find(|b| b.symbol.as_ref() == Some(symbol)).map(|b| b.id)
     }
 
     /// Ends a break by hand. `adjust` books the difference to suspense; anything else only notes it.
@@ -641,15 +563,9 @@ impl Desk {
             let amount = Money::new(difference);
             let sleeve = self.sleeve_mut(SleeveId::SUSPENSE);
             sleeve.row.added += amount;
-            let leg = |account, amount| Posting {
-                sleeve: SleeveId::SUSPENSE,
-                account,
-                amount,
-            };
-            let postings = vec![
-                leg(LedgerAccount::Cash, amount),
-                leg(LedgerAccount::Capital, -amount),
-            ];
+            let leg = |account, amount| Posting { sleeve: SleeveId::SUSPENSE, account, amount };
+            let postings =
+                vec![leg(LedgerAccount::Cash, amount), leg(LedgerAccount::Capital, -amount)];
             self.post(
                 EntryKind::Adjustment,
                 format!("break {}: cash into suspense", row.id),
@@ -661,20 +577,14 @@ impl Desk {
         };
         let id = self.instrument_of(symbol, out);
         let Some(mark) = self.marks[id.index()] else {
-            return Err(crate::risk::Refusal::NoPrice {
-                symbol: symbol.clone(),
-            });
+            return Err(crate::risk::Refusal::NoPrice { symbol: symbol.clone() });
         };
         let fill = crate::broker::Fill {
             execution_id: format!("break:{}", row.id),
             broker_order_id: String::new(),
             client_order_id: None,
             symbol: symbol.clone(),
-            side: if difference.is_sign_negative() {
-                Side::Sell
-            } else {
-                Side::Buy
-            },
+            side: if difference.is_sign_negative() { Side::Sell } else { Side::Buy },
             qty: Qty::new(difference.abs()),
             price: mark.price,
             fee: Money::ZERO,
@@ -682,24 +592,11 @@ impl Desk {
             at: self.now.market,
         };
         // As a trade against suspense's own cash; the cash is put back, since none moved.
-        self.book(
-            SleeveId::SUSPENSE,
-            None,
-            &fill,
-            ExecutionSource::Opening,
-            out,
-        );
+        self.book(SleeveId::SUSPENSE, None, &fill, ExecutionSource::Opening, out);
         let value = Money::new(mark.price.value_of(Qty::new(difference)).get());
         self.sleeve_mut(SleeveId::SUSPENSE).row.added += value;
-        let leg = |account, amount| Posting {
-            sleeve: SleeveId::SUSPENSE,
-            account,
-            amount,
-        };
-        let postings = vec![
-            leg(LedgerAccount::Cash, value),
-            leg(LedgerAccount::Capital, -value),
-        ];
+        let leg = |account, amount| Posting { sleeve: SleeveId::SUSPENSE, account, amount };
+        let postings = vec![leg(LedgerAccount::Cash, value), leg(LedgerAccount::Capital, -value)];
         let memo = format!("break {}: {} {symbol} into suspense", row.id, difference);
         self.post(EntryKind::Adjustment, memo, None, postings, out);
         Ok(())

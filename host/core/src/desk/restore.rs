@@ -81,9 +81,8 @@ impl Rows {
             (SleeveId::SUSPENSE, "suspense", SleeveKind::Suspense),
             (SleeveId::ROUNDING, "rounding", SleeveKind::Rounding),
         ];
-        let sleeves = own
-            .map(|(id, name, kind)| own_sleeve(id, name, kind, &controls, now))
-            .to_vec();
+        let sleeves =
+            own.map(|(id, name, kind)| own_sleeve(id, name, kind, &controls, now)).to_vec();
         Self {
             account,
             instruments: Vec::new(),
@@ -103,12 +102,7 @@ impl Rows {
     pub fn to_rows(&self) -> Vec<Row> {
         let mut rows = vec![Row::Account(Box::new(self.account.clone()))];
         rows.extend(self.instruments.iter().cloned().map(Row::Instrument));
-        rows.extend(
-            self.sleeves
-                .iter()
-                .cloned()
-                .map(|s| Row::Sleeve(Box::new(s))),
-        );
+        rows.extend(self.sleeves.iter().cloned().map(|s| Row::Sleeve(Box::new(s))));
         rows.extend(self.marks.iter().cloned().map(Row::Mark));
         rows
     }
@@ -168,27 +162,16 @@ impl Desk {
             not_before: BTreeMap::new(),
             executions: BTreeSet::new(),
             bots: rows.bots.into_iter().map(|bot| (bot.sleeve, bot)).collect(),
-            breaks: rows
-                .breaks
-                .into_iter()
-                .map(|found| (found.id, found))
-                .collect(),
+            breaks: rows.breaks.into_iter().map(|found| (found.id, found)).collect(),
             sessions: Vec::new(),
-            budget: if settings.budgeted {
-                Budget::new()
-            } else {
-                Budget::unlimited()
-            },
+            budget: if settings.budgeted { Budget::new() } else { Budget::unlimited() },
             epoch: 0,
             started: false,
             take_over: false,
             refused: false,
             bots_started: false,
             stream_up: false,
-            reconciliation: Reconciliation {
-                ready: !has_broker,
-                ..Reconciliation::default()
-            },
+            reconciliation: Reconciliation { ready: !has_broker, ..Reconciliation::default() },
             day: 0,
             day_ends: Timestamp(i64::MIN),
             touched: Touched::default(),
@@ -198,11 +181,8 @@ impl Desk {
         }
         for mark in rows.marks {
             if let Some(id) = desk.by_symbol.get(&mark.symbol) {
-                desk.marks[id.index()] = Some(Mark {
-                    price: mark.price,
-                    at: mark.at,
-                    stored: true,
-                });
+                desk.marks[id.index()] =
+                    Some(Mark { price: mark.price, at: mark.at, stored: true });
             }
         }
         for sleeve in rows.sleeves {
@@ -230,10 +210,7 @@ impl Desk {
                     self.add_instrument(crate::instrument::Instrument::equity(lot.symbol.clone()))
                 }
             };
-            let missing = RestoreError::Sleeve {
-                what,
-                sleeve: lot.sleeve,
-            };
+            let missing = RestoreError::Sleeve { what, sleeve: lot.sleeve };
             let sleeve = self.sleeves.get_mut(&lot.sleeve).ok_or(missing)?;
             sleeve.holdings.entry(instrument).or_default().add(lot);
         }
@@ -254,10 +231,7 @@ impl Desk {
                     self.add_instrument(crate::instrument::Instrument::equity(order.symbol.clone()))
                 }
             };
-            let missing = RestoreError::Sleeve {
-                what,
-                sleeve: order.sleeve,
-            };
+            let missing = RestoreError::Sleeve { what, sleeve: order.sleeve };
             let sleeve = self.sleeves.get_mut(&order.sleeve).ok_or(missing)?;
             sleeve.open.insert(order.id);
             let open = super::orders::open_qty(&order);
@@ -295,12 +269,7 @@ impl Desk {
             if stored == found {
                 return Ok(());
             }
-            Err(RestoreError::Sum {
-                sleeve,
-                what: what.to_owned(),
-                stored,
-                found,
-            })
+            Err(RestoreError::Sum { sleeve, what: what.to_owned(), stored, found })
         };
         for position in positions {
             let holding = self
@@ -309,33 +278,14 @@ impl Desk {
                 .and_then(|id| self.sleeves.get(&position.sleeve)?.holdings.get(id))
                 .map_or_else(Holding::default, Clone::clone);
             let what = format!("quantity of {}", position.symbol);
-            sum(
-                position.sleeve,
-                &what,
-                position.qty.to_string(),
-                holding.qty.to_string(),
-            )?;
+            sum(position.sleeve, &what, position.qty.to_string(), holding.qty.to_string())?;
             let what = format!("cost of {}", position.symbol);
-            sum(
-                position.sleeve,
-                &what,
-                position.cost.to_string(),
-                holding.cost.to_string(),
-            )?;
+            sum(position.sleeve, &what, position.cost.to_string(), holding.cost.to_string())?;
         }
         for (id, sleeve) in &self.sleeves {
-            let held = sleeve
-                .open
-                .iter()
-                .filter_map(|o| self.orders.get(o))
-                .map(|o| o.reserved);
+            let held = sleeve.open.iter().filter_map(|o| self.orders.get(o)).map(|o| o.reserved);
             let held: crate::Money = held.sum();
-            sum(
-                *id,
-                "reserved cash",
-                sleeve.row.reserved.to_string(),
-                held.to_string(),
-            )?;
+            sum(*id, "reserved cash", sleeve.row.reserved.to_string(), held.to_string())?;
         }
         Ok(())
     }

@@ -58,11 +58,7 @@ impl Settings {
     /// The profile `reference`: market orders stay market orders, no budget.
     #[must_use]
     pub fn reference() -> Self {
-        Self {
-            market_as_limit: false,
-            budgeted: false,
-            ..Self::default()
-        }
+        Self { market_as_limit: false, budgeted: false, ..Self::default() }
     }
 }
 
@@ -216,10 +212,7 @@ impl Desk {
     /// A sleeve's row, by name.
     #[must_use]
     pub fn sleeve(&self, name: &Slug) -> Option<&SleeveRow> {
-        self.names
-            .get(name)
-            .and_then(|id| self.sleeves.get(id))
-            .map(|s| &s.row)
+        self.names.get(name).and_then(|id| self.sleeves.get(id)).map(|s| &s.row)
     }
 
     /// All sleeves' rows, by number.
@@ -267,17 +260,13 @@ impl Desk {
     /// Market value of what a sleeve holds, at the last marks (cost where there is none).
     #[must_use]
     pub fn market_value(&self, sleeve: SleeveId) -> Money {
-        self.sleeves
-            .get(&sleeve)
-            .map_or(Money::ZERO, |s| self.value_of(s))
+        self.sleeves.get(&sleeve).map_or(Money::ZERO, |s| self.value_of(s))
     }
 
     /// Cash and market value of a sleeve.
     #[must_use]
     pub fn equity(&self, sleeve: SleeveId) -> Money {
-        self.sleeves
-            .get(&sleeve)
-            .map_or(Money::ZERO, |s| s.row.cash + self.value_of(s))
+        self.sleeves.get(&sleeve).map_or(Money::ZERO, |s| s.row.cash + self.value_of(s))
     }
 
     pub(super) fn value_of(&self, sleeve: &Sleeve) -> Money {
@@ -285,22 +274,13 @@ impl Desk {
             Some(mark) => mark.price.value_of(holding.qty),
             None => holding.cost,
         };
-        sleeve
-            .holdings
-            .iter()
-            .filter(|(_, h)| !h.qty.is_zero())
-            .map(value)
-            .sum()
+        sleeve.holdings.iter().filter(|(_, h)| !h.qty.is_zero()).map(value).sum()
     }
 
     /// Quantity of a symbol over all sleeves, suspense included: what the broker should hold.
     #[must_use]
     pub fn total_qty(&self, id: InstrumentId) -> Qty {
-        self.sleeves
-            .values()
-            .filter_map(|s| s.holdings.get(&id))
-            .map(|h| h.qty)
-            .sum()
+        self.sleeves.values().filter_map(|s| s.holdings.get(&id)).map(|h| h.qty).sum()
     }
 
     /// Cash over all sleeves, house, suspense and rounding included: what the broker should hold.
@@ -311,10 +291,7 @@ impl Desk {
 
     pub(super) fn sleeve_mut(&mut self, id: SleeveId) -> &mut Sleeve {
         self.touched.sleeves.insert(id);
-        let sleeve = self
-            .sleeves
-            .get_mut(&id)
-            .expect("sleeves are never removed");
+        let sleeve = self.sleeves.get_mut(&id).expect("sleeves are never removed");
         sleeve.version += 1;
         sleeve
     }
@@ -322,10 +299,7 @@ impl Desk {
     pub(super) fn order_mut(&mut self, id: OrderId) -> &mut OrderRow {
         self.touched.orders.insert(id);
         let now = self.now.market;
-        let order = self
-            .orders
-            .get_mut(&id)
-            .expect("an order that was found a moment ago");
+        let order = self.orders.get_mut(&id).expect("an order that was found a moment ago");
         order.updated_at = now;
         order
     }
@@ -372,10 +346,7 @@ impl Desk {
     }
 
     pub(super) fn alert(out: &mut Effects, severity: &str, message: String) {
-        out.actions.push(Action::Alert {
-            severity: severity.to_owned(),
-            message,
-        });
+        out.actions.push(Action::Alert { severity: severity.to_owned(), message });
     }
 
     /// Writes a row for each thing that the input touched.
@@ -385,8 +356,7 @@ impl Desk {
         }
         let touched = std::mem::take(&mut self.touched);
         for id in touched.sleeves {
-            out.rows
-                .push(Row::Sleeve(Box::new(self.sleeves[&id].row.clone())));
+            out.rows.push(Row::Sleeve(Box::new(self.sleeves[&id].row.clone())));
         }
         for (sleeve, id) in touched.positions {
             let holding = self.sleeves[&sleeve].holdings.get(&id);
@@ -421,11 +391,7 @@ impl Desk {
         {
             mark.stored = true;
             let (price, at) = (mark.price, mark.at);
-            out.rows.push(Row::Mark(crate::row::MarkRow {
-                symbol: symbol.clone(),
-                price,
-                at,
-            }));
+            out.rows.push(Row::Mark(crate::row::MarkRow { symbol: symbol.clone(), price, at }));
         }
     }
 
@@ -465,10 +431,6 @@ impl Prices for Desk {
     }
 
     fn last(&self, id: InstrumentId) -> Option<(Price, Timestamp)> {
-        self.marks
-            .get(id.index())
-            .copied()
-            .flatten()
-            .map(|mark| (mark.price, mark.at))
+        self.marks.get(id.index()).copied().flatten().map(|mark| (mark.price, mark.at))
     }
 }

@@ -47,11 +47,7 @@ impl Bench {
             Controls::default(),
             Now::default(),
         );
-        let settings = Settings {
-            market_as_limit: false,
-            budgeted: false,
-            ..Settings::default()
-        };
+        let settings = Settings { market_as_limit: false, budgeted: false, ..Settings::default() };
         let desk = Desk::restore(rows, settings).unwrap();
         let mut bench = Self {
             desk,
@@ -65,10 +61,7 @@ impl Bench {
             let instruments = vec![Instrument::equity(symbol(name))];
             bench.put(Event::Instruments { instruments });
         }
-        bench.put(Event::Started {
-            epoch: 1,
-            take_over: false,
-        });
+        bench.put(Event::Started { epoch: 1, take_over: false });
         bench.put(Event::AccountStream { up: true });
         bench.snapshot(Vec::new());
         bench.snapshot(Vec::new());
@@ -80,17 +73,7 @@ impl Bench {
         self.time += 1_000_000;
         let at = Timestamp(self.time);
         let mut out = Effects::default();
-        step(
-            &mut self.desk,
-            Input {
-                now: Now {
-                    market: at,
-                    machine: at,
-                },
-                event,
-            },
-            &mut out,
-        );
+        step(&mut self.desk, Input { now: Now { market: at, machine: at }, event }, &mut out);
         for row in &out.rows {
             if let Row::Entry(entry) = row {
                 let sum: Money = entry.postings.iter().map(|p| p.amount).sum();
@@ -140,9 +123,7 @@ impl Bench {
             began: Timestamp(self.time),
             sessions: Vec::new(),
         };
-        self.put(Event::Snapshot {
-            answer: Answer::Done { value },
-        });
+        self.put(Event::Snapshot { answer: Answer::Done { value } });
     }
 
     fn price(&mut self, name: &str, close: Decimal) {
@@ -156,9 +137,7 @@ impl Bench {
             close,
             volume: Qty::new(dec!(1)),
         };
-        self.put(Event::Market {
-            market: MarketEvent::Bars { bars: vec![bar] },
-        });
+        self.put(Event::Market { market: MarketEvent::Bars { bars: vec![bar] } });
     }
 
     fn market(&mut self, sleeve: &str, name: &str, side: Side, qty: Decimal) -> Reply {
@@ -172,27 +151,20 @@ impl Bench {
             reason: Some("test".into()),
             tag: None,
         };
-        self.command(Command::OrderSubmit {
-            sleeve: slug(sleeve),
-            intent,
-        })
+        self.command(Command::OrderSubmit { sleeve: slug(sleeve), intent })
     }
 
     fn sent(&mut self) -> Vec<BrokerOrder> {
         let submits =
-            std::mem::take(&mut self.actions)
-                .into_iter()
-                .filter_map(|action| match action {
-                    Action::Submit { order, .. } => Some(order),
-                    _ => None,
-                });
+            std::mem::take(&mut self.actions).into_iter().filter_map(|action| match action {
+                Action::Submit { order, .. } => Some(order),
+                _ => None,
+            });
         submits.collect()
     }
 
     fn report(&self, order: &BrokerOrder, filled: Decimal, status: BrokerStatus) -> OrderReport {
-        let Size::Qty(qty) = order.size else {
-            panic!("a quantity")
-        };
+        let Size::Qty(qty) = order.size else { panic!("a quantity") };
         OrderReport {
             broker_order_id: format!("b-{}", order.order),
             client_order_id: order.client_order_id.clone(),
@@ -216,15 +188,9 @@ impl Bench {
         price: Decimal,
     ) -> TradeUpdate {
         self.fills += 1;
-        let Size::Qty(all) = order.size else {
-            panic!("a quantity")
-        };
+        let Size::Qty(all) = order.size else { panic!("a quantity") };
         let full = all.get() == cumulative;
-        let status = if full {
-            BrokerStatus::Filled
-        } else {
-            BrokerStatus::PartiallyFilled
-        };
+        let status = if full { BrokerStatus::Filled } else { BrokerStatus::PartiallyFilled };
         TradeUpdate {
             event: if full { "fill" } else { "partial_fill" }.to_owned(),
             order: self.report(order, cumulative, status),
@@ -246,9 +212,7 @@ impl Bench {
     /// Fills everything that was sent, in full.
     fn fill_all(&mut self, price: Decimal) {
         for order in self.sent() {
-            let Size::Qty(qty) = order.size else {
-                panic!("a quantity")
-            };
+            let Size::Qty(qty) = order.size else { panic!("a quantity") };
             let update = self.update(&order, qty.get(), qty.get(), price);
             self.cash -= order.side.signed(qty).get() * price;
             self.put(Event::TradeUpdate { update });
@@ -261,33 +225,20 @@ impl Bench {
 
     fn unrealised(&self, name: &str) -> Decimal {
         let id = self.sleeve(name).id;
-        let cost: Money = self
-            .desk
-            .holdings(id)
-            .map(|(_, h)| h.cost + h.fee_left)
-            .sum();
+        let cost: Money = self.desk.holdings(id).map(|(_, h)| h.cost + h.fee_left).sum();
         (self.desk.market_value(id) - cost).get()
     }
 
     /// Rebuilds the desk from its rows and compares what can be seen.
     fn check(&mut self) {
         let sum = self.desk.total_cash().get();
-        assert_eq!(
-            sum.normalize(),
-            self.cash.normalize(),
-            "Σ cash against the broker's"
-        );
+        assert_eq!(sum.normalize(), self.cash.normalize(), "Σ cash against the broker's");
         for sleeve in self.desk.sleeves.values() {
             let equity = sleeve.row.cash + self.desk.value_of(sleeve);
             let cost: Money = sleeve.holdings.values().map(|h| h.cost + h.fee_left).sum();
             let unrealised = self.desk.value_of(sleeve) - cost;
             let profit = equity - sleeve.net_capital();
-            assert_eq!(
-                sleeve.row.realised + unrealised,
-                profit,
-                "I8 of {}",
-                sleeve.row.name
-            );
+            assert_eq!(sleeve.row.realised + unrealised, profit, "I8 of {}", sleeve.row.name);
             assert!(!sleeve.row.reserved.is_negative());
         }
     }
@@ -363,14 +314,8 @@ fn the_cap_holds_whatever_is_asked() {
     let row = bench.sleeve("alpha");
     assert!(row.reserved <= row.cash);
     assert_eq!(bench.sent().len(), 3);
-    assert_eq!(
-        refusal(&bench.market("alpha", "AAPL", Side::Buy, dec!(3))),
-        "capital"
-    );
-    assert_eq!(
-        refusal(&create(&mut bench, "beta", dec!(99000.01))),
-        "allocation_sum"
-    );
+    assert_eq!(refusal(&bench.market("alpha", "AAPL", Side::Buy, dec!(3))), "capital");
+    assert_eq!(refusal(&create(&mut bench, "beta", dec!(99000.01))), "allocation_sum");
 }
 
 #[test]
@@ -384,9 +329,7 @@ fn the_same_execution_twice_is_booked_once() {
     let first = bench.update(&order, dec!(4), dec!(4), dec!(100));
     // Late, out of order, and again.
     for update in [&second, &first, &second, &first] {
-        bench.put(Event::TradeUpdate {
-            update: update.clone(),
-        });
+        bench.put(Event::TradeUpdate { update: update.clone() });
     }
     // The same fill under another id: the cumulative quantity is the second witness.
     let mut other = first.clone();
@@ -394,10 +337,7 @@ fn the_same_execution_twice_is_booked_once() {
     bench.put(Event::TradeUpdate { update: other });
     bench.cash -= dec!(1000);
     assert_eq!(bench.sleeve("alpha").cash, money(dec!(9000)));
-    assert_eq!(
-        bench.desk.order(order.order).unwrap().status,
-        OrderStatus::Filled
-    );
+    assert_eq!(bench.desk.order(order.order).unwrap().status, OrderStatus::Filled);
     bench.check();
 }
 
@@ -408,49 +348,21 @@ fn an_unknown_order_keeps_its_reservation_until_there_is_evidence() {
     bench.price("AAPL", dec!(100));
     bench.market("alpha", "AAPL", Side::Buy, dec!(10));
     let order = bench.sent().remove(0);
-    let answer = Answer::Unknown {
-        why: "timed out".to_owned(),
-    };
-    bench.put(Event::Submitted {
-        order: order.order,
-        attempt: 1,
-        answer,
-    });
+    let answer = Answer::Unknown { why: "timed out".to_owned() };
+    bench.put(Event::Submitted { order: order.order, attempt: 1, answer });
     let reserved = bench.sleeve("alpha").reserved;
     assert!(reserved.is_positive());
     for _ in 0..10 {
-        bench.put(Event::LookedUp {
-            order: order.order,
-            answer: Answer::NotFound,
-        });
+        bench.put(Event::LookedUp { order: order.order, answer: Answer::NotFound });
     }
-    assert_eq!(
-        bench.sleeve("alpha").reserved,
-        reserved,
-        "absence inside the quiet window"
-    );
+    assert_eq!(bench.sleeve("alpha").reserved, reserved, "absence inside the quiet window");
     let report = bench.report(&order, dec!(0), BrokerStatus::Open);
-    bench.put(Event::LookedUp {
-        order: order.order,
-        answer: Answer::Done { value: report },
-    });
-    assert_eq!(
-        bench.desk.order(order.order).unwrap().status,
-        OrderStatus::Acknowledged
-    );
+    bench.put(Event::LookedUp { order: order.order, answer: Answer::Done { value: report } });
+    assert_eq!(bench.desk.order(order.order).unwrap().status, OrderStatus::Acknowledged);
     // A second answer that says "unknown" comes too late to matter.
-    let answer = Answer::Unknown {
-        why: "late".to_owned(),
-    };
-    bench.put(Event::Submitted {
-        order: order.order,
-        attempt: 1,
-        answer,
-    });
-    assert_eq!(
-        bench.desk.order(order.order).unwrap().status,
-        OrderStatus::Acknowledged
-    );
+    let answer = Answer::Unknown { why: "late".to_owned() };
+    bench.put(Event::Submitted { order: order.order, attempt: 1, answer });
+    assert_eq!(bench.desk.order(order.order).unwrap().status, OrderStatus::Acknowledged);
 }
 
 #[test]
@@ -460,26 +372,14 @@ fn an_abandoned_order_that_turns_up_is_booked_and_called_back() {
     bench.price("AAPL", dec!(100));
     bench.market("alpha", "AAPL", Side::Buy, dec!(10));
     let order = bench.sent().remove(0);
-    let answer = Answer::Unknown {
-        why: "timed out".to_owned(),
-    };
-    bench.put(Event::Submitted {
-        order: order.order,
-        attempt: 1,
-        answer,
-    });
+    let answer = Answer::Unknown { why: "timed out".to_owned() };
+    bench.put(Event::Submitted { order: order.order, attempt: 1, answer });
     bench.time += 61 * limits::NANOS_PER_SECOND;
     bench.snapshot(Vec::new());
     for _ in 0..5 {
-        bench.put(Event::LookedUp {
-            order: order.order,
-            answer: Answer::NotFound,
-        });
+        bench.put(Event::LookedUp { order: order.order, answer: Answer::NotFound });
     }
-    assert_eq!(
-        bench.desk.order(order.order).unwrap().status,
-        OrderStatus::Abandoned
-    );
+    assert_eq!(bench.desk.order(order.order).unwrap().status, OrderStatus::Abandoned);
     assert!(bench.sleeve("alpha").reserved.is_zero());
     bench.actions.clear();
     let update = bench.update(&order, dec!(4), dec!(4), dec!(100));
@@ -488,12 +388,7 @@ fn an_abandoned_order_that_turns_up_is_booked_and_called_back() {
     let row = bench.desk.order(order.order).unwrap();
     assert_eq!(row.filled_qty, Qty::new(dec!(4)));
     assert!(row.cancel_requested);
-    assert!(
-        bench
-            .actions
-            .iter()
-            .any(|a| matches!(a, Action::Cancel { .. }))
-    );
+    assert!(bench.actions.iter().any(|a| matches!(a, Action::Cancel { .. })));
     bench.check();
 }
 
@@ -506,14 +401,8 @@ fn opposite_orders_of_two_sleeves_do_not_meet() {
     bench.market("alpha", "AAPL", Side::Buy, dec!(10));
     bench.fill_all(dec!(100));
     bench.market("beta", "AAPL", Side::Buy, dec!(1));
-    assert_eq!(
-        refusal(&bench.market("alpha", "AAPL", Side::Sell, dec!(1))),
-        "opposite_order_open"
-    );
-    assert_eq!(
-        refusal(&bench.market("beta", "AAPL", Side::Sell, dec!(1))),
-        "long_only"
-    );
+    assert_eq!(refusal(&bench.market("alpha", "AAPL", Side::Sell, dec!(1))), "opposite_order_open");
+    assert_eq!(refusal(&bench.market("beta", "AAPL", Side::Sell, dec!(1))), "long_only");
 }
 
 #[test]
@@ -536,10 +425,7 @@ fn a_trade_of_somebody_else_is_in_suspense_and_can_be_assigned() {
     bench.desk.on_fill(&fill, ExecutionSource::Stream, &mut out);
     bench.cash -= dec!(70);
     bench.price("AAPL", dec!(10));
-    assert_eq!(
-        refusal(&bench.market("alpha", "AAPL", Side::Buy, dec!(1))),
-        "suspense"
-    );
+    assert_eq!(refusal(&bench.market("alpha", "AAPL", Side::Buy, dec!(1))), "suspense");
     let assign = Command::PositionAssign {
         symbol: symbol("AAPL"),
         qty: Qty::new(dec!(5)),
@@ -551,18 +437,11 @@ fn a_trade_of_somebody_else_is_in_suspense_and_can_be_assigned() {
     assert!(matches!(reply, Reply::Done { .. }), "{reply:?}");
     let alpha = bench.sleeve("alpha").id;
     assert_eq!(
-        bench
-            .desk
-            .holdings(alpha)
-            .map(|(_, h)| h.qty.get())
-            .collect::<Vec<_>>(),
+        bench.desk.holdings(alpha).map(|(_, h)| h.qty.get()).collect::<Vec<_>>(),
         vec![dec!(5)]
     );
-    let suspense = bench
-        .desk
-        .holdings(SleeveId::SUSPENSE)
-        .map(|(_, h)| h.qty.get())
-        .collect::<Vec<_>>();
+    let suspense =
+        bench.desk.holdings(SleeveId::SUSPENSE).map(|(_, h)| h.qty.get()).collect::<Vec<_>>();
     assert_eq!(suspense, vec![dec!(2)]);
     bench.check();
 }
@@ -589,11 +468,7 @@ fn a_replacement_waits_for_the_end_of_the_old_order() {
     let update = bench.update(&order, dec!(4), dec!(4), dec!(100));
     bench.put(Event::TradeUpdate { update });
     let report = bench.report(&order, dec!(4), BrokerStatus::Canceled);
-    let update = TradeUpdate {
-        event: "canceled".to_owned(),
-        order: report,
-        fill: None,
-    };
+    let update = TradeUpdate { event: "canceled".to_owned(), order: report, fill: None };
     bench.put(Event::TradeUpdate { update });
     let new = bench.sent().remove(0);
     assert_eq!(new.size, Size::Qty(Qty::new(dec!(16))));
@@ -621,11 +496,7 @@ fn a_replacement_of_a_replacement_waits_for_the_first() {
         assert!(bench.sent().is_empty(), "the first order may still trade");
     }
     let report = bench.report(&order, dec!(0), BrokerStatus::Canceled);
-    let update = TradeUpdate {
-        event: "canceled".to_owned(),
-        order: report,
-        fill: None,
-    };
+    let update = TradeUpdate { event: "canceled".to_owned(), order: report, fill: None };
     bench.put(Event::TradeUpdate { update });
     let sent = bench.sent();
     assert_eq!(sent.len(), 1);
@@ -647,10 +518,7 @@ fn a_replaced_notional_is_for_the_rest() {
         reason: None,
         tag: None,
     };
-    bench.command(Command::OrderSubmit {
-        sleeve: slug("alpha"),
-        intent,
-    });
+    bench.command(Command::OrderSubmit { sleeve: slug("alpha"), intent });
     let mut order = bench.sent().remove(0);
     // Reports of the bench have a quantity; the desk doesn't look at it.
     order.size = Size::Qty(Qty::new(dec!(10)));
@@ -660,19 +528,11 @@ fn a_replaced_notional_is_for_the_rest() {
         attempt: 1,
         answer: Answer::Done { value: open },
     });
-    bench.command(Command::OrderReplace {
-        order: order.order,
-        qty: None,
-        limit_price: None,
-    });
+    bench.command(Command::OrderReplace { order: order.order, qty: None, limit_price: None });
     let update = bench.update(&order, dec!(4), dec!(4), dec!(100));
     bench.put(Event::TradeUpdate { update });
     let report = bench.report(&order, dec!(4), BrokerStatus::Canceled);
-    let update = TradeUpdate {
-        event: "canceled".to_owned(),
-        order: report,
-        fill: None,
-    };
+    let update = TradeUpdate { event: "canceled".to_owned(), order: report, fill: None };
     bench.put(Event::TradeUpdate { update });
     let new = bench.sent().remove(0);
     assert_eq!(new.size, Size::Notional(money(dec!(600))));
@@ -682,19 +542,12 @@ fn a_replaced_notional_is_for_the_rest() {
 fn a_snapshot_from_before_the_stream_came_up_does_not_make_ready() {
     let mut bench = Bench::new();
     bench.put(Event::AccountStream { up: false });
-    bench.put(Event::Command {
-        command: Command::Reconcile,
-    });
+    bench.put(Event::Command { command: Command::Reconcile });
     bench.actions.clear();
     bench.put(Event::AccountStream { up: true });
     bench.snapshot(Vec::new());
     assert!(!bench.desk.is_ready(), "it can't show the gap");
-    assert!(
-        bench
-            .actions
-            .iter()
-            .any(|a| matches!(a, Action::Snapshot { .. }))
-    );
+    assert!(bench.actions.iter().any(|a| matches!(a, Action::Snapshot { .. })));
     bench.snapshot(Vec::new());
     assert!(bench.desk.is_ready());
 }
@@ -706,14 +559,8 @@ fn a_fill_that_shows_before_its_order_waits_for_its_owner() {
     bench.price("AAPL", dec!(100));
     bench.market("alpha", "AAPL", Side::Buy, dec!(10));
     let order = bench.sent().remove(0);
-    let answer = Answer::Unknown {
-        why: "timed out".to_owned(),
-    };
-    bench.put(Event::Submitted {
-        order: order.order,
-        attempt: 1,
-        answer,
-    });
+    let answer = Answer::Unknown { why: "timed out".to_owned() };
+    bench.put(Event::Submitted { order: order.order, attempt: 1, answer });
     let update = bench.update(&order, dec!(10), dec!(10), dec!(100));
     let mut fill = update.fill.unwrap();
     fill.client_order_id = None;
@@ -780,10 +627,7 @@ fn a_cancel_is_asked_for_until_the_order_ends() {
     }
     let count = |wanted: fn(&Action) -> bool| bench.actions.iter().filter(|a| wanted(a)).count();
     let cancels = count(|a| matches!(a, Action::Cancel { .. }));
-    assert!(
-        (8..20).contains(&cancels),
-        "{cancels} cancels in ten minutes"
-    );
+    assert!((8..20).contains(&cancels), "{cancels} cancels in ten minutes");
     let serious = count(|a| matches!(a, Action::Alert { severity, .. } if severity == "serious"));
     assert_eq!(serious, 1, "people are told once");
 }
@@ -805,13 +649,8 @@ fn intents_of_a_stopped_bot_are_void() {
     });
     let sleeve = bench.sleeve("alpha").id;
     let generation = bench.desk.bot(sleeve).unwrap().generation;
-    bench.put(Event::Bot {
-        sleeve,
-        report: BotReport::Ready { generation },
-    });
-    bench.command(Command::BotStop {
-        name: slug("alpha"),
-    });
+    bench.put(Event::Bot { sleeve, report: BotReport::Ready { generation } });
+    bench.command(Command::BotStop { name: slug("alpha") });
     let intent = Intent {
         symbol: symbol("AAPL"),
         side: Side::Buy,

@@ -120,10 +120,7 @@ impl Holding {
         };
         let (mut left, mut fee) = (trade.qty, trade.fee);
         while left.is_positive() && self.lots.front().is_some_and(|lot| lot.side != opens) {
-            let part = self
-                .lots
-                .front()
-                .map_or(left, |lot| lot.remaining.min(left));
+            let part = self.lots.front().map_or(left, |lot| lot.remaining.min(left));
             let closing_fee = Money::new(proportion(fee.get(), part.get(), left.get()));
             let closed = self.close_front(part);
             let trip = round_trip(&closed, trade, closing_fee, counters);
@@ -148,10 +145,7 @@ impl Holding {
     pub fn take(&mut self, qty: Qty) -> (Vec<LotRow>, Vec<LotRow>) {
         let (mut left, mut parts, mut changed) = (qty, Vec::new(), Vec::new());
         while left.is_positive() && !self.lots.is_empty() {
-            let part = self
-                .lots
-                .front()
-                .map_or(left, |lot| lot.remaining.min(left));
+            let part = self.lots.front().map_or(left, |lot| lot.remaining.min(left));
             let closed = self.close_front(part);
             let mut piece = closed.lot.clone();
             (piece.qty, piece.remaining) = (part, part);
@@ -174,10 +168,8 @@ impl Holding {
             lot.qty = times(lot.qty);
             lot.remaining = times(lot.remaining);
             let unit = lot.cost_left.get() / lot.remaining.get();
-            lot.entry_price = Price::new(crate::decimal::round_half_even(
-                unit,
-                crate::limits::LEDGER_SCALE,
-            ));
+            lot.entry_price =
+                Price::new(crate::decimal::round_half_even(unit, crate::limits::LEDGER_SCALE));
             total += signed(lot.side, lot.remaining);
         }
         self.qty = total;
@@ -188,11 +180,7 @@ impl Holding {
         let lot = self.lots.front_mut().expect("the caller saw a front lot");
         let whole = part == lot.remaining;
         let cost = lot_cost(lot, part);
-        let fee = Money::new(proportion(
-            lot.fee_left.get(),
-            part.get(),
-            lot.remaining.get(),
-        ));
+        let fee = Money::new(proportion(lot.fee_left.get(), part.get(), lot.remaining.get()));
         lot.remaining -= part;
         lot.cost_left -= cost;
         lot.fee_left -= fee;
@@ -204,12 +192,7 @@ impl Holding {
         self.qty -= signed(side, part);
         self.cost -= signed_cost(side, cost);
         self.fee_left -= fee;
-        Closed {
-            lot: row,
-            qty: part,
-            cost,
-            fee,
-        }
+        Closed { lot: row, qty: part, cost, fee }
     }
 }
 
@@ -226,16 +209,9 @@ fn lot_cost(lot: &LotRow, part: Qty) -> Money {
     if part == lot.remaining {
         return lot.cost_left;
     }
-    match (
-        lot.entry_price.times(lot.remaining),
-        lot.entry_price.times(part),
-    ) {
+    match (lot.entry_price.times(lot.remaining), lot.entry_price.times(part)) {
         (Ok(all), Ok(some)) if all == lot.cost_left => some,
-        _ => Money::new(proportion(
-            lot.cost_left.get(),
-            part.get(),
-            lot.remaining.get(),
-        )),
+        _ => Money::new(proportion(lot.cost_left.get(), part.get(), lot.remaining.get())),
     }
 }
 

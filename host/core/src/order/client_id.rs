@@ -55,9 +55,7 @@ impl fmt::Display for ClientOrderId {
 
 /// Two digits, base 97 as in a bank account number: every single wrong character shows.
 fn check_digits(body: &str) -> String {
-    let sum = body
-        .bytes()
-        .fold(0u32, |sum, byte| (sum * 31 + u32::from(byte)) % 97);
+    let sum = body.bytes().fold(0u32, |sum, byte| (sum * 31 + u32::from(byte)) % 97);
     format!("{sum:02}")
 }
 
@@ -80,13 +78,7 @@ mod tests {
 
     #[test]
     fn look_alikes_are_not_ours() {
-        for text in [
-            "",
-            "sk-",
-            "sk-a-b-c-1-01",
-            "manual-1",
-            "sk-x7k2p9-main-dip-buyer-2-43-00",
-        ] {
+        for text in ["", "sk-", "sk-a-b-c-1-01", "manual-1", "sk-x7k2p9-main-dip-buyer-2-43-00"] {
             assert_eq!(ClientOrderId::parse(text), None, "{text}");
         }
     }

@@ -148,9 +148,7 @@ impl Controls {
         match name {
             "symbols" => {
                 self.symbols = optional(name, value, |v| {
-                    v.split(',')
-                        .map(|s| Symbol::new(s).map_err(|e| e.to_string()))
-                        .collect()
+                    v.split(',').map(|s| Symbol::new(s).map_err(|e| e.to_string())).collect()
                 })?;
             }
             "max_order_notional" => self.max_order_notional = positive(name, value)?,
@@ -179,10 +177,7 @@ impl Controls {
             }
             _ => {
                 let nearest = nearest(name).to_owned();
-                return Err(Refusal::UnknownSetting {
-                    name: name.to_owned(),
-                    nearest,
-                });
+                return Err(Refusal::UnknownSetting { name: name.to_owned(), nearest });
             }
         }
         Ok(())
@@ -207,11 +202,7 @@ pub const CONTROL_NAMES: [&str; 12] = [
 
 fn bad(name: &str, value: &str, why: &str) -> Refusal {
     let why = format!("{value:?}: {why}");
-    Refusal::NotAllowed {
-        what: "setting".to_owned(),
-        name: name.to_owned(),
-        why,
-    }
+    Refusal::NotAllowed { what: "setting".to_owned(), name: name.to_owned(), why }
 }
 
 fn optional<T>(
@@ -234,11 +225,7 @@ where
 
 fn at_least_zero(value: &str) -> Result<i64, String> {
     let number: i64 = parsed(value)?;
-    if number < 0 {
-        Err("it must not be below zero".to_owned())
-    } else {
-        Ok(number)
-    }
+    if number < 0 { Err("it must not be below zero".to_owned()) } else { Ok(number) }
 }
 
 fn positive<T>(name: &str, value: &str) -> Result<Option<T>, Refusal>
@@ -248,39 +235,21 @@ where
 {
     optional(name, value, |v| {
         let number: T = parsed(v)?;
-        if number > T::default() {
-            Ok(number)
-        } else {
-            Err("it must be above zero".to_owned())
-        }
+        if number > T::default() { Ok(number) } else { Err("it must be above zero".to_owned()) }
     })
 }
 
 fn switch(name: &str, value: &str) -> Result<bool, Refusal> {
-    value
-        .parse()
-        .map_err(|_| bad(name, value, "true or false is wanted"))
+    value.parse().map_err(|_| bad(name, value, "true or false is wanted"))
 }
 
 /// The name with the most letters in the same places, counted from both ends.
 fn nearest(name: &str) -> &'static str {
     let common = |other: &&&str| {
-        let ahead = name
-            .bytes()
-            .zip(other.bytes())
-            .take_while(|(a, b)| a == b)
-            .count();
-        let behind = name
-            .bytes()
-            .rev()
-            .zip(other.bytes().rev())
-            .take_while(|(a, b)| a == b)
-            .count();
+        let ahead = name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+        let behind =
+            name.bytes().rev().zip(other.bytes().rev()).take_while(|(a, b)| a == b).count();
         ahead + behind
     };
-    CONTROL_NAMES
-        .iter()
-        .max_by_key(common)
-        .copied()
-        .unwrap_or("symbols")
+    CONTROL_NAMES.iter().max_by_key(common).copied().unwrap_or("symbols")
 }

@@ -11,10 +11,7 @@ use crate::order::Side;
 /// the setting that changes it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
-#[expect(
-    missing_docs,
-    reason = "the message of each variant says what its fields are"
-)]
+#[expect(missing_docs, reason = "the message of each variant says what its fields are")]
 pub enum Refusal {
     #[error("{symbol} is not an instrument of this account")]
     UnknownInstrument { symbol: String },
@@ -31,21 +28,13 @@ pub enum Refusal {
     #[error(
         "the last price of {symbol} is {age_ms} ms old, at most {allowed_ms} ms are allowed (stale_price_ms)"
     )]
-    StalePrice {
-        symbol: Symbol,
-        age_ms: i64,
-        allowed_ms: i64,
-    },
+    StalePrice { symbol: Symbol, age_ms: i64, allowed_ms: i64 },
     #[error("the order can cost {needed}, the sleeve's buying power is {available} (capital)")]
     Capital { needed: Money, available: Money },
     #[error(
         "{asked} can't be allocated: {available} of the account is free at factor {factor} (allocation_factor)"
     )]
-    AllocationSum {
-        asked: Money,
-        available: Money,
-        factor: Decimal,
-    },
+    AllocationSum { asked: Money, available: Money, factor: Decimal },
     #[error("{symbol} is not among the sleeve's symbols ({allowed}) (symbols)")]
     SymbolNotAllowed { symbol: Symbol, allowed: String },
     #[error("the order's value is {found}, at most {allowed} is allowed (max_order_notional)")]
@@ -53,23 +42,13 @@ pub enum Refusal {
     #[error(
         "the position in {symbol} could become {found}, at most {allowed} is allowed ({setting})"
     )]
-    MaxPosition {
-        symbol: Symbol,
-        found: Decimal,
-        allowed: Decimal,
-        setting: String,
-    },
+    MaxPosition { symbol: Symbol, found: Decimal, allowed: Decimal, setting: String },
     #[error("{found} orders in the last minute, at most {allowed} are allowed (order_rate)")]
     OrderRate { found: u32, allowed: u32 },
     #[error(
         "{side:?} limit {found} is beyond the collar {allowed} around the last price {last} (price_collar_pct)"
     )]
-    PriceCollar {
-        side: Side,
-        found: Price,
-        allowed: Price,
-        last: Price,
-    },
+    PriceCollar { side: Side, found: Price, allowed: Price, last: Price },
     #[error(
         "the same order was accepted {age_ms} ms ago, {allowed_ms} ms must lie between (duplicate_window_ms)"
     )]
@@ -77,19 +56,11 @@ pub enum Refusal {
     #[error(
         "order {order} of sleeve {sleeve} is open on the other side of {symbol} (opposite_order_open)"
     )]
-    OppositeOrderOpen {
-        symbol: Symbol,
-        order: OrderId,
-        sleeve: String,
-    },
+    OppositeOrderOpen { symbol: Symbol, order: OrderId, sleeve: String },
     #[error(
         "a sale of {found} {symbol}, the sleeve owns {available} that are not offered yet (long_only)"
     )]
-    LongOnly {
-        symbol: Symbol,
-        found: Qty,
-        available: Qty,
-    },
+    LongOnly { symbol: Symbol, found: Qty, available: Qty },
     #[error("the market for {symbol} is closed (market_hours)")]
     MarketClosed { symbol: Symbol },
     #[error("the sleeve lost {found} today, at most {allowed} is allowed (daily_loss)")]
@@ -117,11 +88,7 @@ pub enum Refusal {
     #[error("{what} \"{name}\" exists already")]
     Exists { what: String, name: String },
     #[error("{what} \"{name}\" can't do that: {why}")]
-    NotAllowed {
-        what: String,
-        name: String,
-        why: String,
-    },
+    NotAllowed { what: String, name: String, why: String },
     #[error("{asked} can't be withdrawn: {available} is free (cash less reservations)")]
     Withdrawal { asked: Money, available: Money },
     #[error("the bot's instance {found} is not the present one {present}")]

@@ -67,11 +67,7 @@ impl Buffered {
             return view.buying_power();
         }
         let free = view.buying_power() - self.reserved;
-        if free.is_negative() {
-            Money::ZERO
-        } else {
-            free
-        }
+        if free.is_negative() { Money::ZERO } else { free }
     }
 
     fn moved(&self, instrument: InstrumentId, side: Side) -> Qty {
@@ -91,9 +87,7 @@ pub fn admit(
     buffered: &Buffered,
     intent: &Intent,
 ) -> Result<Admission, Refusal> {
-    let unknown = || Refusal::UnknownInstrument {
-        symbol: intent.symbol.to_string(),
-    };
+    let unknown = || Refusal::UnknownInstrument { symbol: intent.symbol.to_string() };
     let id = prices.find(&intent.symbol).ok_or_else(unknown)?;
     let instrument = prices.instrument(id).ok_or_else(unknown)?;
     check_state(view)?;
@@ -105,17 +99,11 @@ pub fn admit(
     check_notional(view, intent, &admission)?;
     if view.state == TradingState::Reducing && intent.side == Side::Buy {
         let why = view.state_reason.clone();
-        return Err(Refusal::Reducing {
-            scope: view.name.clone(),
-            why,
-        });
+        return Err(Refusal::Reducing { scope: view.name.clone(), why });
     }
     let available = buffered.buying_power(view);
     if admission.reserved > available {
-        return Err(Refusal::Capital {
-            needed: admission.reserved,
-            available,
-        });
+        return Err(Refusal::Capital { needed: admission.reserved, available });
     }
     Ok(admission)
 }
@@ -123,10 +111,7 @@ pub fn admit(
 fn check_state(view: &SleeveView) -> Result<(), Refusal> {
     if view.state == TradingState::Halted {
         let why = view.state_reason.clone();
-        return Err(Refusal::Halted {
-            scope: view.name.clone(),
-            why,
-        });
+        return Err(Refusal::Halted { scope: view.name.clone(), why });
     }
     Ok(())
 }
@@ -135,23 +120,14 @@ fn check_load(view: &SleeveView, now: Timestamp, buffered: &Buffered) -> Result<
     let open = view.orders.len() + buffered.moves.len();
     if open >= limits::OPEN_ORDERS_PER_SLEEVE_MAX {
         let allowed = limits::OPEN_ORDERS_PER_SLEEVE_MAX;
-        return Err(Refusal::OpenOrders {
-            found: open + 1,
-            allowed,
-        });
+        return Err(Refusal::OpenOrders { found: open + 1, allowed });
     }
     let Some(allowed) = view.controls.order_rate else {
         return Ok(());
     };
     let minute = 60 * limits::NANOS_PER_SECOND;
-    let recent = view
-        .accepted
-        .iter()
-        .filter(|at| now.since(**at) < minute)
-        .count();
-    let found = u32::try_from(recent)
-        .unwrap_or(u32::MAX)
-        .saturating_add(buffered.accepted);
+    let recent = view.accepted.iter().filter(|at| now.since(**at) < minute).count();
+    let found = u32::try_from(recent).unwrap_or(u32::MAX).saturating_add(buffered.accepted);
     if found >= allowed {
         return Err(Refusal::OrderRate { found, allowed });
     }
@@ -160,19 +136,14 @@ fn check_load(view: &SleeveView, now: Timestamp, buffered: &Buffered) -> Result<
 
 fn check_shape(view: &SleeveView, instrument: &Instrument, intent: &Intent) -> Result<(), Refusal> {
     if !instrument.tradable {
-        return Err(Refusal::NotTradable {
-            symbol: instrument.symbol.clone(),
-        });
+        return Err(Refusal::NotTradable { symbol: instrument.symbol.clone() });
     }
     if let Some(symbols) = &view.controls.symbols
         && !symbols.contains(&intent.symbol)
     {
         let allowed: Vec<&str> = symbols.iter().map(crate::id::Symbol::as_str).collect();
         let allowed = allowed.join(", ");
-        return Err(Refusal::SymbolNotAllowed {
-            symbol: intent.symbol.clone(),
-            allowed,
-        });
+        return Err(Refusal::SymbolNotAllowed { symbol: intent.symbol.clone(), allowed });
     }
     for text in [&intent.reason, &intent.tag].into_iter().flatten() {
         if text.chars().count() > limits::TAG_LEN_MAX {
@@ -207,10 +178,7 @@ fn check_size(instrument: &Instrument, intent: &Intent) -> Result<(), Refusal> {
             }
             let day = intent.time_in_force == TimeInForce::Day;
             if fraction && instrument.class == AssetClass::Equity && !day {
-                return invalid(
-                    qty.get(),
-                    "a fraction of a share must be a day order".to_owned(),
-                );
+                return invalid(qty.get(), "a fraction of a share must be a day order".to_owned());
             }
         }
         Size::Notional(amount) => {
@@ -222,10 +190,7 @@ fn check_size(instrument: &Instrument, intent: &Intent) -> Result<(), Refusal> {
                 return invalid(amount.get(), error.to_string());
             }
             if intent.order_type != OrderType::Market {
-                return invalid(
-                    amount.get(),
-                    "only market orders take a notional".to_owned(),
-                );
+                return invalid(amount.get(), "only market orders take a notional".to_owned());
             }
         }
     }
@@ -237,30 +202,18 @@ fn check_prices(
     instrument: &Instrument,
     intent: &Intent,
 ) -> Result<(), Refusal> {
-    let given = [
-        intent.order_type.limit_price(),
-        intent.order_type.stop_price(),
-    ];
+    let given = [intent.order_type.limit_price(), intent.order_type.stop_price()];
     for price in given.into_iter().flatten() {
         let found = price.get();
         if let Err(error) = Price::checked(found) {
-            return Err(Refusal::InvalidPrice {
-                found,
-                why: error.to_string(),
-            });
+            return Err(Refusal::InvalidPrice { found, why: error.to_string() });
         }
         if !price.is_positive() {
-            return Err(Refusal::InvalidPrice {
-                found,
-                why: "it must be above zero".to_owned(),
-            });
+            return Err(Refusal::InvalidPrice { found, why: "it must be above zero".to_owned() });
         }
         let step = price_step(instrument, price);
         if view.pricing.market_as_limit && !(found % step).is_zero() {
-            return Err(Refusal::InvalidPrice {
-                found,
-                why: format!("the step is {step}"),
-            });
+            return Err(Refusal::InvalidPrice { found, why: format!("the step is {step}") });
         }
     }
     Ok(())
@@ -269,18 +222,12 @@ fn check_prices(
 fn check_terms(instrument: &Instrument, intent: &Intent) -> Result<(), Refusal> {
     let tif = intent.time_in_force;
     let invalid = |found: &str, why: &str| {
-        Err(Refusal::InvalidOrder {
-            found: found.to_owned(),
-            why: why.to_owned(),
-        })
+        Err(Refusal::InvalidOrder { found: found.to_owned(), why: why.to_owned() })
     };
     if intent.extended_hours {
         let limit = matches!(intent.order_type, OrderType::Limit { .. });
         if !limit || !matches!(tif, TimeInForce::Day | TimeInForce::Gtc) {
-            return invalid(
-                "extended hours",
-                "only limit orders, day or gtc, can have them",
-            );
+            return invalid("extended hours", "only limit orders, day or gtc, can have them");
         }
     }
     if instrument.class == AssetClass::Crypto {
@@ -334,11 +281,7 @@ fn price(
     intent: &Intent,
 ) -> Result<Admission, Refusal> {
     let last = prices.last(id).map(|(price, _)| price);
-    let need_last = || {
-        last.ok_or_else(|| Refusal::NoPrice {
-            symbol: intent.symbol.clone(),
-        })
-    };
+    let need_last = || last.ok_or_else(|| Refusal::NoPrice { symbol: intent.symbol.clone() });
     let collar = match intent.side {
         Side::Buy => view.pricing.collar_pct,
         Side::Sell => -view.pricing.collar_pct,
@@ -356,13 +299,7 @@ fn price(
         OrderType::StopLimit { limit_price, .. } => (intent.order_type, limit_price),
         OrderType::Stop { stop_price } if bounded && intent.side == Side::Buy => {
             let limit_price = moved(instrument, stop_price, collar);
-            (
-                OrderType::StopLimit {
-                    stop_price,
-                    limit_price,
-                },
-                limit_price,
-            )
+            (OrderType::StopLimit { stop_price, limit_price }, limit_price)
         }
         OrderType::Stop { stop_price } => (intent.order_type, moved(instrument, stop_price, twice)),
     };
@@ -378,11 +315,7 @@ fn price(
         (AssetClass::Crypto, TimeInForce::Day) => TimeInForce::Gtc,
         (_, other) => other,
     };
-    let reserved = if intent.side == Side::Buy {
-        cost
-    } else {
-        Money::ZERO
-    };
+    let reserved = if intent.side == Side::Buy { cost } else { Money::ZERO };
     Ok(Admission {
         instrument: id,
         sent_type,
@@ -417,9 +350,7 @@ fn check_collar(view: &SleeveView, intent: &Intent, admission: &Admission) -> Re
         return Ok(());
     };
     let Some(last) = admission.decision_price else {
-        return Err(Refusal::NoPrice {
-            symbol: intent.symbol.clone(),
-        });
+        return Err(Refusal::NoPrice { symbol: intent.symbol.clone() });
     };
     let share = percent / Decimal::ONE_HUNDRED;
     let (allowed, beyond) = match intent.side {
@@ -433,12 +364,7 @@ fn check_collar(view: &SleeveView, intent: &Intent, admission: &Admission) -> Re
         }
     };
     if beyond {
-        return Err(Refusal::PriceCollar {
-            side: intent.side,
-            found,
-            allowed,
-            last,
-        });
+        return Err(Refusal::PriceCollar { side: intent.side, found, allowed, last });
     }
     Ok(())
 }
@@ -457,11 +383,7 @@ fn check_position(
         let available = if free.is_negative() { Qty::ZERO } else { free };
         if view.controls.long_only && admission.qty > available {
             let symbol = intent.symbol.clone();
-            return Err(Refusal::LongOnly {
-                symbol,
-                found: admission.qty,
-                available,
-            });
+            return Err(Refusal::LongOnly { symbol, found: admission.qty, available });
         }
         return Ok(());
     }
@@ -469,12 +391,7 @@ fn check_position(
     let could = held + buffered.moved(id, Side::Buy) + admission.qty;
     let refuse = |found: Decimal, allowed: Decimal, setting: &str| {
         let (symbol, setting) = (intent.symbol.clone(), setting.to_owned());
-        Err(Refusal::MaxPosition {
-            symbol,
-            found,
-            allowed,
-            setting,
-        })
+        Err(Refusal::MaxPosition { symbol, found, allowed, setting })
     };
     if let Some(allowed) = view.controls.max_position_qty
         && could > allowed

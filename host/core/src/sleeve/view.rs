@@ -93,19 +93,13 @@ impl SleeveView {
             return self.cash;
         }
         let free = self.cash - self.reserved;
-        if free.is_negative() {
-            Money::ZERO
-        } else {
-            free
-        }
+        if free.is_negative() { Money::ZERO } else { free }
     }
 
     /// The position in an instrument; `None` when there is none and no order for it.
     #[must_use]
     pub fn position(&self, instrument: InstrumentId) -> Option<&PositionView> {
-        self.positions
-            .iter()
-            .find(|position| position.instrument == instrument)
+        self.positions.iter().find(|position| position.instrument == instrument)
     }
 }
 

@@ -46,10 +46,7 @@ fn bar(symbol: SymbolId, at: Nanos, prices: &str) -> Bar {
 
 /// Paper rules without chance.
 fn plain_paper() -> Config {
-    Config {
-        partial_fill_permille: 0,
-        ..Config::paper(d("100000"))
-    }
+    Config { partial_fill_permille: 0, ..Config::paper(d("100000")) }
 }
 
 /// A paper account at Monday's opening with a last price of 100 for SPY.

@@ -15,16 +15,10 @@ fn buy(qty: &str) -> NewOrder {
 fn a_marketable_order_trades_at_once() {
     let (mut x, spy) = paper_at_100(plain_paper());
     let answer = x.submit(buy("10"), minute(1)).unwrap();
-    assert_eq!(
-        (answer.status, answer.filled_qty),
-        (OrderStatus::PendingNew, d("0"))
-    );
+    assert_eq!((answer.status, answer.filled_qty), (OrderStatus::PendingNew, d("0")));
     let events = x.drain_events();
     assert_eq!(kinds(&events), [EventKind::New, EventKind::Fill]);
-    assert_eq!(
-        (events[1].position_qty, events[1].price),
-        (Some(d("10")), Some(d("100")))
-    );
+    assert_eq!((events[1].position_qty, events[1].price), (Some(d("10")), Some(d("100"))));
     // A newer quote is what trades: the ask for buys, the bid for sells.
     let size = d("1");
     x.on_quote(&Quote {
@@ -36,29 +30,18 @@ fn a_marketable_order_trades_at_once() {
         ask_size: size,
     });
     x.submit(buy("1"), minute(2)).unwrap();
-    x.submit(
-        NewOrder::limit("SPY", Side::Sell, d("2"), d("98")),
-        minute(2),
-    )
-    .unwrap();
+    x.submit(NewOrder::limit("SPY", Side::Sell, d("2"), d("98")), minute(2)).unwrap();
     assert_eq!(fills(&x.drain_events()), ["1@101", "2@99"]);
     let limit = NewOrder::limit("SPY", Side::Buy, d("1"), d("100")).tif(TimeInForce::Ioc);
     x.submit(limit, minute(2)).unwrap();
-    assert_eq!(
-        kinds(&x.drain_events()),
-        [EventKind::New, EventKind::Canceled]
-    );
+    assert_eq!(kinds(&x.drain_events()), [EventKind::New, EventKind::Canceled]);
 }
 
 #[test]
 fn resting_orders_meet_quotes_trades_and_bars() {
     let (mut x, spy) = paper_at_100(plain_paper());
     for price in ["99", "98", "97"] {
-        x.submit(
-            NewOrder::limit("SPY", Side::Buy, d("1"), d(price)),
-            minute(1),
-        )
-        .unwrap();
+        x.submit(NewOrder::limit("SPY", Side::Buy, d("1"), d(price)), minute(1)).unwrap();
     }
     let quote = |bid: &str, ask: &str| Quote {
         symbol: spy,
@@ -71,12 +54,7 @@ fn resting_orders_meet_quotes_trades_and_bars() {
     x.on_quote(&quote("98.9", "98.95"));
     x.on_quote(&quote("98", "97")); // crossed
     assert_eq!(fills(&x.drain_events()), ["1@98.95"]);
-    x.on_trade(&Trade {
-        symbol: spy,
-        at: minute(3),
-        price: d("97.5"),
-        size: d("1"),
-    });
+    x.on_trade(&Trade { symbol: spy, at: minute(3), price: d("97.5"), size: d("1") });
     assert_eq!(fills(&x.drain_events()), ["1@97.5"]);
     x.on_bar(&bar(spy, minute(4), "98 98 96 97"));
     assert_eq!(fills(&x.drain_events()), ["1@97"]);
@@ -84,19 +62,13 @@ fn resting_orders_meet_quotes_trades_and_bars() {
 
 #[test]
 fn some_orders_trade_in_two_parts() {
-    let config = Config {
-        partial_fill_permille: 1000,
-        ..plain_paper()
-    };
+    let config = Config { partial_fill_permille: 1000, ..plain_paper() };
     let (mut x, spy) = paper_at_100(config);
     let id = x.submit(buy("10"), minute(1)).unwrap().id;
     let first = x.drain_events();
     assert_eq!(kinds(&first), [EventKind::New, EventKind::PartialFill]);
     let part = first[1].qty.unwrap();
-    assert!(
-        part >= d("1") && part < d("10") && part.scale() == 0,
-        "{part}"
-    );
+    assert!(part >= d("1") && part < d("10") && part.scale() == 0, "{part}");
     assert_eq!(x.order(id).unwrap().status, OrderStatus::PartiallyFilled);
     x.on_bar(&bar(spy, minute(1), "102 102 102 102"));
     let rest = x.drain_events();
@@ -106,30 +78,19 @@ fn some_orders_trade_in_two_parts() {
     assert_eq!(rest[0].order.filled_avg_price.unwrap(), mean);
     // One share can't be divided, and a fill-or-kill order won't.
     x.submit(buy("1"), minute(2)).unwrap();
-    x.submit(buy("10").tif(TimeInForce::Fok), minute(2))
-        .unwrap();
-    x.submit(buy("10").tif(TimeInForce::Ioc), minute(2))
-        .unwrap();
+    x.submit(buy("10").tif(TimeInForce::Fok), minute(2)).unwrap();
+    x.submit(buy("10").tif(TimeInForce::Ioc), minute(2)).unwrap();
     use EventKind::{Canceled, Fill, New, PartialFill};
-    assert_eq!(
-        kinds(&x.drain_events()),
-        [New, Fill, New, Fill, New, PartialFill, Canceled]
-    );
+    assert_eq!(kinds(&x.drain_events()), [New, Fill, New, Fill, New, PartialFill, Canceled]);
 }
 
 #[test]
 fn about_a_tenth_is_partial_by_default() {
-    let (mut x, _) = paper_at_100(Config {
-        cash: d("100000000"),
-        ..Config::paper(d("1"))
-    });
+    let (mut x, _) = paper_at_100(Config { cash: d("100000000"), ..Config::paper(d("1")) });
     for _ in 0..2000 {
         x.submit(buy("10"), minute(1)).unwrap();
     }
-    let partial = kinds(&x.drain_events())
-        .iter()
-        .filter(|&&k| k == EventKind::PartialFill)
-        .count();
+    let partial = kinds(&x.drain_events()).iter().filter(|&&k| k == EventKind::PartialFill).count();
     assert!((140..260).contains(&partial), "{partial} of 2000");
 }
 
@@ -142,36 +103,17 @@ fn orders_wait_for_the_session_and_expire_with_it() {
     assert_eq!(market.status, OrderStatus::Accepted);
     assert_eq!(market.expires_at, Some(t("2019-02-12T21:00:00Z")));
     let limit = x
-        .submit(
-            NewOrder::limit("SPY", Side::Buy, d("1"), d("90")).tif(TimeInForce::Day),
-            evening,
-        )
+        .submit(NewOrder::limit("SPY", Side::Buy, d("1"), d("90")).tif(TimeInForce::Day), evening)
         .unwrap();
-    let keeps = x
-        .submit(NewOrder::limit("SPY", Side::Buy, d("1"), d("80")), evening)
-        .unwrap();
+    let keeps = x.submit(NewOrder::limit("SPY", Side::Buy, d("1"), d("80")), evening).unwrap();
     // Before the opening nothing trades, and what isn't at work can't be replaced.
     x.on_bar(&bar(spy, t("2019-02-12T14:00:00Z"), "85 85 70 85"));
-    let changes = Changes {
-        limit_price: Some(d("91")),
-        ..Changes::default()
-    };
-    assert!(matches!(
-        x.replace(limit.id, changes, evening),
-        Err(Reject::NotSent { .. })
-    ));
+    let changes = Changes { limit_price: Some(d("91")), ..Changes::default() };
+    assert!(matches!(x.replace(limit.id, changes, evening), Err(Reject::NotSent { .. })));
     assert_eq!(kinds(&x.drain_events()), [EventKind::Accepted; 3]);
     x.on_bar(&bar(spy, t("2019-02-12T14:30:00Z"), "101 101 100 100"));
     let events = x.drain_events();
-    assert_eq!(
-        kinds(&events),
-        [
-            EventKind::New,
-            EventKind::New,
-            EventKind::New,
-            EventKind::Fill
-        ]
-    );
+    assert_eq!(kinds(&events), [EventKind::New, EventKind::New, EventKind::New, EventKind::Fill]);
     assert_eq!(
         (fills(&events), events[3].at),
         (vec!["1@101".to_owned()], t("2019-02-12T14:30:00Z"))
@@ -179,17 +121,10 @@ fn orders_wait_for_the_session_and_expire_with_it() {
     x.advance(t("2019-02-12T21:00:00Z"));
     let events = x.drain_events();
     assert_eq!(kinds(&events), [EventKind::Expired]);
-    assert_eq!(
-        (events[0].order.id, events[0].at),
-        (limit.id, t("2019-02-12T21:00:00Z"))
-    );
+    assert_eq!((events[0].order.id, events[0].at), (limit.id, t("2019-02-12T21:00:00Z")));
     assert_eq!(x.order(keeps.id).unwrap().status, OrderStatus::New);
     x.advance(t("2019-06-01"));
-    assert_eq!(
-        x.order(keeps.id).unwrap().status,
-        OrderStatus::Expired,
-        "90 days"
-    );
+    assert_eq!(x.order(keeps.id).unwrap().status, OrderStatus::Expired, "90 days");
 }
 
 #[test]
@@ -221,12 +156,7 @@ fn daily_bars_hold_the_session() {
 fn auctions() {
     let (mut x, spy) = paper_at_100(plain_paper());
     let late = x.submit(buy("1").tif(TimeInForce::Opg), minute(1));
-    assert_eq!(
-        late,
-        Err(Reject::AuctionWindow {
-            tif: TimeInForce::Opg
-        })
-    );
+    assert_eq!(late, Err(Reject::AuctionWindow { tif: TimeInForce::Opg }));
     let cls = x.submit(buy("2").tif(TimeInForce::Cls), minute(1)).unwrap();
     x.on_bar(&bar(spy, minute(389), "104 106 104 105"));
     x.advance(minute(390));
@@ -240,12 +170,7 @@ fn auctions() {
     assert_eq!(fills(&x.drain_events()), ["3@107"]);
     assert_eq!(x.order(dear.id).unwrap().status, OrderStatus::Canceled);
     let closing = x.submit(buy("1").tif(TimeInForce::Cls), t("2019-02-12T20:50:00Z"));
-    assert_eq!(
-        closing,
-        Err(Reject::AuctionWindow {
-            tif: TimeInForce::Cls
-        })
-    );
+    assert_eq!(closing, Err(Reject::AuctionWindow { tif: TimeInForce::Cls }));
 }
 
 #[test]
@@ -255,10 +180,7 @@ fn extended_hours_orders_trade_outside_the_session() {
     let mut order = NewOrder::limit("SPY", Side::Buy, d("1"), d("99")).tif(TimeInForce::Day);
     order.extended_hours = true;
     let id = x.submit(order, at).unwrap().id;
-    assert_eq!(
-        x.order(id).unwrap().expires_at,
-        Some(t("2019-02-12T01:00:00Z"))
-    );
+    assert_eq!(x.order(id).unwrap().expires_at, Some(t("2019-02-12T01:00:00Z")));
     x.on_bar(&bar(spy, at, "100 100 98 99"));
     assert_eq!(fills(&x.drain_events()), ["1@99"]);
 }
@@ -269,10 +191,7 @@ fn crypto_trades_around_the_clock() {
     let btc = x.intern("BTCUSD").unwrap();
     x.on_bar(&bar(btc, t("2019-02-16T12:00:00Z"), "3600 3600 3600 3600"));
     let order = x
-        .submit(
-            NewOrder::market("BTC/USD", Side::Buy, d("0.5")),
-            t("2019-02-16T12:01:00Z"),
-        )
+        .submit(NewOrder::market("BTC/USD", Side::Buy, d("0.5")), t("2019-02-16T12:01:00Z"))
         .unwrap();
     assert_eq!(&*order.symbol, "BTC/USD");
     assert_eq!(fills(&x.drain_events()), ["0.5@3600"]);
@@ -314,18 +233,10 @@ fn spy_id(x: &Exchange) -> stockade_exchange::Id {
 
 #[test]
 fn a_cancel_can_lose_against_a_fill() {
-    let (mut x, spy) = paper_at_100(Config {
-        cancel_race_permille: 1000,
-        ..plain_paper()
-    });
+    let (mut x, spy) = paper_at_100(Config { cancel_race_permille: 1000, ..plain_paper() });
     let ids: Vec<_> = ["95", "80"]
         .map(|price| {
-            x.submit(
-                NewOrder::limit("SPY", Side::Buy, d("1"), d(price)),
-                minute(1),
-            )
-            .unwrap()
-            .id
+            x.submit(NewOrder::limit("SPY", Side::Buy, d("1"), d(price)), minute(1)).unwrap().id
         })
         .into();
     for &id in &ids {
@@ -336,33 +247,16 @@ fn a_cancel_can_lose_against_a_fill() {
     let status: Vec<_> = ids.iter().map(|&id| x.order(id).unwrap().status).collect();
     assert_eq!(status, [OrderStatus::Filled, OrderStatus::Canceled]);
     use EventKind::{Canceled, Fill, New, PendingCancel};
-    assert_eq!(
-        kinds(&x.drain_events()),
-        [New, New, PendingCancel, PendingCancel, Fill, Canceled]
-    );
+    assert_eq!(kinds(&x.drain_events()), [New, New, PendingCancel, PendingCancel, Fill, Canceled]);
 }
 
 #[test]
 fn replacing() {
     let (mut x, spy) = paper_at_100(plain_paper());
-    let old = x
-        .submit(
-            NewOrder::limit("SPY", Side::Buy, d("10"), d("90")),
-            minute(1),
-        )
-        .unwrap();
-    let price = |text: &str| Changes {
-        limit_price: Some(d(text)),
-        ..Changes::default()
-    };
-    assert_eq!(
-        x.replace(old.id, price("90"), minute(1)),
-        Err(Reject::Unchanged)
-    );
-    assert!(matches!(
-        x.replace(old.id, price("90.001"), minute(1)),
-        Err(Reject::SubPenny { .. })
-    ));
+    let old = x.submit(NewOrder::limit("SPY", Side::Buy, d("10"), d("90")), minute(1)).unwrap();
+    let price = |text: &str| Changes { limit_price: Some(d(text)), ..Changes::default() };
+    assert_eq!(x.replace(old.id, price("90"), minute(1)), Err(Reject::Unchanged));
+    assert!(matches!(x.replace(old.id, price("90.001"), minute(1)), Err(Reject::SubPenny { .. })));
     assert_eq!(
         x.order(old.id).unwrap().status,
         OrderStatus::New,
@@ -371,50 +265,24 @@ fn replacing() {
     let new = x.replace(old.id, price("95"), minute(2)).unwrap();
     assert_eq!((new.replaces, new.qty), (Some(old.id), Some(d("10"))));
     let old_now = x.order(old.id).unwrap();
-    assert_eq!(
-        (old_now.status, old_now.replaced_by),
-        (OrderStatus::Replaced, Some(new.id))
-    );
-    assert_eq!(
-        kinds(&x.drain_events()),
-        [EventKind::New, EventKind::Replaced, EventKind::New]
-    );
-    assert!(matches!(
-        x.replace(old.id, price("96"), minute(2)),
-        Err(Reject::NotOpen { .. })
-    ));
+    assert_eq!((old_now.status, old_now.replaced_by), (OrderStatus::Replaced, Some(new.id)));
+    assert_eq!(kinds(&x.drain_events()), [EventKind::New, EventKind::Replaced, EventKind::New]);
+    assert!(matches!(x.replace(old.id, price("96"), minute(2)), Err(Reject::NotOpen { .. })));
     // It may use what the old one held, and no more.
-    let all = |qty: &str| Changes {
-        qty: Some(d(qty)),
-        ..Changes::default()
-    };
+    let all = |qty: &str| Changes { qty: Some(d(qty)), ..Changes::default() };
     let new = x.replace(new.id, all("1052"), minute(2)).unwrap();
-    assert!(matches!(
-        x.replace(new.id, all("1053"), minute(2)),
-        Err(Reject::BuyingPower { .. })
-    ));
+    assert!(matches!(x.replace(new.id, all("1053"), minute(2)), Err(Reject::BuyingPower { .. })));
     x.on_bar(&bar(spy, minute(3), "96 96 94 95"));
     assert_eq!(x.position_qty(spy), d("1052"));
 }
 
 #[test]
 fn a_partly_filled_order_is_replaced_by_its_rest() {
-    let (mut x, _) = paper_at_100(Config {
-        partial_fill_permille: 1000,
-        ..plain_paper()
-    });
-    let old = x
-        .submit(
-            NewOrder::limit("SPY", Side::Buy, d("100"), d("100")),
-            minute(1),
-        )
-        .unwrap();
+    let (mut x, _) = paper_at_100(Config { partial_fill_permille: 1000, ..plain_paper() });
+    let old = x.submit(NewOrder::limit("SPY", Side::Buy, d("100"), d("100")), minute(1)).unwrap();
     let filled = x.order(old.id).unwrap().filled_qty;
     assert!(filled > d("0") && filled < d("100"));
-    let changes = Changes {
-        limit_price: Some(d("90")),
-        ..Changes::default()
-    };
+    let changes = Changes { limit_price: Some(d("90")), ..Changes::default() };
     let new = x.replace(old.id, changes, minute(1)).unwrap();
     assert_eq!(new.qty, Some(d("100") - filled));
     assert_eq!(x.order(old.id).unwrap().filled_qty, filled);
@@ -423,16 +291,11 @@ fn a_partly_filled_order_is_replaced_by_its_rest() {
 #[test]
 fn closing_positions() {
     let (mut x, spy) = paper_at_100(plain_paper());
-    assert_eq!(
-        x.close_position("SPY", CloseSize::All, minute(1)),
-        Err(Reject::PositionNotFound)
-    );
+    assert_eq!(x.close_position("SPY", CloseSize::All, minute(1)), Err(Reject::PositionNotFound));
     x.submit(buy("10"), minute(1)).unwrap();
-    x.close_position("SPY", CloseSize::Percentage(d("25")), minute(1))
-        .unwrap();
+    x.close_position("SPY", CloseSize::Percentage(d("25")), minute(1)).unwrap();
     assert_eq!(x.position_qty(spy), d("7.5"));
-    x.close_position("SPY", CloseSize::Qty(d("0.5")), minute(1))
-        .unwrap();
+    x.close_position("SPY", CloseSize::Qty(d("0.5")), minute(1)).unwrap();
     x.close_position("SPY", CloseSize::All, minute(1)).unwrap();
     assert_eq!(x.positions(), []);
     assert_eq!(x.cash(), d("100000"));
@@ -445,21 +308,12 @@ fn the_end_cancels_day_orders_and_closes() {
     let (mut x, spy) = paper_at_100(plain_paper());
     let day = NewOrder::limit("SPY", Side::Buy, d("1"), d("90")).tif(TimeInForce::Day);
     let day = x.submit(day, minute(1)).unwrap().id;
-    let gtc = x
-        .submit(
-            NewOrder::limit("SPY", Side::Buy, d("1"), d("90")),
-            minute(1),
-        )
-        .unwrap()
-        .id;
+    let gtc = x.submit(NewOrder::limit("SPY", Side::Buy, d("1"), d("90")), minute(1)).unwrap().id;
     x.finish(minute(2));
     assert_eq!(x.order(day).unwrap().status, OrderStatus::Canceled);
     assert_eq!(x.order(gtc).unwrap().status, OrderStatus::New);
     assert!(!x.clock(minute(2)).is_open);
-    assert_eq!(
-        x.submit(buy("1"), minute(3)).unwrap().status,
-        OrderStatus::Accepted
-    );
+    assert_eq!(x.submit(buy("1"), minute(3)).unwrap().status, OrderStatus::Accepted);
     x.on_bar(&bar(spy, minute(4), "50 50 50 50"));
     assert_eq!(x.positions(), [], "nothing trades after the end");
 }

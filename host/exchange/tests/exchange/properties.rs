@@ -27,11 +27,7 @@ fn exchange(config: Config, seed: u64) -> Exchange {
 fn market(seed: u64) -> Market {
     let cents = [25_000, 90, 3_600_000];
     let listings: Vec<Listing> = (0..3)
-        .map(|n| Listing {
-            symbol: SymbolId(n),
-            cents: cents[n as usize],
-            crypto: n == 2,
-        })
+        .map(|n| Listing { symbol: SymbolId(n), cents: cents[n as usize], crypto: n == 2 })
         .collect();
     Market::new(seed, &listings, minute(-5), MINUTE, Sessions::Calendar)
 }
@@ -41,9 +37,7 @@ fn random_order(x: &Exchange, rng: &mut Rng) -> NewOrder {
     let pick = |rng: &mut Rng, n: usize| usize::try_from(rng.below(n as u64)).unwrap();
     let place = pick(rng, 3);
     let symbol = SYMBOLS[place];
-    let last = x
-        .last_price(SymbolId(u32::try_from(place).unwrap()))
-        .unwrap_or(d("100"));
+    let last = x.last_price(SymbolId(u32::try_from(place).unwrap())).unwrap_or(d("100"));
     let price = |rng: &mut Rng| {
         let factor = Decimal::new(rng.between(9_950, 10_050), 4);
         Some((last * factor).round_dp(2).max(d("0.01")))
@@ -77,10 +71,8 @@ fn act(x: &mut Exchange, market: &mut Market, rng: &mut Rng) {
         5 => {
             let open: Vec<_> = x.open_orders().map(|o| o.id).collect();
             if let Some(&id) = open.get(usize::try_from(rng.below(4)).unwrap()) {
-                let changes = Changes {
-                    qty: Some(Decimal::from(rng.between(1, 50))),
-                    ..Changes::default()
-                };
+                let changes =
+                    Changes { qty: Some(Decimal::from(rng.between(1, 50))), ..Changes::default() };
                 let _ = if rng.permille(500) {
                     x.cancel(id, x.now())
                 } else {
@@ -123,19 +115,9 @@ fn act(x: &mut Exchange, market: &mut Market, rng: &mut Rng) {
 }
 
 fn configs() -> impl Strategy<Value = Config> {
-    (
-        any::<bool>(),
-        0_u32..=1000,
-        any::<bool>(),
-        any::<bool>(),
-        0_i64..50,
-    )
-        .prop_map(|(paper, permille, short, kind, bps)| {
-            let base = if paper {
-                plain_paper()
-            } else {
-                Config::reference(d("100000"))
-            };
+    (any::<bool>(), 0_u32..=1000, any::<bool>(), any::<bool>(), 0_i64..50).prop_map(
+        |(paper, permille, short, kind, bps)| {
+            let base = if paper { plain_paper() } else { Config::reference(d("100000")) };
             Config {
                 partial_fill_permille: permille,
                 cancel_race_permille: permille,
@@ -147,7 +129,8 @@ fn configs() -> impl Strategy<Value = Config> {
                 max_participation: kind.then(|| d("0.001")),
                 ..base
             }
-        })
+        },
+    )
 }
 
 fn check(x: &Exchange) {
@@ -162,25 +145,16 @@ fn check(x: &Exchange) {
             *positions.entry(symbol.to_string()).or_default() += line.qty_delta;
         }
         if line.kind == stockade_exchange::JournalKind::Fill {
-            assert!(
-                executions.insert(line.execution_id.unwrap()),
-                "an execution is booked once"
-            );
+            assert!(executions.insert(line.execution_id.unwrap()), "an execution is booked once");
         }
     }
     positions.retain(|_, qty| !qty.is_zero());
     assert_eq!(x.cash(), cash);
-    let reported: BTreeMap<_, _> = x
-        .positions()
-        .into_iter()
-        .map(|p| (p.asset_symbol.to_string(), p.qty))
-        .collect();
+    let reported: BTreeMap<_, _> =
+        x.positions().into_iter().map(|p| (p.asset_symbol.to_string(), p.qty)).collect();
     assert_eq!(reported, positions);
     for order in x.open_orders() {
-        assert!(
-            order.remaining().is_none_or(|left| left > Decimal::ZERO),
-            "{order:?}"
-        );
+        assert!(order.remaining().is_none_or(|left| left > Decimal::ZERO), "{order:?}");
     }
 }
 
@@ -247,11 +221,7 @@ proptest! {
 
 #[test]
 fn the_random_driver_gets_everywhere() {
-    let config = Config {
-        partial_fill_permille: 300,
-        cancel_race_permille: 300,
-        ..plain_paper()
-    };
+    let config = Config { partial_fill_permille: 300, cancel_race_permille: 300, ..plain_paper() };
     let mut seen = BTreeMap::new();
     for seed in 0..20 {
         let (mut x, mut bars, mut rng) =
@@ -263,14 +233,8 @@ fn the_random_driver_gets_everywhere() {
             *seen.entry(event.event.as_str()).or_insert(0) += 1;
         }
     }
-    for kind in EventKind::ALL
-        .iter()
-        .filter(|&&kind| kind != EventKind::Rejected)
-    {
-        assert!(
-            seen.get(kind.as_str()).is_some_and(|&n| n > 10),
-            "{kind}: {seen:?}"
-        );
+    for kind in EventKind::ALL.iter().filter(|&&kind| kind != EventKind::Rejected) {
+        assert!(seen.get(kind.as_str()).is_some_and(|&n| n > 10), "{kind}: {seen:?}");
     }
 }
 
@@ -296,8 +260,5 @@ fn a_state_that_contradicts_itself_is_refused() {
         edited("\"cash_delta\":\"100000\"", "\"cash_delta\":\"99999\""),
         Err(StateError::Cash { .. })
     ));
-    assert!(matches!(
-        edited("\"multiplier\":1", "\"multiplier\":9"),
-        Err(StateError::Config(_))
-    ));
+    assert!(matches!(edited("\"multiplier\":1", "\"multiplier\":9"), Err(StateError::Config(_))));
 }

@@ -13,16 +13,8 @@ fn order(kind: &str, side: Side) -> NewOrder {
     let base = NewOrder::market("SPY", side, d("10"));
     match name {
         "market" => base,
-        "limit" => NewOrder {
-            order_type: OrderType::Limit,
-            limit_price: price(),
-            ..base
-        },
-        "stop" => NewOrder {
-            order_type: OrderType::Stop,
-            stop_price: price(),
-            ..base
-        },
+        "limit" => NewOrder { order_type: OrderType::Limit, limit_price: price(), ..base },
+        "stop" => NewOrder { order_type: OrderType::Stop, stop_price: price(), ..base },
         _ => NewOrder {
             order_type: OrderType::StopLimit,
             stop_price: price(),
@@ -38,10 +30,7 @@ fn play(config: Config, order: NewOrder, bars: &[&str]) -> Vec<String> {
     let spy = x.intern("SPY").unwrap();
     x.on_bar(&bar(spy, minute(0), "100 100 100 100"));
     x.submit(order, minute(0)).unwrap();
-    assert!(
-        fills(&x.drain_events()).is_empty(),
-        "nothing trades on the bar at hand"
-    );
+    assert!(fills(&x.drain_events()).is_empty(), "nothing trades on the bar at hand");
     for (at, prices) in (1..).zip(bars) {
         x.on_bar(&bar(spy, minute(at), prices));
     }
@@ -78,10 +67,7 @@ fn each_order_type_against_one_bar() {
         ("stop_limit 95 94", Sell, "93 94.5 90 91", Some("94")),
     ] {
         let got = play(Config::reference(d("100000")), order(kind, side), &[prices]);
-        let wanted: Vec<String> = expected
-            .map(|price| format!("10@{price}"))
-            .into_iter()
-            .collect();
+        let wanted: Vec<String> = expected.map(|price| format!("10@{price}")).into_iter().collect();
         assert_eq!(got, wanted, "{side} {kind} against {prices}");
     }
 }
@@ -90,11 +76,7 @@ fn each_order_type_against_one_bar() {
 fn a_reached_stop_limit_stays_a_limit() {
     let bars = ["107 108 106.5 107", "106.2 107 105.9 106", "50 50 50 50"];
     assert_eq!(
-        play(
-            Config::reference(d("100000")),
-            order("stop_limit 105 106", Side::Buy),
-            &bars
-        ),
+        play(Config::reference(d("100000")), order("stop_limit 105 106", Side::Buy), &bars),
         ["10@106"]
     );
 }
@@ -124,41 +106,14 @@ fn time_in_force() {
             &[],
             OrderStatus::Canceled,
         ),
-        (
-            "limit 99",
-            TimeInForce::Fok,
-            &["98 101 98 101"],
-            &["10@98"],
-            OrderStatus::Filled,
-        ),
-        (
-            "market",
-            TimeInForce::Opg,
-            &["97 101 97 101"],
-            &["10@97"],
-            OrderStatus::Filled,
-        ),
-        (
-            "market",
-            TimeInForce::Cls,
-            &["97 101 97 101"],
-            &["10@101"],
-            OrderStatus::Filled,
-        ),
-        (
-            "limit 96",
-            TimeInForce::Cls,
-            &["97 101 95 101"],
-            &[],
-            OrderStatus::Canceled,
-        ),
+        ("limit 99", TimeInForce::Fok, &["98 101 98 101"], &["10@98"], OrderStatus::Filled),
+        ("market", TimeInForce::Opg, &["97 101 97 101"], &["10@97"], OrderStatus::Filled),
+        ("market", TimeInForce::Cls, &["97 101 97 101"], &["10@101"], OrderStatus::Filled),
+        ("limit 96", TimeInForce::Cls, &["97 101 95 101"], &[], OrderStatus::Canceled),
     ] {
         let mut x = Exchange::new(Config::reference(d("100000")), 1, minute(0)).unwrap();
         let spy = x.intern("SPY").unwrap();
-        let id = x
-            .submit(order(kind, Side::Buy).tif(tif), minute(0))
-            .unwrap()
-            .id;
+        let id = x.submit(order(kind, Side::Buy).tif(tif), minute(0)).unwrap().id;
         for (at, prices) in (1..).zip(bars) {
             x.on_bar(&bar(spy, minute(at), prices));
         }
@@ -172,17 +127,10 @@ fn orders_of_several_symbols_trade_in_submission_order() {
     let mut x = Exchange::new(Config::reference(d("100000")), 1, minute(0)).unwrap();
     let (a, b) = (x.intern("AAA").unwrap(), x.intern("BBB").unwrap());
     for (symbol, client) in [("BBB", "1"), ("AAA", "2"), ("BBB", "3"), ("AAA", "4")] {
-        x.submit(
-            NewOrder::market(symbol, Side::Buy, d("1")).client_id(client),
-            minute(0),
-        )
-        .unwrap();
+        x.submit(NewOrder::market(symbol, Side::Buy, d("1")).client_id(client), minute(0)).unwrap();
     }
     x.drain_events();
-    x.on_bars(&[
-        bar(a, minute(1), "10 10 10 10"),
-        bar(b, minute(1), "20 20 20 20"),
-    ]);
+    x.on_bars(&[bar(a, minute(1), "10 10 10 10"), bar(b, minute(1), "20 20 20 20")]);
     let events = x.drain_events();
     let clients: Vec<&str> = events.iter().map(|e| &*e.order.client_order_id).collect();
     assert_eq!(clients, ["1", "2", "3", "4"]);
@@ -195,8 +143,7 @@ fn orders_of_several_symbols_trade_in_submission_order() {
 fn a_bar_of_another_symbol_does_not_fill() {
     let mut x = Exchange::new(Config::reference(d("100000")), 1, minute(0)).unwrap();
     let (_, b) = (x.intern("AAA").unwrap(), x.intern("BBB").unwrap());
-    x.submit(NewOrder::market("AAA", Side::Buy, d("1")), minute(0))
-        .unwrap();
+    x.submit(NewOrder::market("AAA", Side::Buy, d("1")), minute(0)).unwrap();
     x.on_bar(&bar(b, minute(1), "20 20 20 20"));
     assert_eq!(kinds(&x.drain_events()), [EventKind::New]);
 }
@@ -204,52 +151,23 @@ fn a_bar_of_another_symbol_does_not_fill() {
 #[test]
 fn fee_slippage_and_participation() {
     let reference = || Config::reference(d("100000"));
-    let slipping = Config {
-        slippage_bps: d("10"),
-        ..reference()
-    };
+    let slipping = Config { slippage_bps: d("10"), ..reference() };
     let bars = ["100 105 95 102"];
-    assert_eq!(
-        play(slipping.clone(), order("market", Side::Buy), &bars),
-        ["10@100.1"]
-    );
-    assert_eq!(
-        play(slipping.clone(), order("market", Side::Sell), &bars),
-        ["10@99.9"]
-    );
-    assert_eq!(
-        play(slipping.clone(), order("stop 104", Side::Buy), &bars),
-        ["10@104.104"]
-    );
-    assert_eq!(
-        play(slipping, order("limit 99", Side::Buy), &bars),
-        ["10@99"]
-    );
+    assert_eq!(play(slipping.clone(), order("market", Side::Buy), &bars), ["10@100.1"]);
+    assert_eq!(play(slipping.clone(), order("market", Side::Sell), &bars), ["10@99.9"]);
+    assert_eq!(play(slipping.clone(), order("stop 104", Side::Buy), &bars), ["10@104.104"]);
+    assert_eq!(play(slipping, order("limit 99", Side::Buy), &bars), ["10@99"]);
     // 0.45 % of 1000 shares is 4.5: whole orders trade whole shares.
-    let sharing = Config {
-        max_participation: Some(d("0.0045")),
-        ..reference()
-    };
+    let sharing = Config { max_participation: Some(d("0.0045")), ..reference() };
     let three = ["100 105 95 102", "101 105 95 102", "102 105 95 102"];
     assert_eq!(
         play(sharing.clone(), order("market", Side::Buy), &three),
         ["4@100", "4@101", "2@102"]
     );
-    assert!(
-        play(
-            sharing,
-            order("market", Side::Buy).tif(TimeInForce::Fok),
-            &three
-        )
-        .is_empty()
-    );
+    assert!(play(sharing, order("market", Side::Buy).tif(TimeInForce::Fok), &three).is_empty());
 
     let mut x = Exchange::new(
-        Config {
-            fee_bps: d("5"),
-            fee_per_share: d("0.005"),
-            ..reference()
-        },
+        Config { fee_bps: d("5"), fee_per_share: d("0.005"), ..reference() },
         1,
         minute(0),
     )
@@ -268,28 +186,17 @@ fn the_end_cancels_what_is_open() {
     x.intern("SPY").unwrap();
     x.submit(order("limit 90", Side::Buy), minute(0)).unwrap();
     x.finish(minute(9));
-    assert_eq!(
-        kinds(&x.drain_events()),
-        [EventKind::New, EventKind::Canceled]
-    );
+    assert_eq!(kinds(&x.drain_events()), [EventKind::New, EventKind::Canceled]);
     assert!(!x.clock(minute(9)).is_open);
 }
 
 #[test]
 fn unsound_bars_fill_nothing() {
-    for prices in [
-        "100 99 98 99",
-        "0 0 0 0",
-        "-1 1 -2 1",
-        "2000000000 2000000000 2000000000 2000000000",
-    ] {
+    for prices in
+        ["100 99 98 99", "0 0 0 0", "-1 1 -2 1", "2000000000 2000000000 2000000000 2000000000"]
+    {
         assert!(
-            play(
-                Config::reference(d("100000")),
-                order("market", Side::Buy),
-                &[prices]
-            )
-            .is_empty(),
+            play(Config::reference(d("100000")), order("market", Side::Buy), &[prices]).is_empty(),
             "{prices}"
         );
     }

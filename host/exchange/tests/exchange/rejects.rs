@@ -21,15 +21,8 @@ fn account() -> Exchange {
     let whole = x.list_asset(whole).unwrap();
     x.list_asset(barred).unwrap();
     x.list_asset(asleep).unwrap();
-    x.on_bars(&[
-        bar(btc, minute(1), "100 100 100 100"),
-        bar(whole, minute(1), "100 100 100 100"),
-    ]);
-    x.submit(
-        NewOrder::market("SPY", Buy, d("10")).client_id("used"),
-        minute(1),
-    )
-    .unwrap();
+    x.on_bars(&[bar(btc, minute(1), "100 100 100 100"), bar(whole, minute(1), "100 100 100 100")]);
+    x.submit(NewOrder::market("SPY", Buy, d("10")).client_id("used"), minute(1)).unwrap();
     x.drain_events();
     x
 }
@@ -57,12 +50,7 @@ fn each_refusal_has_its_code_and_text() {
     let long_id = "x".repeat(129);
     for (order, http, code, message) in [
         (spy("1000"), 403, 40_310_000, "insufficient buying power"),
-        (
-            limit("SPY", Buy, "1000", "99.01"),
-            403,
-            40_310_000,
-            "insufficient buying power",
-        ),
+        (limit("SPY", Buy, "1000", "99.01"), 403, 40_310_000, "insufficient buying power"),
         (
             market("SPY", Sell, "11"),
             403,
@@ -75,36 +63,16 @@ fn each_refusal_has_its_code_and_text() {
             40_310_000,
             "insufficient balance for BTC (requested: 2, available: 0)",
         ),
-        (
-            market("WHOLE", Sell, "1"),
-            403,
-            40_310_000,
-            "account is not allowed to short",
-        ),
-        (
-            market("WHOLE", Buy, "1.5"),
-            403,
-            40_310_000,
-            "asset \"WHOLE\" is not fractionable",
-        ),
-        (
-            notional("WHOLE", "10"),
-            403,
-            40_310_000,
-            "asset \"WHOLE\" is not fractionable",
-        ),
+        (market("WHOLE", Sell, "1"), 403, 40_310_000, "account is not allowed to short"),
+        (market("WHOLE", Buy, "1.5"), 403, 40_310_000, "asset \"WHOLE\" is not fractionable"),
+        (notional("WHOLE", "10"), 403, 40_310_000, "asset \"WHOLE\" is not fractionable"),
         (
             limit("BTCUSD", Buy, "0.01", "99"),
             403,
             40_310_000,
             "cost basis must be >= minimal amount of order 10",
         ),
-        (
-            spy("1").client_id("used"),
-            422,
-            40_010_001,
-            "client_order_id must be unique",
-        ),
+        (spy("1").client_id("used"), 422, 40_010_001, "client_order_id must be unique"),
         (
             spy("1").client_id(&long_id),
             422,
@@ -125,30 +93,14 @@ fn each_refusal_has_its_code_and_text() {
             40_010_001,
             "qty 79228162514264337593543950335 is out of range or has too many decimal places",
         ),
+        (NewOrder { qty: None, ..spy("1") }, 422, 40_010_001, "qty or notional is required"),
         (
-            NewOrder {
-                qty: None,
-                ..spy("1")
-            },
-            422,
-            40_010_001,
-            "qty or notional is required",
-        ),
-        (
-            NewOrder {
-                qty: Some(d("1")),
-                ..notional("SPY", "5")
-            },
+            NewOrder { qty: Some(d("1")), ..notional("SPY", "5") },
             422,
             40_010_001,
             "only one of qty or notional is accepted",
         ),
-        (
-            notional("SPY", "0.99"),
-            422,
-            42_210_000,
-            "notional amount must be >= 1.00",
-        ),
+        (notional("SPY", "0.99"), 422, 42_210_000, "notional amount must be >= 1.00"),
         (
             notional("SPY", "1.001"),
             422,
@@ -161,12 +113,7 @@ fn each_refusal_has_its_code_and_text() {
             42_210_000,
             "fractional orders must be DAY orders",
         ),
-        (
-            spy("1.5"),
-            422,
-            42_210_000,
-            "fractional orders must be DAY orders",
-        ),
+        (spy("1.5"), 422, 42_210_000, "fractional orders must be DAY orders"),
         (
             NewOrder {
                 order_type: OrderType::Limit,
@@ -178,38 +125,24 @@ fn each_refusal_has_its_code_and_text() {
             "notional orders must be market orders",
         ),
         (
-            NewOrder {
-                order_type: OrderType::Limit,
-                ..spy("1")
-            },
+            NewOrder { order_type: OrderType::Limit, ..spy("1") },
             422,
             40_010_001,
             "limit orders require a limit price",
         ),
         (
-            NewOrder {
-                order_type: OrderType::Stop,
-                ..spy("1")
-            },
+            NewOrder { order_type: OrderType::Stop, ..spy("1") },
             422,
             40_010_001,
             "stop orders require a stop price",
         ),
         (
-            NewOrder {
-                limit_price: Some(d("1")),
-                ..spy("1")
-            },
+            NewOrder { limit_price: Some(d("1")), ..spy("1") },
             422,
             40_010_001,
             "market orders must not have a limit_price",
         ),
-        (
-            limit("SPY", Buy, "1", "0"),
-            422,
-            40_010_001,
-            "limit_price must be > 0",
-        ),
+        (limit("SPY", Buy, "1", "0"), 422, 40_010_001, "limit_price must be > 0"),
         (
             limit("SPY", Buy, "1", "90.001"),
             422,
@@ -246,24 +179,9 @@ fn each_refusal_has_its_code_and_text() {
             42_210_000,
             "stop orders must be DAY or GTC orders",
         ),
-        (
-            market("NOPE", Buy, "1"),
-            422,
-            42_210_000,
-            "asset \"NOPE\" not found",
-        ),
-        (
-            market("BARRED", Buy, "1"),
-            422,
-            42_210_000,
-            "asset BARRED is not tradable",
-        ),
-        (
-            market("ASLEEP", Buy, "1"),
-            422,
-            40_010_001,
-            "asset ASLEEP is not active",
-        ),
+        (market("NOPE", Buy, "1"), 422, 42_210_000, "asset \"NOPE\" not found"),
+        (market("BARRED", Buy, "1"), 422, 42_210_000, "asset BARRED is not tradable"),
+        (market("ASLEEP", Buy, "1"), 422, 40_010_001, "asset ASLEEP is not active"),
         (
             NewOrder::stop("BTCUSD", Buy, d("1"), d("110")),
             422,
@@ -277,10 +195,7 @@ fn each_refusal_has_its_code_and_text() {
             "invalid crypto time_in_force",
         ),
         (
-            NewOrder {
-                extended_hours: true,
-                ..spy("1")
-            },
+            NewOrder { extended_hours: true, ..spy("1") },
             422,
             42_210_000,
             "extended hours order must be DAY or GTC limit orders",
@@ -294,11 +209,7 @@ fn each_refusal_has_its_code_and_text() {
             (http, code, message),
             "{order:?}"
         );
-        assert_eq!(
-            x.to_state(),
-            before,
-            "a refused order leaves no trace: {order:?}"
-        );
+        assert_eq!(x.to_state(), before, "a refused order leaves no trace: {order:?}");
     }
 }
 
@@ -314,20 +225,14 @@ fn what_is_just_allowed_is_taken() {
         market("spy", Buy, "1").client_id(&"ä".repeat(128)),
         NewOrder::stop("SPY", Sell, d("10"), d("99.99")),
     ] {
-        assert!(
-            account().submit(order.clone(), minute(1)).is_ok(),
-            "{order:?}"
-        );
+        assert!(account().submit(order.clone(), minute(1)).is_ok(), "{order:?}");
     }
 }
 
 #[test]
 fn a_client_order_id_is_unique_for_ever() {
     let mut x = account();
-    let id = x
-        .submit(limit("SPY", Buy, "1", "90").client_id("a"), minute(1))
-        .unwrap()
-        .id;
+    let id = x.submit(limit("SPY", Buy, "1", "90").client_id("a"), minute(1)).unwrap().id;
     x.cancel(id, minute(1)).unwrap();
     assert_eq!(
         x.submit(limit("SPY", Buy, "1", "90").client_id("a"), minute(2)),
@@ -340,25 +245,14 @@ fn a_client_order_id_is_unique_for_ever() {
 fn open_sells_reserve_shares() {
     let mut x = account();
     let first = x.submit(limit("SPY", Sell, "6", "110"), minute(1)).unwrap();
-    x.submit(NewOrder::stop("SPY", Sell, d("3"), d("90")), minute(1))
-        .unwrap();
+    x.submit(NewOrder::stop("SPY", Sell, d("3"), d("90")), minute(1)).unwrap();
     assert_eq!(x.position("SPY").unwrap().qty_available, d("1"));
-    let refused = x
-        .submit(limit("SPY", Sell, "2", "110"), minute(1))
-        .unwrap_err();
+    let refused = x.submit(limit("SPY", Sell, "2", "110"), minute(1)).unwrap_err();
     let extra = refused.extra();
-    let text = |name: &str| {
-        extra
-            .iter()
-            .find(|(n, _)| *n == name)
-            .map(|(_, v)| v.clone())
-    };
-    for (name, value) in [
-        ("symbol", "SPY"),
-        ("available", "1"),
-        ("existing_qty", "10"),
-        ("held_for_orders", "9"),
-    ] {
+    let text = |name: &str| extra.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone());
+    for (name, value) in
+        [("symbol", "SPY"), ("available", "1"), ("existing_qty", "10"), ("held_for_orders", "9")]
+    {
         assert_eq!(text(name), Some(Extra::Text(value.to_owned())));
     }
     assert!(
@@ -371,20 +265,13 @@ fn open_buys_hold_buying_power() {
     let mut x = account();
     let power = x.account().buying_power;
     assert_eq!(power, d("99000"));
-    let id = x
-        .submit(limit("SPY", Buy, "100", "90"), minute(1))
-        .unwrap()
-        .id;
+    let id = x.submit(limit("SPY", Buy, "100", "90"), minute(1)).unwrap().id;
     assert_eq!(x.account().buying_power, d("90000"));
     // A stop buy holds a collar above its stop: 2.5 %.
-    x.submit(NewOrder::stop("SPY", Buy, d("10"), d("200")), minute(1))
-        .unwrap();
+    x.submit(NewOrder::stop("SPY", Buy, d("10"), d("200")), minute(1)).unwrap();
     assert_eq!(x.account().buying_power, d("87950"));
     x.cancel(id, minute(1)).unwrap();
-    assert_eq!(
-        (x.account().buying_power, x.account().reserved),
-        (d("96950"), d("2050"))
-    );
+    assert_eq!((x.account().buying_power, x.account().reserved), (d("96950"), d("2050")));
 }
 
 #[test]
@@ -397,81 +284,21 @@ fn the_wash_trade_table() {
     };
     // (resting, new, refused: None, or whether for a market or stop order)
     for (resting, new, expected) in [
-        (
-            NewOrder::stop("SPY", Buy, d("1"), d("110")),
-            market("SPY", Sell, "1"),
-            Some(true),
-        ),
-        (
-            NewOrder::stop("SPY", Buy, d("1"), d("110")),
-            limit("SPY", Sell, "1", "150"),
-            Some(true),
-        ),
-        (
-            NewOrder::stop("SPY", Sell, d("1"), d("90")),
-            limit("SPY", Buy, "1", "50"),
-            Some(true),
-        ),
-        (
-            limit("SPY", Buy, "1", "90"),
-            market("SPY", Sell, "1"),
-            Some(false),
-        ),
-        (
-            limit("SPY", Buy, "1", "90"),
-            NewOrder::stop("SPY", Sell, d("1"), d("80")),
-            Some(false),
-        ),
-        (
-            limit("SPY", Buy, "1", "90"),
-            limit("SPY", Sell, "1", "90"),
-            Some(false),
-        ),
-        (
-            limit("SPY", Buy, "1", "90"),
-            limit("SPY", Sell, "1", "90.01"),
-            None,
-        ),
-        (
-            limit("SPY", Sell, "1", "110"),
-            limit("SPY", Buy, "1", "110"),
-            Some(false),
-        ),
-        (
-            limit("SPY", Sell, "1", "110"),
-            limit("SPY", Buy, "1", "109.99"),
-            None,
-        ),
-        (
-            limit("SPY", Sell, "1", "110"),
-            stop_limit(Buy, "105", "111"),
-            Some(false),
-        ),
-        (
-            limit("SPY", Sell, "1", "110"),
-            stop_limit(Buy, "105", "106"),
-            None,
-        ),
-        (
-            stop_limit(Sell, "95", "94"),
-            limit("SPY", Buy, "1", "94"),
-            Some(false),
-        ),
-        (
-            stop_limit(Sell, "95", "94"),
-            limit("SPY", Buy, "1", "93.99"),
-            None,
-        ),
-        (
-            NewOrder::stop("SPY", Buy, d("1"), d("110")),
-            market("SPY", Buy, "1"),
-            None,
-        ), // the same side is free
-        (
-            limit("SPY", Buy, "1", "90"),
-            limit("BTCUSD", Buy, "1", "90"),
-            None,
-        ),
+        (NewOrder::stop("SPY", Buy, d("1"), d("110")), market("SPY", Sell, "1"), Some(true)),
+        (NewOrder::stop("SPY", Buy, d("1"), d("110")), limit("SPY", Sell, "1", "150"), Some(true)),
+        (NewOrder::stop("SPY", Sell, d("1"), d("90")), limit("SPY", Buy, "1", "50"), Some(true)),
+        (limit("SPY", Buy, "1", "90"), market("SPY", Sell, "1"), Some(false)),
+        (limit("SPY", Buy, "1", "90"), NewOrder::stop("SPY", Sell, d("1"), d("80")), Some(false)),
+        (limit("SPY", Buy, "1", "90"), limit("SPY", Sell, "1", "90"), Some(false)),
+        (limit("SPY", Buy, "1", "90"), limit("SPY", Sell, "1", "90.01"), None),
+        (limit("SPY", Sell, "1", "110"), limit("SPY", Buy, "1", "110"), Some(false)),
+        (limit("SPY", Sell, "1", "110"), limit("SPY", Buy, "1", "109.99"), None),
+        (limit("SPY", Sell, "1", "110"), stop_limit(Buy, "105", "111"), Some(false)),
+        (limit("SPY", Sell, "1", "110"), stop_limit(Buy, "105", "106"), None),
+        (stop_limit(Sell, "95", "94"), limit("SPY", Buy, "1", "94"), Some(false)),
+        (stop_limit(Sell, "95", "94"), limit("SPY", Buy, "1", "93.99"), None),
+        (NewOrder::stop("SPY", Buy, d("1"), d("110")), market("SPY", Buy, "1"), None), // the same side is free
+        (limit("SPY", Buy, "1", "90"), limit("BTCUSD", Buy, "1", "90"), None),
     ] {
         let mut x = account();
         let existing = x.submit(resting.clone(), minute(1)).unwrap().id;
@@ -481,10 +308,7 @@ fn the_wash_trade_table() {
             Some(market_or_stop) => {
                 assert_eq!(
                     got,
-                    Err(Reject::WashTrade {
-                        existing,
-                        market_or_stop
-                    }),
+                    Err(Reject::WashTrade { existing, market_or_stop }),
                     "{resting:?} {new:?}"
                 );
                 let refused = got.unwrap_err();
@@ -500,25 +324,15 @@ fn the_wash_trade_table() {
 
 #[test]
 fn shorting_where_it_is_allowed() {
-    let (mut x, spy) = paper_at_100(Config {
-        shorting: true,
-        multiplier: 2,
-        ..plain_paper()
-    });
+    let (mut x, spy) = paper_at_100(Config { shorting: true, multiplier: 2, ..plain_paper() });
     x.submit(market("SPY", Buy, "5"), minute(1)).unwrap();
     let crossing = x.submit(market("SPY", Sell, "6"), minute(1));
-    assert!(
-        matches!(crossing, Err(Reject::Quantity { .. })),
-        "one order can't cross zero"
-    );
+    assert!(matches!(crossing, Err(Reject::Quantity { .. })), "one order can't cross zero");
     x.submit(market("SPY", Sell, "5"), minute(1)).unwrap();
     let fraction = x.submit(market("SPY", Sell, "0.5").tif(TimeInForce::Day), minute(1));
     assert_eq!(fraction, Err(Reject::FractionalShort));
     let large = x.submit(market("SPY", Sell, "1942"), minute(1));
-    assert!(
-        matches!(large, Err(Reject::BuyingPower { .. })),
-        "103 × 1942 is above 200000"
-    );
+    assert!(matches!(large, Err(Reject::BuyingPower { .. })), "103 × 1942 is above 200000");
     x.submit(market("SPY", Sell, "10"), minute(1)).unwrap();
     let position = x.position("SPY").unwrap();
     assert_eq!(
@@ -526,10 +340,7 @@ fn shorting_where_it_is_allowed() {
         (d("-10"), d("-1000"), d("101000"))
     );
     assert_eq!(x.account().buying_power, d("199000"));
-    assert!(matches!(
-        x.submit(market("SPY", Buy, "11"), minute(1)),
-        Err(Reject::Quantity { .. })
-    ));
+    assert!(matches!(x.submit(market("SPY", Buy, "11"), minute(1)), Err(Reject::Quantity { .. })));
     x.on_bar(&bar(spy, minute(1), "90 90 90 90"));
     x.submit(market("SPY", Buy, "10"), minute(2)).unwrap();
     assert_eq!((x.positions().len(), x.cash()), (0, d("100100")));

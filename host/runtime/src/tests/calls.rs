@@ -6,20 +6,13 @@ use crate::*;
 #[test]
 fn a_bot_is_described_called_and_keeps_its_state() {
     let plugin = WatBot::default().load();
-    assert_eq!(
-        (plugin.name(), plugin.description().version.as_str()),
-        ("tester", "1.0.0")
-    );
+    assert_eq!((plugin.name(), plugin.description().version.as_str()), ("tester", "1.0.0"));
     assert!(plugin.description().symbols.is_empty());
     let mut bot = Bot::start(&plugin, config()).unwrap();
     let outcome = call(&mut bot, 64).unwrap();
     assert_eq!((outcome.handled, outcome.requests.len()), (64, 0));
     assert!(outcome.fuel_used > 0);
-    assert_eq!(
-        call(&mut bot, 64).unwrap().fuel_used,
-        outcome.fuel_used,
-        "fuel is exact"
-    );
+    assert_eq!(call(&mut bot, 64).unwrap().fuel_used, outcome.fuel_used, "fuel is exact");
     assert_eq!(counted(&mut bot), 128);
 }
 
@@ -37,12 +30,7 @@ fn every_kind_of_event_gets_through() {
         ask: price,
         ask_size: qty,
     };
-    let trade = stockade_core::market::Trade {
-        instrument: id,
-        at: now,
-        price,
-        size: qty,
-    };
+    let trade = stockade_core::market::Trade { instrument: id, at: now, price, size: qty };
     let update = stockade_core::desk::OrderUpdate {
         intent_id: stockade_core::IntentId(4),
         symbol: instrument(0).symbol,
@@ -54,11 +42,7 @@ fn every_kind_of_event_gets_through() {
         last_price: Some(price),
         at: now,
     };
-    let session = SessionEvent {
-        at: now,
-        kind: SessionKind::Close,
-        day: 20_190_211,
-    };
+    let session = SessionEvent { at: now, kind: SessionKind::Close, day: 20_190_211 };
     let (quotes, trades, updates, sessions) = ([quote; 2], [trade; 3], [update], [session]);
     for (events, count) in [
         (Events::Quotes(&quotes), 2),
@@ -68,13 +52,7 @@ fn every_kind_of_event_gets_through() {
         (Events::Session(&sessions), 1),
         (Events::Bars(&[]), 0),
     ] {
-        let call = Call {
-            events,
-            warm_up: false,
-            view: &view,
-            prices: &prices,
-            now,
-        };
+        let call = Call { events, warm_up: false, view: &view, prices: &prices, now };
         assert_eq!(bot.call(&call).unwrap().handled, count);
     }
 }
@@ -93,12 +71,7 @@ fn an_event_of_another_instrument_is_the_hosts_fault_and_costs_nothing() {
 fn a_reload_carries_the_state_over() {
     let mut old = WatBot::default().start();
     call(&mut old, 5).unwrap();
-    let done = reload(
-        old,
-        &WatBot::bars(&format!("(nop) {DONE}")).load(),
-        config(),
-    )
-    .unwrap();
+    let done = reload(old, &WatBot::bars(&format!("(nop) {DONE}")).load(), config()).unwrap();
     let (mut bot, mut previous) = (done.bot, done.previous);
     call(&mut bot, 2).unwrap();
     assert_eq!((counted(&mut bot), counted(&mut previous)), (7, 5));
@@ -112,32 +85,15 @@ fn a_reload_that_fails_leaves_the_old_bot_running() {
                 (i32.store (i32.const 1028) (i32.const 512))
                 (i32.store (i32.const 1032) (i32.const 12)) (i32.const 1024)";
     let broken = [
-        WatBot {
-            restore: "unreachable",
-            ..WatBot::default()
-        },
-        WatBot {
-            restore: text,
-            ..WatBot::default()
-        },
-        WatBot {
-            init: "unreachable",
-            ..WatBot::default()
-        },
-        WatBot {
-            init: text,
-            ..WatBot::default()
-        },
+        WatBot { restore: "unreachable", ..WatBot::default() },
+        WatBot { restore: text, ..WatBot::default() },
+        WatBot { init: "unreachable", ..WatBot::default() },
+        WatBot { init: text, ..WatBot::default() },
     ];
     for new in broken {
         let kept = reload(bot, &new.load(), config()).unwrap_err();
-        let BotError::Strike(strike) = &kept.cause else {
-            panic!("{}", kept.cause)
-        };
-        assert!(
-            matches!(strike.cause, Cause::Trap { .. } | Cause::Refused { .. }),
-            "{strike}"
-        );
+        let BotError::Strike(strike) = &kept.cause else { panic!("{}", kept.cause) };
+        assert!(matches!(strike.cause, Cause::Trap { .. } | Cause::Refused { .. }), "{strike}");
         if let Cause::Refused { message, .. } = &strike.cause {
             assert_eq!(message, "a line \\u{1b}[31m");
         }
@@ -152,10 +108,7 @@ fn parameters_that_the_plugin_does_not_have_are_refused() {
     let params = vec![("fast".to_owned(), "5".to_owned())];
     let error =
         Bot::start(&WatBot::default().load(), BotConfig { params, ..config() }).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the plugin has no parameter \"fast\", it has: none"
-    );
+    assert_eq!(error.to_string(), "the plugin has no parameter \"fast\", it has: none");
 }
 
 #[test]

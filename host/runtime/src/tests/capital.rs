@@ -16,9 +16,7 @@ use crate::*;
 pub(super) fn worst(requests: &[BotRequest], last: Decimal) -> Decimal {
     let cost = |request: &BotRequest| match request {
         BotRequest::Submit { intent, .. } if intent.side == Side::Buy => {
-            let Size::Qty(qty) = intent.size else {
-                panic!("{intent:?}")
-            };
+            let Size::Qty(qty) = intent.size else { panic!("{intent:?}") };
             let price = match intent.order_type {
                 OrderType::Limit { limit_price } => limit_price.get(),
                 OrderType::Market => (last * Decimal::new(105, 2))
@@ -51,13 +49,7 @@ fn a_bot_that_buys_in_a_loop_stops_at_its_capital() {
     assert_eq!(outcome.requests.len(), 64);
     // 7 shares at 106.05 cost 742.35: thirteen times is the most that 10,000 can be.
     let refused = refusals(&outcome.requests);
-    assert_eq!(
-        (
-            64 - refused.len(),
-            refused.iter().all(|code| *code == "capital")
-        ),
-        (13, true)
-    );
+    assert_eq!((64 - refused.len(), refused.iter().all(|code| *code == "capital")), (13, true));
     assert!(worst(&outcome.requests, Decimal::from(101)) <= Decimal::from(10_000));
 }
 
@@ -87,22 +79,13 @@ fn strange_numbers_are_refused_by_name() {
     assert!(
         matches!(&outcome.requests[..], [BotRequest::Submit { intent, .. }] if intent.size == Size::Qty("3".parse().unwrap()))
     );
-    for (price, scale) in [
-        ("1", 255),
-        ("0", 0),
-        ("-7", 0),
-        ("0x7fffffffffffffff", 0),
-        ("10001", 3),
-    ] {
+    for (price, scale) in [("1", 255), ("0", 0), ("-7", 0), ("0x7fffffffffffffff", 0), ("10001", 3)]
+    {
         let body = format!(
             "(drop (call $limit (local.get $cap) (i32.const 0) (i32.const 0) (i64.const 1) (i32.const 0) (i64.const {price}) (i32.const {scale}))) {DONE}"
         );
         let outcome = call(&mut WatBot::bars(&body).start(), 1).unwrap();
-        assert_eq!(
-            refusals(&outcome.requests),
-            ["invalid_price"],
-            "{price} {scale}"
-        );
+        assert_eq!(refusals(&outcome.requests), ["invalid_price"], "{price} {scale}");
     }
 }
 
@@ -114,13 +97,8 @@ fn in_warm_up_everything_is_refused_and_nothing_recorded() {
     let mut bot = WatBot::bars(&body).start();
     let (view, prices, list) = (view("10000"), TestPrices::default(), bars(2));
     let events = Events::Bars(&list);
-    let outcome = bot.call(&Call {
-        events,
-        warm_up: true,
-        view: &view,
-        prices: &prices,
-        now: list[1].at,
-    });
+    let outcome =
+        bot.call(&Call { events, warm_up: true, view: &view, prices: &prices, now: list[1].at });
     assert_eq!(outcome.unwrap().requests, []);
 }
 
@@ -145,12 +123,7 @@ fn another_sleeves_order_is_as_unknown_as_none() {
         status: OrderStatus::PartiallyFilled,
     });
     let outcome = call_with(&mut bot, &bars(1), &own).unwrap();
-    assert_eq!(
-        outcome.requests,
-        [BotRequest::Cancel {
-            intent_id: IntentId(42)
-        }]
-    );
+    assert_eq!(outcome.requests, [BotRequest::Cancel { intent_id: IntentId(42) }]);
     assert_eq!(counted(&mut bot) & 0xff, 0, "taken");
 }
 
@@ -166,54 +139,25 @@ fn a_replaced_sale_is_admitted_against_what_the_old_one_gives_back() {
         side: Side::Sell,
         qty: "10".parse().unwrap(),
         filled: "0".parse().unwrap(),
-        order_type: OrderType::Limit {
-            limit_price: "120".parse().unwrap(),
-        },
+        order_type: OrderType::Limit { limit_price: "120".parse().unwrap() },
         status: OrderStatus::Acknowledged,
     });
-    lent.open(
-        &view,
-        &TestPrices::default(),
-        stockade_core::Timestamp(9),
-        false,
-    );
-    lent.marks.push(crate::lent::Mark {
-        at: stockade_core::Timestamp(9),
-        price: None,
-    });
+    lent.open(&view, &TestPrices::default(), stockade_core::Timestamp(9), false);
+    lent.marks.push(crate::lent::Mark { at: stockade_core::Timestamp(9), price: None });
     let price = Some("110".parse().unwrap());
-    let too_many = lent
-        .replace(0, 42, Some("11".parse().unwrap()), price)
-        .unwrap_err();
+    let too_many = lent.replace(0, 42, Some("11".parse().unwrap()), price).unwrap_err();
     assert!(matches!(too_many, Refusal::LongOnly { .. }), "{too_many}");
-    assert_eq!(
-        lent.replace(0, 42, Some("10".parse().unwrap()), price)
-            .unwrap(),
-        IntentId(100)
-    );
+    assert_eq!(lent.replace(0, 42, Some("10".parse().unwrap()), price).unwrap(), IntentId(100));
     let unknown = lent.replace(0, 43, None, price).unwrap_err();
     assert_eq!(unknown.code(), "not_found");
-    let again = lent
-        .replace(0, 42, Some("10".parse().unwrap()), price)
-        .unwrap_err();
-    assert_eq!(
-        again.code(),
-        "long_only",
-        "the new one has taken what the old one gives back"
-    );
+    let again = lent.replace(0, 42, Some("10".parse().unwrap()), price).unwrap_err();
+    assert_eq!(again.code(), "long_only", "the new one has taken what the old one gives back");
 }
 
 fn order() -> impl Strategy<Value = (bool, bool, i64, u8, i64, u8)> {
     let number = prop_oneof![any::<i64>(), -2_i64..2_000, Just(i64::MIN), Just(i64::MAX)];
     let scale = prop_oneof![0_u8..3, any::<u8>()];
-    (
-        any::<bool>(),
-        any::<bool>(),
-        number.clone(),
-        scale.clone(),
-        number,
-        scale,
-    )
+    (any::<bool>(), any::<bool>(), number.clone(), scale.clone(), number, scale)
 }
 
 proptest! {

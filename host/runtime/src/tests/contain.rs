@@ -5,17 +5,9 @@ use crate::*;
 
 fn limit_of(cause: &Cause) -> &'static str {
     match cause {
-        Cause::Limit {
-            setting,
-            found,
-            allowed,
-            ..
-        } => {
+        Cause::Limit { setting, found, allowed, .. } => {
             assert!(found > allowed, "{cause}");
-            assert!(
-                cause.to_string().contains(&format!("limits.{setting}")),
-                "{cause}"
-            );
+            assert!(cause.to_string().contains(&format!("limits.{setting}")), "{cause}");
             setting
         }
         other => panic!("{other}"),
@@ -39,40 +31,21 @@ fn a_struck_bot_is_gone_and_its_requests_are_void() {
 
 #[test]
 fn an_endless_loop_ends_with_its_fuel() {
-    assert_eq!(
-        limit_of(&cause_of("(loop $l (br $l)) (i32.const 1)")),
-        "fuel"
-    );
-    let looping = WatBot {
-        init: "(loop $l (br $l)) (i32.const 0)",
-        ..WatBot::default()
-    };
+    assert_eq!(limit_of(&cause_of("(loop $l (br $l)) (i32.const 1)")), "fuel");
+    let looping = WatBot { init: "(loop $l (br $l)) (i32.const 0)", ..WatBot::default() };
     let error = Bot::start(&looping.load(), config()).unwrap_err();
-    let BotError::Strike(strike) = error else {
-        panic!("{error}")
-    };
+    let BotError::Strike(strike) = error else { panic!("{error}") };
     assert_eq!(limit_of(&strike.cause), "start_fuel");
 }
 
 #[test]
 fn a_deadline_ends_what_its_fuel_would_allow() {
-    let engine = Engine::new(&EngineConfig {
-        deadlines: true,
-        ..EngineConfig::default()
-    })
-    .unwrap();
+    let engine = Engine::new(&EngineConfig { deadlines: true, ..EngineConfig::default() }).unwrap();
     let module = WatBot::bars("(loop $l (br $l)) (i32.const 1)").module();
     let plugin = Plugin::load(&engine, &module, "tester").unwrap();
-    let limits = Limits {
-        fuel: u64::MAX / 2,
-        deadline_ms: 20,
-        ..Limits::default()
-    };
+    let limits = Limits { fuel: u64::MAX / 2, deadline_ms: 20, ..Limits::default() };
     let mut bot = Bot::start(&plugin, BotConfig { limits, ..config() }).unwrap();
-    assert_eq!(
-        limit_of(&call(&mut bot, 1).unwrap_err().cause),
-        "deadline_ms"
-    );
+    assert_eq!(limit_of(&call(&mut bot, 1).unwrap_err().cause), "deadline_ms");
 }
 
 #[test]
@@ -87,18 +60,10 @@ fn memory_is_counted_over_all_memories_and_tables() {
             "(drop (table.grow $t (ref.null func) (i32.const 5000000))) (local.get $len)",
         )
     };
-    assert_eq!(
-        limit_of(&call(&mut table.start(), 1).unwrap_err().cause),
-        "memory_bytes"
-    );
-    let large = WatBot {
-        pages: 513,
-        ..WatBot::default()
-    };
+    assert_eq!(limit_of(&call(&mut table.start(), 1).unwrap_err().cause), "memory_bytes");
+    let large = WatBot { pages: 513, ..WatBot::default() };
     let error = Plugin::load(&ENGINE, &large.module(), "tester").unwrap_err();
-    let LoadError::Describe { cause } = error else {
-        panic!("{error}")
-    };
+    let LoadError::Describe { cause } = error else { panic!("{error}") };
     assert_eq!(limit_of(&cause), "memory_bytes");
 }
 
@@ -110,10 +75,7 @@ fn deep_recursion_traps() {
         ..WatBot::bars("(call $deep (i32.const 1))")
     };
     let cause = call(&mut deep.start(), 1).unwrap_err().cause;
-    assert!(
-        cause.to_string().contains("call stack exhausted"),
-        "{cause}"
-    );
+    assert!(cause.to_string().contains("call stack exhausted"), "{cause}");
 }
 
 #[test]
@@ -134,23 +96,12 @@ fn log_lines_are_escaped_counted_and_cut_off() {
     let mut bot = WatBot::bars(&format!("{body} {DONE}")).start();
     let outcome = call(&mut bot, 1).unwrap();
     assert_eq!((outcome.logs.len(), outcome.logs_dropped), (64, 36));
-    let line = LogLine {
-        level: LogLevel::Info,
-        text: "a line \\u{1b}[31m".to_owned(),
-    };
+    let line = LogLine { level: LogLevel::Info, text: "a line \\u{1b}[31m".to_owned() };
     assert_eq!(outcome.logs[0], line);
     let outcome = call(&mut bot, 1).unwrap();
-    assert_eq!(
-        (outcome.logs.len(), outcome.logs_dropped),
-        (64, 36),
-        "counted by call"
-    );
+    assert_eq!((outcome.logs.len(), outcome.logs_dropped), (64, 36), "counted by call");
     let mut bot = WatBot::bars(&format!("{body} unreachable")).start();
-    assert_eq!(
-        call(&mut bot, 1).unwrap_err().logs.len(),
-        64,
-        "the last words are kept"
-    );
+    assert_eq!(call(&mut bot, 1).unwrap_err().logs.len(), 64, "the last words are kept");
 }
 
 #[test]
@@ -169,10 +120,7 @@ fn bad_text_and_wild_pointers_trap() {
 fn a_kept_handle_is_a_trap_and_never_works_again() {
     // Kept beyond the call.
     let cause = cause_of("(local.get $len)");
-    assert!(
-        matches!(&cause, Cause::Trap { what } if what.contains("borrow")),
-        "{cause}"
-    );
+    assert!(matches!(&cause, Cause::Trap { what } if what.contains("borrow")), "{cause}");
     // Used after it was given back.
     let used = "(call $drop (local.get $cap)) (call $cash (local.get $cap) (i32.const 1056)) (local.get $len)";
     assert!(matches!(cause_of(used), Cause::Trap { .. }));
@@ -194,9 +142,7 @@ fn a_handle_from_an_earlier_call_does_not_work_between_calls() {
     // Stores the number of its handle and uses it in `save`, when nothing is lent.
     let bot = WatBot {
         save: "(call $cash (i32.load (i32.const 1300)) (i32.const 1056)) (i32.const 1040)",
-        ..WatBot::bars(&format!(
-            "(i32.store (i32.const 1300) (local.get $cap)) {DONE}"
-        ))
+        ..WatBot::bars(&format!("(i32.store (i32.const 1300) (local.get $cap)) {DONE}"))
     };
     let mut bot = bot.start();
     call(&mut bot, 1).unwrap();
@@ -220,32 +166,18 @@ fn nonsense_about_events_is_a_strike() {
 fn a_state_beyond_the_limit_is_named() {
     let save = "(i32.store (i32.const 1040) (i32.const 0))
                 (i32.store (i32.const 1044) (i32.const 1048577)) (i32.const 1040)";
-    let mut bot = WatBot {
-        save,
-        ..WatBot::default()
-    }
-    .start();
+    let mut bot = WatBot { save, ..WatBot::default() }.start();
     assert_eq!(limit_of(&bot.save().unwrap_err().cause), "snapshot_bytes");
     assert!(!bot.is_alive());
     let save = "(i32.store (i32.const 1040) (i32.const 0))
                 (i32.store (i32.const 1044) (i32.const 1900000)) (i32.const 1040)";
-    let mut bot = WatBot {
-        save,
-        ..WatBot::default()
-    }
-    .start();
+    let mut bot = WatBot { save, ..WatBot::default() }.start();
     assert_eq!(limit_of(&bot.save().unwrap_err().cause), "snapshot_bytes");
 }
 
 #[test]
 fn limits_are_read_strictly() {
     let limits: Limits = serde_json::from_str("{\"fuel\": 5}").unwrap();
-    assert_eq!(
-        limits,
-        Limits {
-            fuel: 5,
-            ..Limits::default()
-        }
-    );
+    assert_eq!(limits, Limits { fuel: 5, ..Limits::default() });
     assert!(serde_json::from_str::<Limits>("{\"feul\": 5}").is_err());
 }

@@ -32,11 +32,7 @@ fn an_intent_is_priced_at_the_time_of_its_event() {
     for (event, power) in [(0, 89_395), (2, 89_185), (3, 8_908)] {
         assert_eq!(power_after(event, event + 1, &list), power, "event {event}");
         let place = usize::try_from(event).unwrap();
-        assert_eq!(
-            power_after(0, 1, &list[place..=place]),
-            power,
-            "single call {event}"
-        );
+        assert_eq!(power_after(0, 1, &list[place..=place]), power, "single call {event}");
     }
     // All bars of a time stamp count, whichever of them the intent names.
     let same = [bar(1, "101"), bar(1, "103")];
@@ -58,13 +54,8 @@ fn an_intent_of_an_earlier_time_voids_the_batch() {
 fn ids_rise_from_the_views_own() {
     let mut bot = WatBot::bars(&buyer(0, 1)).start();
     let outcome = call_with(&mut bot, &bars(1), &view("1000")).unwrap();
-    let BotRequest::Submit { intent_id, intent } = &outcome.requests[0] else {
-        panic!()
-    };
-    assert_eq!(
-        (intent_id.0, intent.size),
-        (100, Size::Qty("1".parse().unwrap()))
-    );
+    let BotRequest::Submit { intent_id, intent } = &outcome.requests[0] else { panic!() };
+    assert_eq!((intent_id.0, intent.size), (100, Size::Qty("1".parse().unwrap())));
     let mut next = view("1000");
     (next.next_intent.0, next.version) = (170, 2);
     let outcome = call_with(&mut bot, &bars(1), &next).unwrap();
@@ -100,10 +91,7 @@ fn history_ends_before_the_event_whether_the_driver_keeps_bars_first_or_not() {
     for (kept_before, batch) in [(6, 1), (5, 1), (6, 3), (3, 3), (6, 6), (0, 6)] {
         let history = Arc::new(History::new(10));
         history.push(&all[..kept_before]);
-        let config = BotConfig {
-            history: Some(history),
-            ..config()
-        };
+        let config = BotConfig { history: Some(history), ..config() };
         let mut bot = Bot::start(&asker().load(), config).unwrap();
         call_with(&mut bot, &all[6 - batch..], &view("10")).unwrap();
         // Three bars before the one at 6, the first of them at 3.
@@ -117,18 +105,10 @@ fn history_keeps_the_last_bars_and_drops_repetitions() {
     history.push(&bars(6));
     history.push(&bars(6));
     let times = |at, count| -> Vec<i64> {
-        history
-            .before(InstrumentId(10), Timestamp(at), count)
-            .iter()
-            .map(|b| b.at.0)
-            .collect()
+        history.before(InstrumentId(10), Timestamp(at), count).iter().map(|b| b.at.0).collect()
     };
     assert_eq!(times(100, 10), [3, 4, 5, 6]);
     assert_eq!(times(6, 2), [4, 5]);
     assert_eq!(times(3, 2), [0; 0]);
-    assert!(
-        history
-            .before(InstrumentId(11), Timestamp(100), 4)
-            .is_empty()
-    );
+    assert!(history.before(InstrumentId(11), Timestamp(100), 4).is_empty());
 }

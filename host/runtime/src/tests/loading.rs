@@ -25,14 +25,8 @@ fn damaged_bytes_are_named() {
         }
     }
     let error = load(b"#!/bin/sh\necho");
-    assert_eq!(
-        error.to_string(),
-        "not WebAssembly: it begins with 23 21 2f 62 69 6e 2f 73"
-    );
-    assert!(matches!(
-        load(b"\x7fELF\x02\x01\x01"),
-        LoadError::Precompiled
-    ));
+    assert_eq!(error.to_string(), "not WebAssembly: it begins with 23 21 2f 62 69 6e 2f 73");
+    assert!(matches!(load(b"\x7fELF\x02\x01\x01"), LoadError::Precompiled));
     let compiled = ENGINE.wasm.precompile_component(&component).unwrap();
     assert!(matches!(load(&compiled), LoadError::Precompiled));
 }
@@ -51,30 +45,12 @@ fn flipped_bits_never_panic() {
 
 #[test]
 fn another_contract_version_is_named() {
-    let error = load(
-        &WatBot {
-            contract: "0.2.0",
-            ..WatBot::default()
-        }
-        .module(),
-    );
-    let LoadError::Contract { problems } = &error else {
-        panic!("{error}")
-    };
+    let error = load(&WatBot { contract: "0.2.0", ..WatBot::default() }.module());
+    let LoadError::Contract { problems } = &error else { panic!("{error}") };
     assert_eq!(problems.len(), 1);
-    assert_eq!(
-        error.to_string(),
-        "it speaks contract 0.2.0, this host speaks 0.1"
-    );
-    let patch = WatBot {
-        contract: "0.1.7",
-        ..WatBot::default()
-    }
-    .module();
-    assert!(
-        inspect(&patch).unwrap().problems.is_empty(),
-        "the patch number does not matter"
-    );
+    assert_eq!(error.to_string(), "it speaks contract 0.2.0, this host speaks 0.1");
+    let patch = WatBot { contract: "0.1.7", ..WatBot::default() }.module();
+    assert!(inspect(&patch).unwrap().problems.is_empty(), "the patch number does not matter");
 }
 
 #[test]
@@ -103,56 +79,31 @@ fn every_problem_is_named() {
 
 #[test]
 fn a_component_that_is_no_bot_is_named() {
-    assert_eq!(
-        load(&wat::parse_str("(component)").unwrap()),
-        LoadError::NoContract
-    );
+    assert_eq!(load(&wat::parse_str("(component)").unwrap()), LoadError::NoContract);
     let error = load(&wat::parse_str("(module)").unwrap());
-    assert!(
-        matches!(error, LoadError::Pack { .. } | LoadError::NoContract),
-        "{error}"
-    );
+    assert!(matches!(error, LoadError::Pack { .. } | LoadError::NoContract), "{error}");
 }
 
 #[test]
 fn a_resource_of_its_own_is_refused() {
-    let exports = [
-        "lifecycle",
-        "on-bars",
-        "on-quotes",
-        "on-trades",
-        "on-orders",
-        "on-timer",
-        "on-session",
-    ]
-    .map(|name| format!(r#"(export "stockade:bot/{name}@0.1.0" (instance $i))"#))
-    .concat();
+    let exports =
+        ["lifecycle", "on-bars", "on-quotes", "on-trades", "on-orders", "on-timer", "on-session"]
+            .map(|name| format!(r#"(export "stockade:bot/{name}@0.1.0" (instance $i))"#))
+            .concat();
     let text = format!(
         "(component (type $r (resource (rep i32))) (core func $new (canon resource.new $r))
           (instance $i) {exports})"
     );
     let error = load(&wat::parse_str(text).unwrap());
-    assert_eq!(
-        error,
-        LoadError::Contract {
-            problems: vec![Problem::Resources]
-        }
-    );
+    assert_eq!(error, LoadError::Contract { problems: vec![Problem::Resources] });
 }
 
 #[test]
 fn the_right_names_with_wrong_functions_are_refused() {
-    let exports = [
-        "lifecycle",
-        "on-bars",
-        "on-quotes",
-        "on-trades",
-        "on-orders",
-        "on-timer",
-        "on-session",
-    ]
-    .map(|name| format!(r#"(export "stockade:bot/{name}@0.1.0" (instance $i))"#))
-    .concat();
+    let exports =
+        ["lifecycle", "on-bars", "on-quotes", "on-trades", "on-orders", "on-timer", "on-session"]
+            .map(|name| format!(r#"(export "stockade:bot/{name}@0.1.0" (instance $i))"#))
+            .concat();
     let text = format!("(component (instance $i) {exports})");
     let error = load(&wat::parse_str(text).unwrap());
     assert!(matches!(error, LoadError::Link { .. }), "{error}");
@@ -161,23 +112,14 @@ fn the_right_names_with_wrong_functions_are_refused() {
 #[test]
 fn the_name_must_be_the_files_stem() {
     let error = Plugin::load(&ENGINE, &WatBot::default().module(), "other").unwrap_err();
-    assert_eq!(
-        error,
-        LoadError::Name {
-            found: "tester".to_owned(),
-            stem: "other".to_owned()
-        }
-    );
+    assert_eq!(error, LoadError::Name { found: "tester".to_owned(), stem: "other".to_owned() });
 }
 
 #[test]
 fn what_bytes_are_is_said_without_running_them() {
     let module = WatBot::default().module();
     let inspection = inspect(&module).unwrap();
-    assert_eq!(
-        (inspection.kind, inspection.wasi),
-        (Kind::CoreModule, false)
-    );
+    assert_eq!((inspection.kind, inspection.wasi), (Kind::CoreModule, false));
     assert_eq!(inspection.contract.as_deref(), Some("0.1.0"));
     assert_eq!(inspection.problems, [""; 0]);
     assert_eq!(inspection.digest, digest(&module));
@@ -185,11 +127,7 @@ fn what_bytes_are_is_said_without_running_them() {
     assert_eq!(inspect(&packed).unwrap().kind, Kind::Component);
     assert_eq!(pack(&packed).unwrap(), packed, "packed already");
     let plugin = Plugin::load(&ENGINE, &module, "tester").unwrap();
-    assert_eq!(
-        **plugin.digest(),
-        digest(&module),
-        "the digest is of the bytes that were given"
-    );
+    assert_eq!(**plugin.digest(), digest(&module), "the digest is of the bytes that were given");
     let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert_eq!(digest(b"abc"), known);
 }
@@ -197,21 +135,13 @@ fn what_bytes_are_is_said_without_running_them() {
 #[test]
 fn compiled_code_comes_from_the_cache_the_second_time() {
     let folder = tempfile::tempdir().unwrap();
-    let config = EngineConfig {
-        cache: Some(folder.path().to_path_buf()),
-        ..Default::default()
-    };
+    let config = EngineConfig { cache: Some(folder.path().to_path_buf()), ..Default::default() };
     let module = WatBot::default().module();
     for _ in 0..2 {
         let engine = Engine::new(&config).unwrap();
         let plugin = Plugin::load(&engine, &module, "tester").unwrap();
         assert_eq!(
-            call(
-                &mut Bot::start(&plugin, super::wat_bot::config()).unwrap(),
-                3
-            )
-            .unwrap()
-            .handled,
+            call(&mut Bot::start(&plugin, super::wat_bot::config()).unwrap(), 3).unwrap().handled,
             3
         );
     }
@@ -226,22 +156,16 @@ fn the_folder_tells_what_appears_changes_breaks_and_goes() {
     std::fs::write(&path, WatBot::default().module()).unwrap();
     let _watch = Folder::watch(&ENGINE, folder.path(), sender).unwrap();
     let mut next = || events.blocking_recv().unwrap();
-    let FolderEvent::Added { plugin, .. } = next() else {
-        panic!()
-    };
+    let FolderEvent::Added { plugin, .. } = next() else { panic!() };
     let first = plugin.digest().clone();
     let second = WatBot::bars(&format!("(nop) {DONE}")).module();
     std::fs::write(folder.path().join("notes.txt"), "not looked at").unwrap();
     std::fs::write(&path, &second).unwrap();
-    let FolderEvent::Changed { plugin, .. } = next() else {
-        panic!()
-    };
+    let FolderEvent::Changed { plugin, .. } = next() else { panic!() };
     assert_ne!(first, *plugin.digest());
     // Half a file: an error after it has stayed so, and nothing before.
     std::fs::write(&path, &second[..second.len() / 2]).unwrap();
-    let FolderEvent::Failed { error, .. } = next() else {
-        panic!()
-    };
+    let FolderEvent::Failed { error, .. } = next() else { panic!() };
     assert!(error.to_string().contains("truncated"), "{error}");
     std::fs::remove_file(&path).unwrap();
     assert!(matches!(next(), FolderEvent::Removed { path: gone } if gone == path));

@@ -21,29 +21,15 @@ fn try_load(file: &str) -> Result<Plugin, LoadError> {
         panic!("{}: {error}: run `cargo xtask bots` first", path.display())
     });
     // Variants carry the name of what they are a variant of.
-    let stem = file
-        .trim_end_matches("-v2")
-        .trim_end_matches("-broken")
-        .trim_end_matches("-traps");
+    let stem = file.trim_end_matches("-v2").trim_end_matches("-broken").trim_end_matches("-traps");
     Plugin::load(&ENGINE, &bytes, stem)
 }
 
 fn with(cause: &str) -> BotConfig {
     // Zeroing 32 MiB takes more instructions than a call has by default.
-    let fuel = if cause == "memory-bomb" {
-        1_000_000_000
-    } else {
-        Limits::default().fuel
-    };
-    let limits = Limits {
-        fuel,
-        ..Limits::default()
-    };
-    BotConfig {
-        params: vec![("cause".to_owned(), cause.to_owned())],
-        limits,
-        ..config()
-    }
+    let fuel = if cause == "memory-bomb" { 1_000_000_000 } else { Limits::default().fuel };
+    let limits = Limits { fuel, ..Limits::default() };
+    BotConfig { params: vec![("cause".to_owned(), cause.to_owned())], limits, ..config() }
 }
 
 /// Calls the bot twice with some bars, then saves.
@@ -86,22 +72,14 @@ fn every_way_to_misbehave_is_contained() {
         ("giant-snapshot", "limits.snapshot_bytes"),
     ];
     for (cause, part) in struck {
-        let error = run(cause)
-            .map(|outcomes| panic!("{cause}: {outcomes:?}"))
-            .unwrap_err();
+        let error = run(cause).map(|outcomes| panic!("{cause}: {outcomes:?}")).unwrap_err();
         assert!(error.to_string().contains(part), "{cause}: {error}");
     }
 }
 
 #[test]
 fn greed_is_refused_and_fits_the_capital() {
-    for cause in [
-        "nothing",
-        "overspend",
-        "extreme-numbers",
-        "order-ids",
-        "unknown-instrument",
-    ] {
+    for cause in ["nothing", "overspend", "extreme-numbers", "order-ids", "unknown-instrument"] {
         match run(cause) {
             Ok(outcomes) => {
                 for outcome in outcomes {
@@ -110,10 +88,9 @@ fn greed_is_refused_and_fits_the_capital() {
                 }
             }
             // More numbers than a call may ask for: void as a whole.
-            Err(error) => assert!(
-                error.to_string().contains("intents_per_call"),
-                "{cause}: {error}"
-            ),
+            Err(error) => {
+                assert!(error.to_string().contains("intents_per_call"), "{cause}: {error}")
+            }
         }
     }
 }
@@ -149,10 +126,7 @@ fn batches_of_any_size_ask_for_the_same() {
     let wave = |i: i64| 100 + (i / 30 % 2 * 60 - 30).abs() - (i % 30) * (i / 30 % 2 * 2 - 1);
     let list: Vec<_> = (1..400).map(|i| bar(i, &wave(i).to_string())).collect();
     let plugin = load("sma-cross");
-    let one = BotConfig {
-        instruments: vec![instrument(0)],
-        ..config()
-    };
+    let one = BotConfig { instruments: vec![instrument(0)], ..config() };
     let run = |batch: usize| {
         let mut bot = Bot::start(&plugin, one.clone()).unwrap();
         let (mut asked, mut done) = (Vec::new(), 0);
@@ -165,13 +139,7 @@ fn batches_of_any_size_ask_for_the_same() {
         (asked, bot.save().unwrap())
     };
     let single = run(1);
-    assert!(
-        single
-            .0
-            .iter()
-            .any(|(_, r)| matches!(r, BotRequest::Submit { .. })),
-        "it trades"
-    );
+    assert!(single.0.iter().any(|(_, r)| matches!(r, BotRequest::Submit { .. })), "it trades");
     for batch in [2, 7, 64, 400] {
         assert_eq!(run(batch), single, "batches of {batch}");
     }
@@ -180,48 +148,21 @@ fn batches_of_any_size_ask_for_the_same() {
 #[test]
 fn the_standard_library_over_wasi_finds_nothing_and_waits_for_nothing() {
     let run = |cause: &str, seed: u64| {
-        let mut bot = Bot::start(
-            &load("wasi-probe"),
-            BotConfig {
-                seed,
-                ..with(cause)
-            },
-        )
-        .unwrap();
+        let mut bot = Bot::start(&load("wasi-probe"), BotConfig { seed, ..with(cause) }).unwrap();
         let outcome = call(&mut bot, 1)?;
-        Ok::<_, Strike>(
-            outcome
-                .logs
-                .into_iter()
-                .map(|line| line.text)
-                .collect::<Vec<_>>(),
-        )
+        Ok::<_, Strike>(outcome.logs.into_iter().map(|line| line.text).collect::<Vec<_>>())
     };
-    assert!(
-        run("sleep", 1)
-            .unwrap_err()
-            .to_string()
-            .contains("it waited")
-    );
-    assert_eq!(
-        run("clock", 1).unwrap(),
-        ["wall Ok(1ns), monotonic went on 0ns"]
-    );
+    assert!(run("sleep", 1).unwrap_err().to_string().contains("it waited"));
+    assert_eq!(run("clock", 1).unwrap(), ["wall Ok(1ns), monotonic went on 0ns"]);
     assert_eq!(run("random", 1), run("random", 1));
     assert_ne!(run("random", 1), run("random", 2));
     assert_eq!(run("file", 1).unwrap(), ["read false, write false"]);
-    assert_eq!(
-        run("print", 1).unwrap(),
-        ["standard output of a bot", "standard error of a bot"]
-    );
+    assert_eq!(run("print", 1).unwrap(), ["standard output of a bot", "standard error of a bot"]);
     assert_eq!(run("environment", 1).unwrap(), ["0 variables, 0 arguments"]);
 }
 
 #[test]
 fn a_network_is_refused_by_name() {
     let text = try_load("wasi-sockets").unwrap_err().to_string();
-    assert!(
-        text.contains("wasi:sockets/") && text.contains("a bot has no network"),
-        "{text}"
-    );
+    assert!(text.contains("wasi:sockets/") && text.contains("a bot has no network"), "{text}");
 }

@@ -37,11 +37,7 @@ const IMPORTS: &str = "import wasi:io/poll@0.2.6; import wasi:io/streams@0.2.6;
     import wasi:cli/stdout@0.2.6; import wasi:cli/exit@0.2.6; import wasi:filesystem/types@0.2.6;";
 
 fn wasi_bot(body: &str) -> Bot {
-    let mut bot = WatBot {
-        packages: PACKAGES,
-        imports: IMPORTS,
-        ..WatBot::default()
-    };
+    let mut bot = WatBot { packages: PACKAGES, imports: IMPORTS, ..WatBot::default() };
     bot.bars = body.to_owned();
     let imports = r#"
       (import "wasi:clocks/monotonic-clock@0.2.6" "now" (func $now (result i64)))
@@ -64,10 +60,7 @@ fn state(body: &str) -> u64 {
 }
 
 fn trap(body: &str) -> String {
-    call(&mut wasi_bot(&format!("{body} {DONE}")), 1)
-        .unwrap_err()
-        .cause
-        .to_string()
+    call(&mut wasi_bot(&format!("{body} {DONE}")), 1).unwrap_err().cause.to_string()
 }
 
 #[test]
@@ -85,10 +78,7 @@ fn waiting_exiting_and_files_trap_by_name() {
     assert_eq!(state("(call $block (call $sleep (i64.const 0)))"), 5);
     assert!(trap("(call $exit (i32.const 1))").contains("exit (error)"));
     let file = trap("(drop (call $code (i32.const 1)))");
-    assert!(
-        file.contains("wasi:filesystem/types#filesystem-error-code is not there"),
-        "{file}"
-    );
+    assert!(file.contains("wasi:filesystem/types#filesystem-error-code is not there"), "{file}");
 }
 
 #[test]

@@ -61,10 +61,7 @@ impl Default for WatBot {
 
 impl WatBot {
     pub(super) fn bars(body: &str) -> Self {
-        Self {
-            bars: body.to_owned(),
-            ..Self::default()
-        }
+        Self { bars: body.to_owned(), ..Self::default() }
     }
 
     /// A core module that carries the contract's types.
@@ -81,9 +78,8 @@ impl WatBot {
         }
         let version = format!("package stockade:bot@{};", self.contract);
         let world = format!("world bot {{\n{}", self.imports);
-        let wit = WIT
-            .replace("package stockade:bot@0.1.0;", &version)
-            .replace("world bot {", &world);
+        let wit =
+            WIT.replace("package stockade:bot@0.1.0;", &version).replace("world bot {", &world);
         let package = resolve.push_source("bot.wit", &wit).unwrap();
         let world = resolve.select_world(&[package], Some("bot")).unwrap();
         let encoding = wit_component::StringEncoding::UTF8;
@@ -101,17 +97,7 @@ impl WatBot {
     }
 
     fn text(&self) -> String {
-        let Self {
-            name,
-            bars,
-            init,
-            save,
-            restore,
-            extra,
-            pages,
-            contract,
-            ..
-        } = self;
+        let Self { name, bars, init, save, restore, extra, pages, contract, .. } = self;
         let mut handlers = String::new();
         for kind in ["quotes", "trades", "orders", "timer", "session"] {
             handlers += &format!(
@@ -186,19 +172,11 @@ impl WatBot {
 
 pub(super) fn instrument(place: u32) -> BotInstrument {
     let symbol = Symbol::new(["SPY", "QQQ", "IWM"][usize::try_from(place).unwrap()]).unwrap();
-    BotInstrument {
-        id: InstrumentId(place + 10),
-        symbol,
-        class: AssetClass::Equity,
-    }
+    BotInstrument { id: InstrumentId(place + 10), symbol, class: AssetClass::Equity }
 }
 
 pub(super) fn config() -> BotConfig {
-    BotConfig {
-        instruments: vec![instrument(0), instrument(1)],
-        seed: 7,
-        ..BotConfig::default()
-    }
+    BotConfig { instruments: vec![instrument(0), instrument(1)], seed: 7, ..BotConfig::default() }
 }
 
 pub(super) fn view(cash: &str) -> SleeveView {
@@ -219,14 +197,8 @@ pub(super) fn view(cash: &str) -> SleeveView {
         orders: Vec::new(),
         state: TradingState::Active,
         state_reason: String::new(),
-        controls: stockade_core::risk::Controls {
-            long_only: true,
-            ..Default::default()
-        },
-        pricing: Pricing {
-            collar_pct: Decimal::from(5),
-            market_as_limit: true,
-        },
+        controls: stockade_core::risk::Controls { long_only: true, ..Default::default() },
+        pricing: Pricing { collar_pct: Decimal::from(5), market_as_limit: true },
         next_intent: IntentId(100),
         accepted: Vec::new(),
     }
@@ -239,19 +211,14 @@ pub(super) struct TestPrices(HashMap<InstrumentId, (Instrument, Option<Price>)>)
 impl Default for TestPrices {
     fn default() -> Self {
         let last = Some("100".parse::<Price>().unwrap());
-        let items = (0..2)
-            .map(instrument)
-            .map(|i| (i.id, (Instrument::equity(i.symbol), last)));
+        let items = (0..2).map(instrument).map(|i| (i.id, (Instrument::equity(i.symbol), last)));
         Self(items.collect())
     }
 }
 
 impl Prices for TestPrices {
     fn find(&self, symbol: &Symbol) -> Option<InstrumentId> {
-        self.0
-            .iter()
-            .find(|(_, (i, _))| i.symbol == *symbol)
-            .map(|(id, _)| *id)
+        self.0.iter().find(|(_, (i, _))| i.symbol == *symbol).map(|(id, _)| *id)
     }
 
     fn instrument(&self, id: InstrumentId) -> Option<&Instrument> {
@@ -259,9 +226,7 @@ impl Prices for TestPrices {
     }
 
     fn last(&self, id: InstrumentId) -> Option<(Price, Timestamp)> {
-        self.0
-            .get(&id)
-            .and_then(|(_, last)| last.map(|price| (price, Timestamp(0))))
+        self.0.get(&id).and_then(|(_, last)| last.map(|price| (price, Timestamp(0))))
     }
 }
 
@@ -281,21 +246,13 @@ pub(super) fn bar(at: i64, close: &str) -> Bar {
 
 /// Bars at 1, 2, 3, … with closes 101, 102, 103, …
 pub(super) fn bars(count: u32) -> Vec<Bar> {
-    (1..=count)
-        .map(|i| bar(i64::from(i), &(100 + i).to_string()))
-        .collect()
+    (1..=count).map(|i| bar(i64::from(i), &(100 + i).to_string())).collect()
 }
 
 pub(super) fn call_with(bot: &mut Bot, bars: &[Bar], view: &SleeveView) -> Result<Outcome, Strike> {
     let prices = TestPrices::default();
     let now = bars.last().unwrap().at;
-    bot.call(&Call {
-        events: Events::Bars(bars),
-        warm_up: false,
-        view,
-        prices: &prices,
-        now,
-    })
+    bot.call(&Call { events: Events::Bars(bars), warm_up: false, view, prices: &prices, now })
 }
 
 pub(super) fn call(bot: &mut Bot, count: u32) -> Result<Outcome, Strike> {

@@ -17,14 +17,9 @@ fn picture(lines: Vec<Line>, marks: Vec<Mark>) -> Picture {
 }
 
 fn line(name: &str, values: &[f64]) -> Line {
-    let points = values.iter().zip(0..).map(|(value, minute)| Point {
-        at: minute * MINUTE,
-        value: *value,
-    });
-    Line {
-        name: name.to_owned(),
-        points: points.collect(),
-    }
+    let points =
+        values.iter().zip(0..).map(|(value, minute)| Point { at: minute * MINUTE, value: *value });
+    Line { name: name.to_owned(), points: points.collect() }
 }
 
 #[test]
@@ -38,25 +33,14 @@ fn lines_span_the_frame_from_the_lowest_to_the_highest_value() {
 #[test]
 fn nothing_to_draw_is_no_picture() {
     assert_eq!(draw(&picture(Vec::new(), Vec::new())), None);
-    assert_eq!(
-        draw(&picture(vec![line("a", &[f64::NAN])], Vec::new())),
-        None
-    );
+    assert_eq!(draw(&picture(vec![line("a", &[f64::NAN])], Vec::new())), None);
 }
 
 #[test]
 fn numbers_that_are_none_never_reach_the_text() {
     let svg = draw(&picture(
-        vec![
-            line("a", &[1.0, f64::NAN, f64::INFINITY, 2.0]),
-            line("flat", &[0.0, 0.0]),
-        ],
-        vec![Mark {
-            at: 0,
-            value: f64::NAN,
-            shape: Shape::Buy,
-            title: "x".to_owned(),
-        }],
+        vec![line("a", &[1.0, f64::NAN, f64::INFINITY, 2.0]), line("flat", &[0.0, 0.0])],
+        vec![Mark { at: 0, value: f64::NAN, shape: Shape::Buy, title: "x".to_owned() }],
     ));
     let svg = svg.expect("some points");
     assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
@@ -76,18 +60,11 @@ fn marks_are_bounded_and_their_titles_escaped() {
     let mark = |at: i64| Mark {
         at: at * MINUTE,
         value: 1.5,
-        shape: if at % 2 == 0 {
-            Shape::Buy
-        } else {
-            Shape::Event
-        },
+        shape: if at % 2 == 0 { Shape::Buy } else { Shape::Event },
         title: "<script>\"&".to_owned(),
     };
     let count = i64::try_from(MARKS_MAX).expect("small") * 3;
-    let svg = draw(&picture(
-        vec![line("a", &[1.0, 2.0])],
-        (0..count).map(mark).collect(),
-    ));
+    let svg = draw(&picture(vec![line("a", &[1.0, 2.0])], (0..count).map(mark).collect()));
     let svg = svg.expect("points");
     assert!(svg.matches("class=\"mark ").count() <= MARKS_MAX);
     assert!(svg.contains("&lt;script&gt;&quot;&amp;") && !svg.contains("<script"));
@@ -95,32 +72,20 @@ fn marks_are_bounded_and_their_titles_escaped() {
 
 #[test]
 fn text_is_escaped_for_markup() {
-    assert_eq!(
-        escape("<a href='x'>\"&\u{0}\n"),
-        "&lt;a href=&#39;x&#39;&gt;&quot;&amp; "
-    );
+    assert_eq!(escape("<a href='x'>\"&\u{0}\n"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp; ");
 }
 
 #[test]
 fn underwater_is_the_fall_below_the_highest_so_far() {
     let points = line("a", &[100.0, 120.0, 90.0, f64::NAN, 120.0]).points;
-    let values: Vec<f64> = underwater(&points)
-        .iter()
-        .map(|point| point.value)
-        .collect();
+    let values: Vec<f64> = underwater(&points).iter().map(|point| point.value).collect();
     assert_eq!(values, [0.0, 0.0, -0.25, 0.0]);
     assert!(underwater(&line("a", &[-1.0, 0.0]).points).is_empty());
 }
 
 #[test]
 fn axis_steps_and_labels_are_round() {
-    for (rough, step) in [
-        (0.3, 0.5),
-        (1.0, 1.0),
-        (7.0, 10.0),
-        (130.0, 200.0),
-        (0.0021, 0.005),
-    ] {
+    for (rough, step) in [(0.3, 0.5), (1.0, 1.0), (7.0, 10.0), (130.0, 200.0), (0.0021, 0.005)] {
         assert!((round_step(rough) - step).abs() < 1e-9 * step, "{rough}");
     }
     assert_eq!(label_of(1_234_567.5, 0.5, Unit::Plain), "1,234,567.5");

@@ -49,11 +49,7 @@ impl Store {
             .map_err(checking())?;
         let mut results = Vec::new();
         for rule in books::RULES.iter().chain(orders::RULES) {
-            results.push(
-                ask(&mut transaction, account, rule)
-                    .await
-                    .map_err(checking())?,
-            );
+            results.push(ask(&mut transaction, account, rule).await.map_err(checking())?);
         }
         transaction.commit().await.map_err(checking())?;
         Ok(results)
@@ -70,10 +66,5 @@ async fn ask(
         .bind(limits::CHECK_ROWS_MAX)
         .fetch_all(connection)
         .await?;
-    Ok(Invariant {
-        id: rule.id,
-        name: rule.name,
-        ok: rows.is_empty(),
-        rows,
-    })
+    Ok(Invariant { id: rule.id, name: rule.name, ok: rows.is_empty(), rows })
 }

@@ -12,11 +12,9 @@ const SETTING: &str = "STOCKADE_PG_BIN";
 pub(crate) fn find() -> Result<PathBuf, ClusterError> {
     if let Some(folder) = std::env::var_os(SETTING).map(PathBuf::from) {
         let complete = is_complete(&folder);
-        return complete
-            .then_some(folder.clone())
-            .ok_or_else(|| ClusterError::NoBinaries {
-                looked_at: format!("{SETTING}={}", folder.display()),
-            });
+        return complete.then_some(folder.clone()).ok_or_else(|| ClusterError::NoBinaries {
+            looked_at: format!("{SETTING}={}", folder.display()),
+        });
     }
     let places = places();
     let newest = places
@@ -24,26 +22,18 @@ pub(crate) fn find() -> Result<PathBuf, ClusterError> {
         .filter(|folder| is_complete(folder))
         .map(|folder| (version(folder), folder))
         // The first of equals: the user's own path comes first.
-        .fold(
-            None,
-            |best: Option<((u32, u32), &PathBuf)>, next| match best {
-                Some(best) if best.0 >= next.0 => Some(best),
-                _ => Some(next),
-            },
-        );
-    newest
-        .map(|(_, folder)| folder.clone())
-        .ok_or_else(|| ClusterError::NoBinaries {
-            looked_at:
-                "PATH, pg_config, /usr/lib/postgresql, /usr/pgsql-*, /usr/local/pgsql, Homebrew"
-                    .to_owned(),
-        })
+        .fold(None, |best: Option<((u32, u32), &PathBuf)>, next| match best {
+            Some(best) if best.0 >= next.0 => Some(best),
+            _ => Some(next),
+        });
+    newest.map(|(_, folder)| folder.clone()).ok_or_else(|| ClusterError::NoBinaries {
+        looked_at: "PATH, pg_config, /usr/lib/postgresql, /usr/pgsql-*, /usr/local/pgsql, Homebrew"
+            .to_owned(),
+    })
 }
 
 fn is_complete(folder: &Path) -> bool {
-    ["initdb", "pg_ctl", "postgres"]
-        .iter()
-        .all(|name| folder.join(name).is_file())
+    ["initdb", "pg_ctl", "postgres"].iter().all(|name| folder.join(name).is_file())
 }
 
 fn places() -> Vec<PathBuf> {
@@ -88,9 +78,7 @@ fn children(parent: &Path, prefix: &str) -> Vec<PathBuf> {
 
 /// Major and minor version; zero when it doesn't say.
 fn version(folder: &Path) -> (u32, u32) {
-    let output = Command::new(folder.join("postgres"))
-        .arg("--version")
-        .output();
+    let output = Command::new(folder.join("postgres")).arg("--version").output();
     let text = output
         .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
         .unwrap_or_default();
@@ -99,12 +87,9 @@ fn version(folder: &Path) -> (u32, u32) {
 
 /// Reads `postgres (PostgreSQL) 15.18 (Debian …)`.
 fn parse_version(text: &str) -> (u32, u32) {
-    let number = text
-        .split_whitespace()
-        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-    let mut parts = number
-        .unwrap_or_default()
-        .split(|c: char| !c.is_ascii_digit());
+    let number =
+        text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    let mut parts = number.unwrap_or_default().split(|c: char| !c.is_ascii_digit());
     let mut part = || parts.next().and_then(|part| part.parse().ok()).unwrap_or(0);
     (part(), part())
 }
@@ -115,10 +100,7 @@ mod tests {
 
     #[test]
     fn versions_are_read() {
-        assert_eq!(
-            parse_version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"),
-            (15, 18)
-        );
+        assert_eq!(parse_version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"), (15, 18));
         assert_eq!(parse_version("postgres (PostgreSQL) 18beta1"), (18, 0));
         assert_eq!(parse_version("something else"), (0, 0));
     }

@@ -129,9 +129,7 @@ impl Cluster {
     /// See [`ClusterError`].
     pub async fn open(data_dir: &Path) -> Result<Self, ClusterError> {
         std::fs::create_dir_all(data_dir).map_err(file_error(data_dir, "can't be made"))?;
-        let data_dir = data_dir
-            .canonicalize()
-            .map_err(file_error(data_dir, "can't be read"))?;
+        let data_dir = data_dir.canonicalize().map_err(file_error(data_dir, "can't be read"))?;
         let opened = tokio::task::spawn_blocking(move || Self::start(&data_dir)).await;
         let cluster = opened.map_err(|error| ClusterError::Program {
             program: "starting the cluster",
@@ -148,15 +146,9 @@ impl Cluster {
         server.ensure_running()?;
         let users_path = data_dir.join("postgres.users");
         let users = opened(&users_path)?;
-        users
-            .lock_shared()
-            .map_err(file_error(&users_path, "can't be locked"))?;
+        users.lock_shared().map_err(file_error(&users_path, "can't be locked"))?;
         drop(lock);
-        Ok(Self {
-            server,
-            lock_path,
-            users,
-        })
+        Ok(Self { server, lock_path, users })
     }
 
     /// The address of one of the cluster's databases.
@@ -222,14 +214,11 @@ impl Cluster {
     pub async fn stop(self) -> Result<Stopped, ClusterError> {
         let stopped = tokio::task::spawn_blocking(move || {
             let lock = locked(&self.lock_path)?;
-            let unlocked = self
-                .users
-                .unlock()
-                .and_then(|()| match self.users.try_lock() {
-                    Ok(()) => Ok(true),
-                    Err(std::fs::TryLockError::WouldBlock) => Ok(false),
-                    Err(std::fs::TryLockError::Error(error)) => Err(error),
-                });
+            let unlocked = self.users.unlock().and_then(|()| match self.users.try_lock() {
+                Ok(()) => Ok(true),
+                Err(std::fs::TryLockError::WouldBlock) => Ok(false),
+                Err(std::fs::TryLockError::Error(error)) => Err(error),
+            });
             let alone = unlocked.map_err(file_error(&self.lock_path, "can't be locked"))?;
             if alone {
                 self.server.stop()?;
@@ -245,10 +234,8 @@ impl Cluster {
 
     /// Waits until the server answers (recovery can take a while) and makes the accounts' database.
     async fn ensure_database(&self) -> Result<(), ClusterError> {
-        let no_answer = |source| ClusterError::NoAnswer {
-            path: self.server.place().folder.clone(),
-            source,
-        };
+        let no_answer =
+            |source| ClusterError::NoAnswer { path: self.server.place().folder.clone(), source };
         let options: PgConnectOptions = self.url_of("postgres").parse().map_err(no_answer)?;
         let started = tokio::time::Instant::now();
         let mut connection = loop {
@@ -279,23 +266,14 @@ impl Cluster {
 
 /// `duplicate_database`, or its race: what is wanted is there.
 fn made_by_another(error: sqlx::Error) -> Result<(), sqlx::Error> {
-    match error
-        .as_database_error()
-        .and_then(|error| error.code())
-        .as_deref()
-    {
+    match error.as_database_error().and_then(|error| error.code()).as_deref() {
         Some("42P04" | "23505") => Ok(()),
         _ => Err(error),
     }
 }
 
 fn opened(path: &Path) -> Result<File, ClusterError> {
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path);
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
     file.map_err(file_error(path, "can't be opened"))
 }
 
@@ -309,11 +287,7 @@ fn locked(path: &Path) -> Result<File, ClusterError> {
 fn percent_encoded(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
     let encode = |b: u8| {
-        if plain(b) {
-            char::from(b).to_string()
-        } else {
-            format!("%{b:02X}")
-        }
+        if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }
     };
     text.bytes().map(encode).collect()
 }

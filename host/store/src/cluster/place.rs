@@ -37,22 +37,14 @@ impl Place {
         };
         own_folder(&folder, user)?;
         let socket = socket_folder(&folder, user)?;
-        Ok(Self {
-            data: folder.join("data"),
-            log: folder.join("log"),
-            socket,
-            folder,
-            user,
-        })
+        Ok(Self { data: folder.join("data"), log: folder.join("log"), socket, folder, user })
     }
 }
 
 /// Whether any user can pass from the root to `path`.
 fn is_open_to_all(path: &Path) -> bool {
     path.ancestors().all(|folder| {
-        folder
-            .metadata()
-            .is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
+        folder.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
     })
 }
 
@@ -72,9 +64,7 @@ fn elsewhere(data_dir: &Path) -> Result<PathBuf, ClusterError> {
         .prefix("cluster-")
         .permissions(fs::Permissions::from_mode(0o700))
         .tempdir_in(parent);
-    let folder = folder
-        .map_err(file_error(parent, "can't be written"))?
-        .keep();
+    let folder = folder.map_err(file_error(parent, "can't be written"))?.keep();
     let text = format!("{}\n", folder.display());
     fs::write(&note, text).map_err(file_error(&note, "can't be written"))?;
     Ok(folder)
@@ -88,25 +78,16 @@ fn own_folder(folder: &Path, user: ServerUser) -> Result<(), ClusterError> {
         Err(error) => return Err(file_error(folder, "can't be made")(error)),
     }
     // Never through a link that somebody put there.
-    let metadata = folder
-        .symlink_metadata()
-        .map_err(file_error(folder, "can't be read"))?;
+    let metadata = folder.symlink_metadata().map_err(file_error(folder, "can't be read"))?;
     if user.step_down && metadata.uid() == 0 && metadata.is_dir() {
         chown(folder, Some(user.uid), Some(user.gid))
             .map_err(file_error(folder, "can't be given away"))?;
     }
-    let metadata = folder
-        .symlink_metadata()
-        .map_err(file_error(folder, "can't be read"))?;
+    let metadata = folder.symlink_metadata().map_err(file_error(folder, "can't be read"))?;
     let mode = metadata.permissions().mode() & 0o777;
     if !metadata.is_dir() || metadata.uid() != user.uid || mode != 0o700 {
         let (path, user, owner) = (folder.to_owned(), user.uid, metadata.uid());
-        return Err(ClusterError::Owner {
-            path,
-            user,
-            owner,
-            mode,
-        });
+        return Err(ClusterError::Owner { path, user, owner, mode });
     }
     Ok(())
 }
@@ -118,10 +99,7 @@ fn socket_folder(folder: &Path, user: ServerUser) -> Result<PathBuf, ClusterErro
     let socket = if bytes.len() <= SOCKET_FOLDER_MAX {
         near.clone()
     } else {
-        PathBuf::from(format!(
-            "/tmp/stockade-{:016x}",
-            fnv1a(bytes.iter().copied())
-        ))
+        PathBuf::from(format!("/tmp/stockade-{:016x}", fnv1a(bytes.iter().copied())))
     };
     own_folder(&socket, user)?;
     Ok(socket)
@@ -139,11 +117,7 @@ mod tests {
         let deep = top.path().join("d".repeat(100));
         fs::create_dir(&deep).unwrap();
         let socket = socket_folder(&deep, user).unwrap();
-        assert!(
-            socket.as_os_str().len() <= SOCKET_FOLDER_MAX,
-            "{}",
-            socket.display()
-        );
+        assert!(socket.as_os_str().len() <= SOCKET_FOLDER_MAX, "{}", socket.display());
         assert_eq!(socket_folder(&deep, user).unwrap(), socket, "stable");
         fs::remove_dir(socket).unwrap();
     }
@@ -155,10 +129,7 @@ mod tests {
         let folder = top.path().join("socket");
         fs::create_dir(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
-        assert!(matches!(
-            own_folder(&folder, user),
-            Err(ClusterError::Owner { mode: 0o755, .. })
-        ));
+        assert!(matches!(own_folder(&folder, user), Err(ClusterError::Owner { mode: 0o755, .. })));
     }
 
     #[test]

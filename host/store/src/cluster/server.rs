@@ -76,10 +76,7 @@ impl Server {
             fs::remove_dir_all(&making).map_err(file_error(&making, "can't be removed"))?;
         }
         let mut command = self.program("initdb");
-        command
-            .arg("-D")
-            .arg(&making)
-            .args(["-U", USER, "--auth=trust"]);
+        command.arg("-D").arg(&making).args(["-U", USER, "--auth=trust"]);
         command.args(["--encoding=UTF8", "--no-locale", "--data-checksums"]);
         self.run("initdb", command)?;
         let configuration = making.join("postgresql.conf");
@@ -100,10 +97,7 @@ impl Server {
     fn start(&self) -> Result<(), ClusterError> {
         let mut command = self.program("pg_ctl");
         let seconds = limits::CLUSTER_START_FOR.as_secs().to_string();
-        command
-            .args(["start", "-w", "-s", "-t", &seconds])
-            .arg("-D")
-            .arg(&self.place.data);
+        command.args(["start", "-w", "-s", "-t", &seconds]).arg("-D").arg(&self.place.data);
         command.arg("-l").arg(&self.place.log);
         self.run("pg_ctl start", command)
     }
@@ -113,9 +107,7 @@ impl Server {
             return Ok(());
         }
         let mut command = self.program("pg_ctl");
-        command
-            .args(["stop", "-w", "-s", "-m", "fast", "-D"])
-            .arg(&self.place.data);
+        command.args(["stop", "-w", "-s", "-m", "fast", "-D"]).arg(&self.place.data);
         self.run("pg_ctl stop", command)
     }
 
@@ -145,14 +137,7 @@ impl Server {
         let mut command = self.place.user.command(&self.programs.join(name));
         command.stdin(Stdio::null());
         // A server started under a test or a service must not take its settings from there.
-        for name in [
-            "PGDATA",
-            "PGHOST",
-            "PGPORT",
-            "PGOPTIONS",
-            "PGUSER",
-            "PGDATABASE",
-        ] {
+        for name in ["PGDATA", "PGHOST", "PGPORT", "PGOPTIONS", "PGUSER", "PGDATABASE"] {
             command.env_remove(name);
         }
         command
@@ -162,15 +147,10 @@ impl Server {
         // Files, not pipes: the server inherits what pg_ctl has, and would keep a pipe open.
         let capture =
             tempfile::tempfile().map_err(file_error(&std::env::temp_dir(), "can't be written"))?;
-        let copy = || {
-            capture
-                .try_clone()
-                .map_err(file_error(&self.place.folder, "can't be shared"))
-        };
+        let copy =
+            || capture.try_clone().map_err(file_error(&self.place.folder, "can't be shared"));
         command.stdout(copy()?).stderr(copy()?);
-        let status = command
-            .status()
-            .map_err(file_error(&self.programs, "can't be run"))?;
+        let status = command.status().map_err(file_error(&self.programs, "can't be run"))?;
         if status.success() {
             return Ok(());
         }
@@ -185,8 +165,7 @@ fn read_again(mut file: fs::File) -> String {
     use std::io::{Read as _, Seek as _};
     let mut text = Vec::new();
     let read = file.rewind().and_then(|()| file.read_to_end(&mut text));
-    read.map(|_| String::from_utf8_lossy(&text).trim().to_owned())
-        .unwrap_or_default()
+    read.map(|_| String::from_utf8_lossy(&text).trim().to_owned()).unwrap_or_default()
 }
 
 /// The last lines of the server's log.
@@ -213,10 +192,8 @@ fn ps(pid: u32) -> Option<String> {
     if Path::new("/proc/self").exists() {
         return None;
     }
-    let output: Output = Command::new("ps")
-        .args(["-o", "stat=,comm=", "-p", &pid.to_string()])
-        .output()
-        .ok()?;
+    let output: Output =
+        Command::new("ps").args(["-o", "stat=,comm=", "-p", &pid.to_string()]).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     (!text.is_empty() && !text.starts_with('Z')).then_some(text)
 }

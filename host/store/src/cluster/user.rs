@@ -23,22 +23,11 @@ impl ServerUser {
             .and_then(|file| file.as_file().metadata())
             .map_err(file_error(&std::env::temp_dir(), "can't be written"))?;
         if probe.uid() != 0 {
-            return Ok(Self {
-                uid: probe.uid(),
-                gid: probe.gid(),
-                step_down: false,
-            });
+            return Ok(Self { uid: probe.uid(), gid: probe.gid(), step_down: false });
         }
-        let named = |name| {
-            Some(Self {
-                uid: id("-u", name)?,
-                gid: id("-g", name)?,
-                step_down: true,
-            })
-        };
-        named("postgres")
-            .or_else(|| named("nobody"))
-            .ok_or(ClusterError::NoUser)
+        let named =
+            |name| Some(Self { uid: id("-u", name)?, gid: id("-g", name)?, step_down: true });
+        named("postgres").or_else(|| named("nobody")).ok_or(ClusterError::NoUser)
     }
 
     /// A command that runs as this user, in a folder that it can enter. Setting the user drops

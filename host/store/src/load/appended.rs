@@ -42,11 +42,8 @@ pub struct RecordedInput {
 /// Opens a connection for reads; the caller's statement is the only one on it.
 macro_rules! read_all {
     ($store:expr, $label:expr, $sql:expr, $table:literal, $read:expr) => {{
-        let mut connection = $store
-            .reads()
-            .acquire()
-            .await
-            .map_err(StoreError::database("connecting"))?;
+        let mut connection =
+            $store.reads().acquire().await.map_err(StoreError::database("connecting"))?;
         all(&mut connection, $label, $sql, $table, $read).await
     }};
 }
@@ -114,10 +111,7 @@ fn input(f: &Fields<'_>) -> Result<RecordedInput, StoreError> {
     Ok(RecordedInput {
         index: InputIndex(f.big("index")?),
         epoch: f.big("epoch")?,
-        now: Now {
-            market: f.time("market_ns")?,
-            machine: f.time("machine_ns")?,
-        },
+        now: Now { market: f.time("market_ns")?, machine: f.time("machine_ns")? },
         kind: f.get("kind")?,
         event: f.json("body")?,
     })
@@ -148,11 +142,7 @@ fn posting(f: &Fields<'_>) -> Result<(EntryId, Posting), StoreError> {
         }
     };
     let sleeve = SleeveId(f.big("sleeve")?);
-    let posting = Posting {
-        sleeve,
-        account,
-        amount: f.money("amount")?,
-    };
+    let posting = Posting { sleeve, account, amount: f.money("amount")? };
     Ok((EntryId(f.big("entry")?), posting))
 }
 

@@ -22,11 +22,7 @@ impl<'r> Fields<'r> {
 
     pub(crate) fn bad(&self, column: &'static str, message: impl std::fmt::Display) -> StoreError {
         let message = message.to_string();
-        StoreError::Row {
-            table: self.table,
-            column,
-            message,
-        }
+        StoreError::Row { table: self.table, column, message }
     }
 
     pub(crate) fn get<T>(&self, name: &'static str) -> Result<T, StoreError>
@@ -43,10 +39,7 @@ impl<'r> Fields<'r> {
 
     pub(crate) fn big_if(&self, name: &'static str) -> Result<Option<u64>, StoreError> {
         let value: Option<i64> = self.get(name)?;
-        value
-            .map(u64::try_from)
-            .transpose()
-            .map_err(|error| self.bad(name, error))
+        value.map(u64::try_from).transpose().map_err(|error| self.bad(name, error))
     }
 
     pub(crate) fn int(&self, name: &'static str) -> Result<u32, StoreError> {
@@ -103,9 +96,7 @@ impl<'r> Fields<'r> {
 
     pub(crate) fn symbol_if(&self, name: &'static str) -> Result<Option<Symbol>, StoreError> {
         let text: Option<&str> = self.get(name)?;
-        text.map(Symbol::new)
-            .transpose()
-            .map_err(|error| self.bad(name, error))
+        text.map(Symbol::new).transpose().map_err(|error| self.bad(name, error))
     }
 
     pub(crate) fn slug(&self, name: &'static str) -> Result<Slug, StoreError> {

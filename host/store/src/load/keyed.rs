@@ -32,10 +32,7 @@ pub(crate) fn account(f: &Fields<'_>) -> Result<AccountRow, StoreError> {
             break_id: f.big("next_break")?,
         },
         input_index: InputIndex(f.big("input_index")?),
-        now: Now {
-            market: f.time("market_ns")?,
-            machine: f.time("machine_ns")?,
-        },
+        now: Now { market: f.time("market_ns")?, machine: f.time("machine_ns")? },
         fills_since: f.time("fills_since_ns")?,
         opened_at: f.time_if("opened_ns")?,
     })
@@ -162,20 +159,15 @@ fn order_type(
         ("market", None, None) => Ok(OrderType::Market),
         ("limit", Some(limit_price), None) => Ok(OrderType::Limit { limit_price }),
         ("stop", None, Some(stop_price)) => Ok(OrderType::Stop { stop_price }),
-        ("stop_limit", Some(limit_price), Some(stop_price)) => Ok(OrderType::StopLimit {
-            stop_price,
-            limit_price,
-        }),
+        ("stop_limit", Some(limit_price), Some(stop_price)) => {
+            Ok(OrderType::StopLimit { stop_price, limit_price })
+        }
         (other, ..) => Err(f.bad(name, format!("\"{other}\" with other prices than its own"))),
     }
 }
 
 pub(crate) fn mark(f: &Fields<'_>) -> Result<MarkRow, StoreError> {
-    Ok(MarkRow {
-        symbol: f.symbol("symbol")?,
-        price: f.price("price")?,
-        at: f.time("at_ns")?,
-    })
+    Ok(MarkRow { symbol: f.symbol("symbol")?, price: f.price("price")?, at: f.time("at_ns")? })
 }
 
 pub(crate) fn break_row(f: &Fields<'_>) -> Result<BreakRow, StoreError> {
@@ -203,9 +195,7 @@ pub(crate) fn bot(f: &Fields<'_>) -> Result<BotRow, StoreError> {
         version: f.get("version")?,
         params: f.json("params")?,
         symbols: f.json("symbols")?,
-        seed: seed
-            .to_u64()
-            .ok_or_else(|| f.bad("seed", format!("{seed} is no 64-bit number")))?,
+        seed: seed.to_u64().ok_or_else(|| f.bad("seed", format!("{seed} is no 64-bit number")))?,
         generation: f.big("generation")?,
         state: f.word("state")?,
         state_reason: f.get("state_reason")?,

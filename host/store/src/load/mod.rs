@@ -96,14 +96,7 @@ async fn load(connection: &mut PgConnection, label: &str) -> Result<Option<Rows>
     };
     Ok(Some(Rows {
         account: keyed::account(&Fields::new("account", &account))?,
-        instruments: all(
-            connection,
-            label,
-            INSTRUMENTS,
-            "instrument",
-            keyed::instrument,
-        )
-        .await?,
+        instruments: all(connection, label, INSTRUMENTS, "instrument", keyed::instrument).await?,
         sleeves: all(connection, label, SLEEVES, "sleeve", keyed::sleeve).await?,
         positions: all(connection, label, POSITIONS, "position", keyed::position).await?,
         lots: all(connection, label, LOTS, "lot", keyed::lot).await?,
@@ -125,11 +118,7 @@ pub(crate) async fn all<T>(
 ) -> Result<Vec<T>, StoreError> {
     let mut stream = sqlx::query(sql).bind(label).fetch(connection);
     let mut rows = Vec::new();
-    while let Some(row) = stream
-        .try_next()
-        .await
-        .map_err(StoreError::database("loading rows"))?
-    {
+    while let Some(row) = stream.try_next().await.map_err(StoreError::database("loading rows"))? {
         rows.push(read(&Fields::new(table, &row))?);
     }
     Ok(rows)
@@ -146,18 +135,14 @@ async fn orders(
         .fetch_all(connection)
         .await
         .map_err(StoreError::database("loading orders"))?;
-    rows.iter()
-        .map(|row| keyed::order(&Fields::new("order", row)))
-        .collect()
+    rows.iter().map(|row| keyed::order(&Fields::new("order", row))).collect()
 }
 
 fn execution_key(row: &Fields<'_>) -> Result<ExecutionKey, StoreError> {
     Ok(ExecutionKey {
         execution_id: row.get("execution_id")?,
         broker_order_id: row.get("broker_order_id")?,
-        cumulative_qty: row
-            .decimal_if("cumulative_qty")?
-            .map(stockade_core::Qty::new),
+        cumulative_qty: row.decimal_if("cumulative_qty")?.map(stockade_core::Qty::new),
     })
 }
 

@@ -86,10 +86,7 @@ pub async fn bot_list(
     if !retired {
         select = select.only("b.state <> 'retired'");
     }
-    select
-        .then("ORDER BY b.account, b.sleeve")
-        .fetch(pool)
-        .await
+    select.then("ORDER BY b.account, b.sleeve").fetch(pool).await
 }
 
 /// One bot by name; the present one before retired ones of the same name.

@@ -63,11 +63,7 @@ pub async fn break_list(
         select = select.only("b.resolved_ns IS NULL");
     }
     select
-        .latest(
-            filter.limit,
-            "ORDER BY b.account DESC, b.id DESC",
-            "ORDER BY b.account, b.id",
-        )
+        .latest(filter.limit, "ORDER BY b.account DESC, b.id DESC", "ORDER BY b.account, b.id")
         .fetch(pool)
         .await
 }

@@ -19,8 +19,5 @@ pub async fn trades_crypto(pool: &PgPool, account: &str, sleeve: &str) -> Result
     .bind(sleeve)
     .fetch_one(pool)
     .await
-    .map_err(|source| QueryError::Database {
-        what: "a sleeve's instruments",
-        source,
-    })
+    .map_err(|source| QueryError::Database { what: "a sleeve's instruments", source })
 }

@@ -56,11 +56,7 @@ impl Select {
     pub(super) fn new(what: &'static str, body: &'static str) -> Self {
         let mut builder = QueryBuilder::new(body);
         builder.push(" WHERE true");
-        Self {
-            builder,
-            what,
-            reversed: false,
-        }
+        Self { builder, what, reversed: false }
     }
 
     /// A condition with a value, where there is one; `%` stands for it, else it comes at the end.
@@ -70,12 +66,7 @@ impl Select {
     {
         if let Some(value) = value {
             let (before, after) = condition.split_once('%').unwrap_or((condition, ""));
-            self.builder
-                .push(" AND ")
-                .push(before)
-                .push(" ")
-                .push_bind(value)
-                .push(after);
+            self.builder.push(" AND ").push(before).push(" ").push_bind(value).push(after);
         }
         self
     }
@@ -103,11 +94,7 @@ impl Select {
         let Some(limit) = limit else {
             return self.then(up);
         };
-        self.builder
-            .push(" ")
-            .push(down)
-            .push(" LIMIT ")
-            .push_bind(i64::from(limit));
+        self.builder.push(" ").push(down).push(" LIMIT ").push_bind(i64::from(limit));
         self.reversed = true;
         self
     }
@@ -119,10 +106,8 @@ impl Select {
     {
         let what = self.what;
         let query = self.builder.build_query_as::<T>();
-        let mut rows = query
-            .fetch_all(pool)
-            .await
-            .map_err(|source| QueryError::Database { what, source })?;
+        let mut rows =
+            query.fetch_all(pool).await.map_err(|source| QueryError::Database { what, source })?;
         if self.reversed {
             rows.reverse();
         }

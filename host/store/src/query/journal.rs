@@ -80,11 +80,7 @@ pub async fn journal_list(pool: &PgPool, filter: &Filter) -> Result<Vec<Entry>, 
         )
         .and("e.at_ns >=", filter.from)
         .and("e.at_ns <", filter.to)
-        .latest(
-            filter.limit,
-            "ORDER BY e.account DESC, e.id DESC",
-            "ORDER BY e.account, e.id",
-        )
+        .latest(filter.limit, "ORDER BY e.account DESC, e.id DESC", "ORDER BY e.account, e.id")
         .fetch(pool)
         .await?;
     Ok(rows.into_iter().map(Entry::from).collect())

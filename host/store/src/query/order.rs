@@ -114,11 +114,7 @@ pub async fn order_list(
         );
     }
     select
-        .latest(
-            filter.limit,
-            "ORDER BY o.account DESC, o.id DESC",
-            "ORDER BY o.account, o.id",
-        )
+        .latest(filter.limit, "ORDER BY o.account DESC, o.id DESC", "ORDER BY o.account, o.id")
         .fetch(pool)
         .await
 }
@@ -135,10 +131,7 @@ pub async fn order_show(
     let select = Select::new("an order", BODY).and("o.account =", account.map(str::to_owned));
     let select = match id.parse::<i64>() {
         Ok(number) => select.and("o.id =", Some(number)),
-        Err(_) => select.and(
-            "% IN (o.client_order_id, o.broker_order_id)",
-            Some(id.to_owned()),
-        ),
+        Err(_) => select.and("% IN (o.client_order_id, o.broker_order_id)", Some(id.to_owned())),
     };
     let rows: Vec<Order> = select.then("ORDER BY o.account").fetch(pool).await?;
     Ok(rows.into_iter().next())

@@ -19,86 +19,28 @@ const BY_ID: &[(&str, &str)] = &[("id", "bigint")];
 const BY_SLEEVE: &[(&str, &str)] = &[("sleeve", "bigint")];
 
 const KNOWN: &[Table] = &[
-    Table {
-        name: "account",
-        key: &[],
-    },
-    Table {
-        name: "bot",
-        key: BY_SLEEVE,
-    },
-    Table {
-        name: "bot_event",
-        key: BY_ID,
-    },
-    Table {
-        name: "break",
-        key: BY_ID,
-    },
-    Table {
-        name: "entry",
-        key: BY_ID,
-    },
+    Table { name: "account", key: &[] },
+    Table { name: "bot", key: BY_SLEEVE },
+    Table { name: "bot_event", key: BY_ID },
+    Table { name: "break", key: BY_ID },
+    Table { name: "entry", key: BY_ID },
     Table {
         name: "equity",
-        key: &[
-            ("sleeve", "bigint"),
-            ("at_ns", "bigint"),
-            ("session_close", "integer"),
-        ],
+        key: &[("sleeve", "bigint"), ("at_ns", "bigint"), ("session_close", "integer")],
     },
-    Table {
-        name: "execution",
-        key: &[("execution_id", "text")],
-    },
-    Table {
-        name: "input",
-        key: &[("index", "bigint")],
-    },
-    Table {
-        name: "instrument",
-        key: &[("symbol", "text")],
-    },
-    Table {
-        name: "lease",
-        key: &[],
-    },
-    Table {
-        name: "lot",
-        key: BY_ID,
-    },
-    Table {
-        name: "mark",
-        key: &[("symbol", "text")],
-    },
-    Table {
-        name: "order",
-        key: BY_ID,
-    },
-    Table {
-        name: "position",
-        key: &[("sleeve", "bigint"), ("symbol", "text")],
-    },
-    Table {
-        name: "posting",
-        key: &[("entry", "bigint"), ("leg", "smallint")],
-    },
-    Table {
-        name: "refusal",
-        key: BY_ID,
-    },
-    Table {
-        name: "round_trip",
-        key: BY_ID,
-    },
-    Table {
-        name: "sleeve",
-        key: BY_ID,
-    },
-    Table {
-        name: "snapshot",
-        key: BY_SLEEVE,
-    },
+    Table { name: "execution", key: &[("execution_id", "text")] },
+    Table { name: "input", key: &[("index", "bigint")] },
+    Table { name: "instrument", key: &[("symbol", "text")] },
+    Table { name: "lease", key: &[] },
+    Table { name: "lot", key: BY_ID },
+    Table { name: "mark", key: &[("symbol", "text")] },
+    Table { name: "order", key: BY_ID },
+    Table { name: "position", key: &[("sleeve", "bigint"), ("symbol", "text")] },
+    Table { name: "posting", key: &[("entry", "bigint"), ("leg", "smallint")] },
+    Table { name: "refusal", key: BY_ID },
+    Table { name: "round_trip", key: BY_ID },
+    Table { name: "sleeve", key: BY_ID },
+    Table { name: "snapshot", key: BY_SLEEVE },
 ];
 
 /// The names of the tables that can be exported.
@@ -161,17 +103,14 @@ pub struct TablePage {
 }
 
 fn known(name: &str) -> Result<&'static Table, QueryError> {
-    KNOWN
-        .iter()
-        .find(|table| table.name == name)
-        .ok_or_else(|| QueryError::UnknownTable {
-            found: name.to_owned(),
-            nearest: KNOWN
-                .iter()
-                .map(|table| table.name)
-                .min_by_key(|table| distance(table, name))
-                .unwrap_or("account"),
-        })
+    KNOWN.iter().find(|table| table.name == name).ok_or_else(|| QueryError::UnknownTable {
+        found: name.to_owned(),
+        nearest: KNOWN
+            .iter()
+            .map(|table| table.name)
+            .min_by_key(|table| distance(table, name))
+            .unwrap_or("account"),
+    })
 }
 
 /// Characters that differ in place, and in length: enough to name the likely table.
@@ -193,23 +132,14 @@ pub async fn table_columns(pool: &PgPool, name: &str) -> Result<Vec<Column>, Que
     .bind(table.name)
     .fetch_all(pool)
     .await
-    .map_err(|source| QueryError::Database {
-        what: "a table's columns",
-        source,
-    })?;
+    .map_err(|source| QueryError::Database { what: "a table's columns", source })?;
     let column = |row: &sqlx::postgres::PgRow| -> Result<Column, sqlx::Error> {
-        Ok(Column {
-            name: row.try_get(0)?,
-            kind: row.try_get(1)?,
-        })
+        Ok(Column { name: row.try_get(0)?, kind: row.try_get(1)? })
     };
     rows.iter()
         .map(column)
         .collect::<Result<_, _>>()
-        .map_err(|source| QueryError::Database {
-            what: "a table's columns",
-            source,
-        })
+        .map_err(|source| QueryError::Database { what: "a table's columns", source })
 }
 
 /// At most `size` rows of a table, after the page that gave `after`.
@@ -269,14 +199,9 @@ fn page_sql(table: &Table, columns: &[Column], later: bool) -> String {
         })
         .collect();
     // Qualified: a bare name in ORDER BY would mean the column of the result, which is text.
-    let key: Vec<String> = key_names(table)
-        .map(|(column, _)| format!("t.{}", quote(column)))
-        .collect();
-    let mut sql = format!(
-        "SELECT {} FROM stockade.{} t",
-        list.join(", "),
-        quote(table.name)
-    );
+    let key: Vec<String> =
+        key_names(table).map(|(column, _)| format!("t.{}", quote(column))).collect();
+    let mut sql = format!("SELECT {} FROM stockade.{} t", list.join(", "), quote(table.name));
     let mut bound = 0;
     if later {
         let binds: Vec<String> = key_names(table)
@@ -285,17 +210,9 @@ fn page_sql(table: &Table, columns: &[Column], later: bool) -> String {
                 format!("${bound}::text::{kind}")
             })
             .collect();
-        sql.push_str(&format!(
-            " WHERE ({}) > ({})",
-            key.join(", "),
-            binds.join(", ")
-        ));
+        sql.push_str(&format!(" WHERE ({}) > ({})", key.join(", "), binds.join(", ")));
     }
-    sql.push_str(&format!(
-        " ORDER BY {} LIMIT ${}",
-        key.join(", "),
-        bound + 1
-    ));
+    sql.push_str(&format!(" ORDER BY {} LIMIT ${}", key.join(", "), bound + 1));
     sql
 }
 
@@ -307,9 +224,7 @@ fn key_of(table: &Table, columns: &[Column], values: &[Option<String>]) -> Vec<S
     key_names(table)
         .map(|(name, _)| {
             let place = columns.iter().position(|column| column.name == name);
-            place
-                .and_then(|place| values[place].clone())
-                .unwrap_or_default()
+            place.and_then(|place| values[place].clone()).unwrap_or_default()
         })
         .collect()
 }
@@ -326,9 +241,7 @@ mod tests {
 
     #[test]
     fn an_unknown_table_names_the_nearest() {
-        let Err(error) = known("executions") else {
-            panic!("executions is no table")
-        };
+        let Err(error) = known("executions") else { panic!("executions is no table") };
         assert_eq!(
             error.to_string(),
             "table \"executions\" is not known, the nearest is \"execution\""
@@ -337,10 +250,7 @@ mod tests {
 
     #[test]
     fn values_keep_their_kind_in_json() {
-        let column = |kind: &str| Column {
-            name: "x".to_owned(),
-            kind: kind.to_owned(),
-        };
+        let column = |kind: &str| Column { name: "x".to_owned(), kind: kind.to_owned() };
         assert_eq!(column("bigint").json(Some("7")), Value::from(7));
         assert_eq!(column("numeric").json(Some("7.5")), Value::from("7.5"));
         assert_eq!(column("boolean").json(Some("true")), Value::from(true));
@@ -350,15 +260,9 @@ mod tests {
 
     #[test]
     fn a_page_starts_after_the_key_of_the_last() {
-        let column = |name: &str, kind: &str| Column {
-            name: name.to_owned(),
-            kind: kind.to_owned(),
-        };
-        let columns = [
-            column("account", "text"),
-            column("id", "bigint"),
-            column("qty", "numeric"),
-        ];
+        let column =
+            |name: &str, kind: &str| Column { name: name.to_owned(), kind: kind.to_owned() };
+        let columns = [column("account", "text"), column("id", "bigint"), column("qty", "numeric")];
         let table = known("lot").expect("a table");
         assert_eq!(
             page_sql(table, &columns, true),

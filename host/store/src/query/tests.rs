@@ -50,19 +50,9 @@ fn account() -> AccountRow {
         state_reason: None,
         controls: Controls::default(),
         allocation_factor: 1.into(),
-        counters: Counters {
-            order: 3,
-            sleeve: 12,
-            entry: 2,
-            lot: 3,
-            round_trip: 2,
-            break_id: 2,
-        },
+        counters: Counters { order: 3, sleeve: 12, entry: 2, lot: 3, round_trip: 2, break_id: 2 },
         input_index: InputIndex(0),
-        now: Now {
-            market: at(90),
-            machine: at(90),
-        },
+        now: Now { market: at(90), machine: at(90) },
         fills_since: at(0),
         opened_at: None,
     }
@@ -94,13 +84,7 @@ fn sleeve(id: SleeveId, name: &str, kind: SleeveKind, capital: &str, cash: &str)
 
 fn position(sleeve: SleeveId, held: &str, cost: &str) -> Row {
     let (qty, cost) = (qty(held), money(cost));
-    Row::Position(PositionRow {
-        sleeve,
-        symbol: symbol(),
-        qty,
-        cost,
-        fee_left: Money::ZERO,
-    })
+    Row::Position(PositionRow { sleeve, symbol: symbol(), qty, cost, fee_left: Money::ZERO })
 }
 
 const A: SleeveId = SleeveId(10);
@@ -111,13 +95,7 @@ fn worked_case() -> Vec<Row> {
     let mut a = sleeve(A, "a", SleeveKind::Bot, "10000", "8500");
     a.reserved = money("100.50");
     vec![
-        Row::Sleeve(Box::new(sleeve(
-            SleeveId::HOUSE,
-            "house",
-            SleeveKind::House,
-            "0",
-            "80000",
-        ))),
+        Row::Sleeve(Box::new(sleeve(SleeveId::HOUSE, "house", SleeveKind::House, "0", "80000"))),
         Row::Sleeve(Box::new(sleeve(
             SleeveId::SUSPENSE,
             "suspense",
@@ -137,11 +115,7 @@ fn worked_case() -> Vec<Row> {
         Row::Instrument(Instrument::equity(symbol())),
         position(A, "10", "1500"),
         position(B, "5", "750"),
-        Row::Mark(MarkRow {
-            symbol: symbol(),
-            price: price("155"),
-            at: at(60),
-        }),
+        Row::Mark(MarkRow { symbol: symbol(), price: price("155"), at: at(60) }),
         Row::Bot(Box::new(bot())),
     ]
 }
@@ -167,11 +141,7 @@ fn bot() -> BotRow {
 
 async fn database(rows: &[Row]) -> TestDatabase {
     let database = TestDatabase::new().await;
-    database
-        .store
-        .account_create(&account(), rows)
-        .await
-        .unwrap();
+    database.store.account_create(&account(), rows).await.unwrap();
     database
 }
 
@@ -199,40 +169,19 @@ async fn sleeves_of_the_worked_case() {
     );
     assert_eq!(sleeves[1]["bot"], Value::Null);
     // The house is always there, suspense only where it holds something, rounding never.
-    let names: Vec<&str> = sleeves
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|s| s["name"].as_str().unwrap())
-        .collect();
+    let names: Vec<&str> =
+        sleeves.as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["a", "b", "house"]);
-    assert!(
-        sleeve_show(pool, Some("paper"), "suspense")
-            .await
-            .unwrap()
-            .is_some()
-    );
-    assert!(
-        sleeve_show(pool, Some("other"), "a")
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(sleeve_show(pool, Some("paper"), "suspense").await.unwrap().is_some());
+    assert!(sleeve_show(pool, Some("other"), "a").await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn shares_of_the_account_count_every_sleeve() {
     let mut rows = worked_case();
     let database_of_two = database(&rows).await;
-    let filter = Filter {
-        symbol: Some("AAPL".to_owned()),
-        ..Filter::default()
-    };
-    let two = to_json(
-        &position_list(database_of_two.store.reads(), &filter)
-            .await
-            .unwrap(),
-    );
+    let filter = Filter { symbol: Some("AAPL".to_owned()), ..Filter::default() };
+    let two = to_json(&position_list(database_of_two.store.reads(), &filter).await.unwrap());
     assert_eq!(
         two[0],
         json!({
@@ -242,15 +191,8 @@ async fn shares_of_the_account_count_every_sleeve() {
     );
     rows.push(position(SleeveId::SUSPENSE, "5", "775"));
     let database_of_three = database(&rows).await;
-    let only_a = Filter {
-        sleeve: Some("a".to_owned()),
-        ..Filter::default()
-    };
-    let three = to_json(
-        &position_list(database_of_three.store.reads(), &only_a)
-            .await
-            .unwrap(),
-    );
+    let only_a = Filter { sleeve: Some("a".to_owned()), ..Filter::default() };
+    let three = to_json(&position_list(database_of_three.store.reads(), &only_a).await.unwrap());
     assert_eq!(three.as_array().unwrap().len(), 1);
     assert_eq!(three[0]["share_of_account_pct"], json!(50.0));
     let names: Vec<String> =
@@ -265,16 +207,11 @@ async fn shares_of_the_account_count_every_sleeve() {
 
 #[tokio::test]
 async fn without_a_mark_a_position_is_worth_its_cost() {
-    let rows: Vec<Row> = worked_case()
-        .into_iter()
-        .filter(|row| !matches!(row, Row::Mark(_)))
-        .collect();
+    let rows: Vec<Row> =
+        worked_case().into_iter().filter(|row| !matches!(row, Row::Mark(_))).collect();
     let database = database(&rows).await;
-    let positions = to_json(
-        &position_list(database.store.reads(), &Filter::default())
-            .await
-            .unwrap(),
-    );
+    let positions =
+        to_json(&position_list(database.store.reads(), &Filter::default()).await.unwrap());
     assert_eq!(
         (&positions[0]["mark"], &positions[0]["market_value"]),
         (&Value::Null, &json!("1500"))
@@ -302,11 +239,7 @@ fn history() -> Vec<Row> {
             cumulative_qty: None,
         })
     };
-    let leg = |account, amount: &str| Posting {
-        sleeve: A,
-        account,
-        amount: money(amount),
-    };
+    let leg = |account, amount: &str| Posting { sleeve: A, account, amount: money(amount) };
     rows.extend([
         Row::Entry(EntryRow {
             id: EntryId(1),
@@ -403,80 +336,27 @@ async fn lists_are_narrowed_and_stay_in_order() {
     let pool = database.store.reads();
     let ids = async |filter: Filter| -> Vec<String> {
         let found = execution_list(pool, &filter).await.unwrap();
-        found
-            .into_iter()
-            .map(|execution| execution.execution_id)
-            .collect()
+        found.into_iter().map(|execution| execution.execution_id).collect()
     };
     assert_eq!(ids(Filter::default()).await, ["e1", "e2"]);
-    assert_eq!(
-        ids(Filter {
-            limit: Some(1),
-            ..Filter::default()
-        })
-        .await,
-        ["e2"]
-    );
-    assert_eq!(
-        ids(Filter {
-            limit: Some(2),
-            ..Filter::default()
-        })
-        .await,
-        ["e1", "e2"]
-    );
-    assert_eq!(
-        ids(Filter {
-            from: Some(at(2).0),
-            ..Filter::default()
-        })
-        .await,
-        ["e2"]
-    );
-    assert_eq!(
-        ids(Filter {
-            to: Some(at(2).0),
-            ..Filter::default()
-        })
-        .await,
-        ["e1"]
-    );
+    assert_eq!(ids(Filter { limit: Some(1), ..Filter::default() }).await, ["e2"]);
+    assert_eq!(ids(Filter { limit: Some(2), ..Filter::default() }).await, ["e1", "e2"]);
+    assert_eq!(ids(Filter { from: Some(at(2).0), ..Filter::default() }).await, ["e2"]);
+    assert_eq!(ids(Filter { to: Some(at(2).0), ..Filter::default() }).await, ["e1"]);
     let none: [&str; 0] = [];
+    assert_eq!(ids(Filter { sleeve: Some("b".to_owned()), ..Filter::default() }).await, none);
     assert_eq!(
-        ids(Filter {
-            sleeve: Some("b".to_owned()),
-            ..Filter::default()
-        })
-        .await,
+        ids(Filter { symbol: Some("x' OR true --".to_owned()), ..Filter::default() }).await,
         none
     );
-    assert_eq!(
-        ids(Filter {
-            symbol: Some("x' OR true --".to_owned()),
-            ..Filter::default()
-        })
-        .await,
-        none
-    );
-    assert_eq!(
-        ids(Filter {
-            account: Some("other".to_owned()),
-            ..Filter::default()
-        })
-        .await,
-        none
-    );
+    assert_eq!(ids(Filter { account: Some("other".to_owned()), ..Filter::default() }).await, none);
 }
 
 #[tokio::test]
 async fn entries_come_with_all_their_legs() {
     let database = database(&history()).await;
     let pool = database.store.reads();
-    let filter = Filter {
-        symbol: Some("AAPL".to_owned()),
-        limit: Some(1),
-        ..Filter::default()
-    };
+    let filter = Filter { symbol: Some("AAPL".to_owned()), limit: Some(1), ..Filter::default() };
     let entries = to_json(&journal_list(pool, &filter).await.unwrap());
     assert_eq!(
         entries,
@@ -498,15 +378,11 @@ async fn tables_are_exported_page_by_page() {
     let pool = database.store.reads();
     for table in TABLES {
         let columns = table_columns(pool, table).await.unwrap();
-        let whole = table_page(pool, table, &columns, None, 1_000)
-            .await
-            .unwrap();
+        let whole = table_page(pool, table, &columns, None, 1_000).await.unwrap();
         let mut rows = Vec::new();
         let mut after: Option<Vec<String>> = None;
         loop {
-            let page = table_page(pool, table, &columns, after.as_deref(), 1)
-                .await
-                .unwrap();
+            let page = table_page(pool, table, &columns, after.as_deref(), 1).await.unwrap();
             rows.extend(page.rows);
             match page.next {
                 Some(next) => after = Some(next),
@@ -516,18 +392,11 @@ async fn tables_are_exported_page_by_page() {
         assert_eq!(rows, whole.rows, "{table}");
     }
     let columns = table_columns(pool, "posting").await.unwrap();
-    let postings = table_page(pool, "posting", &columns, None, 1_000)
-        .await
-        .unwrap();
+    let postings = table_page(pool, "posting", &columns, None, 1_000).await.unwrap();
     assert_eq!(postings.rows.len(), 5);
-    let amount = columns
-        .iter()
-        .position(|column| column.name == "amount")
-        .unwrap();
+    let amount = columns.iter().position(|column| column.name == "amount").unwrap();
     assert_eq!(postings.rows[0][amount].as_deref(), Some("1500"));
-    let Err(error) = table_columns(pool, "lots").await else {
-        panic!("lots is no table")
-    };
+    let Err(error) = table_columns(pool, "lots").await else { panic!("lots is no table") };
     assert!(error.to_string().contains("nearest is \"lot\""), "{error}");
 }
 
@@ -536,9 +405,7 @@ fn intent() -> Intent {
         symbol: symbol(),
         side: Side::Buy,
         size: Size::Qty(qty("7")),
-        order_type: OrderType::Limit {
-            limit_price: price("149.50"),
-        },
+        order_type: OrderType::Limit { limit_price: price("149.50") },
         time_in_force: TimeInForce::Day,
         extended_hours: false,
         reason: Some("dip".into()),
@@ -559,30 +426,16 @@ async fn orders_are_found_by_each_of_their_ids() {
     for id in ["2", "nothing"] {
         assert_eq!(order_show(pool, None, id).await.unwrap(), None);
     }
-    let open = OrderFilter {
-        open: true,
-        status: None,
-    };
+    let open = OrderFilter { open: true, status: None };
     let orders = to_json(&order_list(pool, &Filter::default(), &open).await.unwrap());
     let first = &orders[0];
-    assert_eq!(
-        (&first["type"], &first["limit_price"]),
-        (&json!("limit"), &json!("149.5"))
-    );
+    assert_eq!((&first["type"], &first["limit_price"]), (&json!("limit"), &json!("149.5")));
     assert_eq!(
         (&first["filled_qty"], &first["filled_avg_price"]),
         (&json!("3"), &json!("149.333333333333"))
     );
-    let filled = OrderFilter {
-        open: false,
-        status: Some("filled".to_owned()),
-    };
-    assert!(
-        order_list(pool, &Filter::default(), &filled)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let filled = OrderFilter { open: false, status: Some("filled".to_owned()) };
+    assert!(order_list(pool, &Filter::default(), &filled).await.unwrap().is_empty());
 }
 
 fn order() -> OrderRow {
@@ -660,49 +513,26 @@ async fn bots_breaks_refusals_and_curves() {
     let pool = database.store.reads();
     let all = Filter::default();
     let found = to_json(&break_show(pool, None, 1).await.unwrap().unwrap());
-    assert_eq!(
-        (&found["state"], &found["age_seconds"]),
-        (&json!("open"), &json!(60))
-    );
+    assert_eq!((&found["state"], &found["age_seconds"]), (&json!("open"), &json!(60)));
     assert_eq!(break_list(pool, &all, false).await.unwrap().len(), 1);
-    let refusals = refusal_list(
-        pool,
-        &Filter {
-            symbol: Some("AAPL".to_owned()),
-            ..Filter::default()
-        },
-    )
-    .await
-    .unwrap();
-    assert_eq!(
-        (refusals[0].code.as_str(), refusals[0].sleeve.as_str()),
-        ("capital", "a")
-    );
+    let refusals =
+        refusal_list(pool, &Filter { symbol: Some("AAPL".to_owned()), ..Filter::default() })
+            .await
+            .unwrap();
+    assert_eq!((refusals[0].code.as_str(), refusals[0].sleeve.as_str()), ("capital", "a"));
     let bots = to_json(&bot_list(pool, &all, false).await.unwrap());
+    assert_eq!((&bots[0]["params"], &bots[0]["refusals"]), (&json!({"fast": "10"}), &json!(1)));
     assert_eq!(
-        (&bots[0]["params"], &bots[0]["refusals"]),
-        (&json!({"fast": "10"}), &json!(1))
-    );
-    assert_eq!(
-        bot_events(
-            pool,
-            &Filter {
-                sleeve: Some("a".to_owned()),
-                ..Filter::default()
-            }
-        )
-        .await
-        .unwrap()
-        .len(),
+        bot_events(pool, &Filter { sleeve: Some("a".to_owned()), ..Filter::default() })
+            .await
+            .unwrap()
+            .len(),
         1
     );
     assert_eq!(bot_show(pool, None, "nobody").await.unwrap(), None);
     assert_eq!(equity_curve(pool, &all).await.unwrap().len(), 2);
     let closes = equity_closes(pool, &all).await.unwrap();
-    assert_eq!(
-        (closes.len(), closes[0].equity.to_string().as_str()),
-        (1, "10050")
-    );
+    assert_eq!((closes.len(), closes[0].equity.to_string().as_str()), (1, "10050"));
     assert!(!trades_crypto(pool, "paper", "a").await.unwrap());
     let accounts = to_json(&account_list(pool, &all).await.unwrap());
     assert_eq!(
@@ -726,10 +556,7 @@ fn equity(seconds: i64, worth: &str, session_close: Option<u32>) -> Row {
 #[tokio::test]
 async fn profit_is_equity_less_net_capital_to_the_last_digit() {
     let database = database(&worked_case()).await;
-    for sleeve in sleeve_list(database.store.reads(), &Filter::default(), true)
-        .await
-        .unwrap()
-    {
+    for sleeve in sleeve_list(database.store.reads(), &Filter::default(), true).await.unwrap() {
         if sleeve.kind == "house" {
             continue;
         }

@@ -77,8 +77,6 @@ impl<'de> Deserialize<'de> for At {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let instant: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
-        i64::try_from(instant.as_nanosecond())
-            .map(Self)
-            .map_err(serde::de::Error::custom)
+        i64::try_from(instant.as_nanosecond()).map(Self).map_err(serde::de::Error::custom)
     }
 }

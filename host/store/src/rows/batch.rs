@@ -64,11 +64,7 @@ impl<'a> Batch<'a> {
             Row::Entry(row) => {
                 self.entries.push(row);
                 let legs = row.postings.iter().cloned().enumerate();
-                self.legs.extend(legs.map(|(leg, posting)| Leg {
-                    entry: row.id,
-                    leg,
-                    posting,
-                }));
+                self.legs.extend(legs.map(|(leg, posting)| Leg { entry: row.id, leg, posting }));
             }
             Row::Mark(row) => drop(self.marks.insert(&row.symbol, row)),
             Row::Equity(row) => self.equity.push(row),
@@ -95,18 +91,9 @@ impl<'a> Batch<'a> {
             return Err(EncodeError::OtherAccount { found, expected });
         }
         let mut writing = Writing::default();
-        writing
-            .arguments
-            .add(account.to_owned())
-            .map_err(EncodeError::encoding)?;
-        writing
-            .arguments
-            .add(big(epoch)?)
-            .map_err(EncodeError::encoding)?;
-        writing
-            .arguments
-            .add(big(sequence)?)
-            .map_err(EncodeError::encoding)?;
+        writing.arguments.add(account.to_owned()).map_err(EncodeError::encoding)?;
+        writing.arguments.add(big(epoch)?).map_err(EncodeError::encoding)?;
+        writing.arguments.add(big(sequence)?).map_err(EncodeError::encoding)?;
         self.write(&mut writing)?;
         let sql = statements.get(mode, writing.mask, &writing.shapes);
         Ok((sql, writing.arguments))

@@ -84,10 +84,7 @@ pub(crate) fn column<R, T>(
 where
     Vec<T>: for<'q> sqlx::Encode<'q, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
 {
-    let values = rows
-        .iter()
-        .map(|row| value(row))
-        .collect::<Result<Vec<T>, _>>()?;
+    let values = rows.iter().map(|row| value(row)).collect::<Result<Vec<T>, _>>()?;
     arguments.add(values).map_err(EncodeError::encoding)
 }
 
@@ -109,10 +106,7 @@ pub(crate) struct Statements {
 impl Statements {
     /// The statement for these tables; `mask` has one bit per table.
     pub(crate) fn get(&mut self, mode: Mode, mask: u32, shapes: &[Shape]) -> Arc<str> {
-        self.made
-            .entry((mode, mask))
-            .or_insert_with(|| statement(mode, shapes).into())
-            .clone()
+        self.made.entry((mode, mask)).or_insert_with(|| statement(mode, shapes).into()).clone()
     }
 }
 
@@ -144,21 +138,13 @@ fn insert(mode: Mode, shape: &Shape, parameter: &mut usize) -> String {
     for (at, (name, kind)) in shape.columns.iter().enumerate() {
         *parameter += 1;
         // jsonb has no array that sqlx could bind without a detour; its text has.
-        let (element, cast) = if *kind == "jsonb" {
-            ("text", "::jsonb")
-        } else {
-            (*kind, "")
-        };
+        let (element, cast) = if *kind == "jsonb" { ("text", "::jsonb") } else { (*kind, "") };
         write!(names, ", \"{name}\"").expect("a string takes all");
         write!(picks, ", u.c{at}{cast}").expect("a string takes all");
         arrays.push(format!("${parameter}::{element}[]"));
         aliases.push(format!("c{at}"));
     }
-    let (stamp, epoch) = if shape.stamped {
-        (", epoch", ", fence.epoch")
-    } else {
-        ("", "")
-    };
+    let (stamp, epoch) = if shape.stamped { (", epoch", ", fence.epoch") } else { ("", "") };
     let conflict = match shape.conflict {
         Conflict::Replace(_) if mode == Mode::Create && shape.name == "account" => String::new(),
         Conflict::Refuse => String::new(),
@@ -184,8 +170,5 @@ fn replace(shape: &Shape, key: &[&str]) -> String {
         .map(|name| format!("\"{name}\" = EXCLUDED.\"{name}\""))
         .collect();
     let keys: String = key.iter().map(|name| format!(", \"{name}\"")).collect();
-    format!(
-        " ON CONFLICT (account{keys}) DO UPDATE SET {}",
-        sets.join(", ")
-    )
+    format!(" ON CONFLICT (account{keys}) DO UPDATE SET {}", sets.join(", "))
 }

@@ -45,9 +45,7 @@ pub enum EncodeError {
 
 impl EncodeError {
     pub(crate) fn encoding(error: impl std::fmt::Display) -> Self {
-        Self::Encoding {
-            message: error.to_string(),
-        }
+        Self::Encoding { message: error.to_string() }
     }
 }
 
@@ -70,10 +68,7 @@ pub(crate) fn decimal_if(value: Option<Decimal>) -> Encoded<Option<Decimal>> {
 }
 
 pub(crate) fn big(value: u64) -> Encoded<i64> {
-    i64::try_from(value).map_err(|_| EncodeError::Size {
-        value,
-        allowed: u64::MAX >> 1,
-    })
+    i64::try_from(value).map_err(|_| EncodeError::Size { value, allowed: u64::MAX >> 1 })
 }
 
 pub(crate) fn int(value: u32) -> Encoded<i32> {
@@ -90,26 +85,17 @@ pub(crate) fn small(value: usize) -> Encoded<i16> {
     })
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "every column's expression gives a result"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "every column's expression gives a result")]
 pub(crate) fn time(value: Timestamp) -> Encoded<i64> {
     Ok(value.0)
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "every column's expression gives a result"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "every column's expression gives a result")]
 pub(crate) fn time_if(value: Option<Timestamp>) -> Encoded<Option<i64>> {
     Ok(value.map(|time| time.0))
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "every column's expression gives a result"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "every column's expression gives a result")]
 pub(crate) fn text(value: &str) -> Encoded<String> {
     Ok(value.replace('\0', "\u{fffd}"))
 }
@@ -160,10 +146,7 @@ mod tests {
         let held = Decimal::from_i128_with_scale(1, 18);
         assert_eq!(decimal(held).unwrap(), held);
         let lost = Decimal::from_i128_with_scale(1, 19);
-        assert!(matches!(
-            decimal(lost),
-            Err(EncodeError::Scale { found: 19, .. })
-        ));
+        assert!(matches!(decimal(lost), Err(EncodeError::Scale { found: 19, .. })));
         // Trailing zeros are no digits.
         let zeros = Decimal::from_i128_with_scale(10, 19);
         assert_eq!(decimal(zeros).unwrap(), held);
@@ -175,10 +158,7 @@ mod tests {
         let value = serde_json::json!({"a\0": ["x\0y", {"z": "\\u0000"}]});
         let clean = json(&value).unwrap();
         let read: serde_json::Value = serde_json::from_str(&clean).unwrap();
-        assert_eq!(
-            read,
-            serde_json::json!({"a\u{fffd}": ["x\u{fffd}y", {"z": "\\u0000"}]})
-        );
+        assert_eq!(read, serde_json::json!({"a\u{fffd}": ["x\u{fffd}y", {"z": "\\u0000"}]}));
     }
 
     #[test]

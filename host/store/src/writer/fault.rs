@@ -74,11 +74,7 @@ pub(crate) enum Fault {
     /// The epoch has passed.
     Fenced { now: u64 },
     /// A rule of the schema; rolled back.
-    Constraint {
-        constraint: String,
-        table: String,
-        message: String,
-    },
+    Constraint { constraint: String, table: String, message: String },
     /// A conflict with another transaction; rolled back, worth another try.
     Conflict { code: String, message: String },
     /// Anything else that the server said for certain; rolled back.
@@ -91,24 +87,17 @@ impl Fault {
     /// Reads an error of the single statement that a commit is.
     pub(crate) fn of(error: &sqlx::Error) -> Self {
         let sqlx::Error::Database(database) = error else {
-            return Self::Doubt {
-                message: error.to_string(),
-            };
+            return Self::Doubt { message: error.to_string() };
         };
         let code = database.code().unwrap_or_default().into_owned();
         let message = database.message().to_owned();
         match (code.as_str(), code.get(..2).unwrap_or_default()) {
-            ("SKF01", _) => Self::Fenced {
-                now: fenced_at(database.as_ref()),
-            },
+            ("SKF01", _) => Self::Fenced { now: fenced_at(database.as_ref()) },
             ("40001" | "40P01", _) => Self::Conflict { code, message },
             // A server that goes down says so also between the commit and its answer.
             (_, "57" | "08") if code != "57014" => Self::Doubt { message },
             (_, "23") => Self::Constraint {
-                constraint: database
-                    .constraint()
-                    .unwrap_or("a rule without a name")
-                    .to_owned(),
+                constraint: database.constraint().unwrap_or("a rule without a name").to_owned(),
                 table: database.table().unwrap_or_default().to_owned(),
                 message,
             },
@@ -125,22 +114,11 @@ impl Fault {
     pub(crate) fn answer(&self, group: u64, epoch: u64) -> CommitError {
         match self.clone() {
             Self::Fenced { now } => CommitError::Fenced { epoch, now },
-            Self::Constraint {
-                constraint,
-                table,
-                message,
-            } => CommitError::Constraint {
-                group,
-                constraint,
-                table,
-                message,
-            },
+            Self::Constraint { constraint, table, message } => {
+                CommitError::Constraint { group, constraint, table, message }
+            }
             Self::Conflict { code, message } | Self::Refused { code, message } => {
-                CommitError::Refused {
-                    group,
-                    code,
-                    message,
-                }
+                CommitError::Refused { group, code, message }
             }
             Self::Doubt { message } => CommitError::Lost { group, message },
         }

@@ -45,9 +45,7 @@ pub struct WriterOptions {
 
 impl Default for WriterOptions {
     fn default() -> Self {
-        Self {
-            reconnect_for: limits::RECONNECT_FOR,
-        }
+        Self { reconnect_for: limits::RECONNECT_FOR }
     }
 }
 
@@ -101,11 +99,7 @@ impl WriterHandle {
         let session = Session::open(store, account, epoch).await?;
         let (queue, jobs) = mpsc::channel(limits::GROUPS_QUEUED_MAX);
         let task = tokio::spawn(Task::new(session, options).run(jobs));
-        Ok(Self {
-            queue,
-            next: 1,
-            task,
-        })
+        Ok(Self { queue, next: 1, task })
     }
 
     /// Hands a group over and gives the ticket for its outcome; waits only while the queue is
@@ -117,16 +111,9 @@ impl WriterHandle {
         let (done, outcome) = oneshot::channel();
         let number = self.next;
         self.next += 1;
-        let job = Job {
-            number,
-            rows: group.rows,
-            done,
-        };
+        let job = Job { number, rows: group.rows, done };
         self.queue.send(job).await.map_err(|_| CommitError::Ended)?;
-        Ok(Ticket {
-            number,
-            done: outcome,
-        })
+        Ok(Ticket { number, done: outcome })
     }
 
     /// Commits a group and waits for its outcome.

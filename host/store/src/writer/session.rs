@@ -67,17 +67,10 @@ impl Session {
     ) -> Result<(), Failure> {
         let next = self.sequence + 1;
         let (sql, arguments) = Batch::new(rows)
-            .encode(
-                Mode::Write,
-                &mut self.statements,
-                &self.account,
-                self.epoch,
-                next,
-            )
+            .encode(Mode::Write, &mut self.statements, &self.account, self.epoch, next)
             .map_err(Failure::Encode)?;
-        let done = sqlx::query_with(AssertSqlSafe(sql), arguments)
-            .execute(&mut self.connection)
-            .await;
+        let done =
+            sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut self.connection).await;
         match done {
             Ok(_) => {
                 self.sequence = next;
@@ -115,10 +108,7 @@ async fn connect(
 ) -> Result<(PgConnection, u64), sqlx::Error> {
     let name = format!("stockade writer {account}");
     let mut connection = store.connect_writer(&name).await?;
-    let left: i64 = sqlx::query_scalar(END_OTHERS)
-        .bind(&name)
-        .fetch_one(&mut connection)
-        .await?;
+    let left: i64 = sqlx::query_scalar(END_OTHERS).bind(&name).fetch_one(&mut connection).await?;
     if left > 0 {
         return Err(sqlx::Error::Protocol(format!(
             "{left} earlier writers of the account don't end"

@@ -44,9 +44,7 @@ impl Task {
     /// Commits the groups together; where that fails for the fault of one, one at a time. The
     /// error is the number of the group at which the writer ends.
     async fn commit_joined(&mut self, jobs: Vec<Job>) -> Result<(), u64> {
-        let together = self
-            .commit_rows(jobs.iter().flat_map(|job| &job.rows))
-            .await;
+        let together = self.commit_rows(jobs.iter().flat_map(|job| &job.rows)).await;
         let failure = match together {
             Ok(()) => {
                 jobs.into_iter().for_each(|job| answer(job, Ok(())));
@@ -90,10 +88,7 @@ impl Task {
 
     fn error(&self, failure: &Failure, group: u64) -> CommitError {
         match failure {
-            Failure::Encode(source) => CommitError::Encode {
-                group,
-                source: source.clone(),
-            },
+            Failure::Encode(source) => CommitError::Encode { group, source: source.clone() },
             Failure::Fault(fault) => fault.answer(group, self.session.epoch()),
         }
     }
@@ -154,10 +149,7 @@ fn join(jobs: &mut Vec<Job>, queue: &mut mpsc::Receiver<Job>) -> Option<Job> {
 }
 
 fn executions_of(job: &Job) -> usize {
-    job.rows
-        .iter()
-        .filter(|row| matches!(row, Row::Execution(_)))
-        .count()
+    job.rows.iter().filter(|row| matches!(row, Row::Execution(_))).count()
 }
 
 /// Answers everything that is still queued: none of it was tried.

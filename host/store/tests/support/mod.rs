@@ -54,19 +54,9 @@ pub fn account() -> AccountRow {
         state_reason: Some("a test".to_owned()),
         controls: Controls::live(),
         allocation_factor: dec("1"),
-        counters: Counters {
-            order: 1,
-            sleeve: 11,
-            entry: 1,
-            lot: 1,
-            round_trip: 1,
-            break_id: 1,
-        },
+        counters: Counters { order: 1, sleeve: 11, entry: 1, lot: 1, round_trip: 1, break_id: 1 },
         input_index: InputIndex(0),
-        now: Now {
-            market: NOON,
-            machine: Timestamp(-5),
-        },
+        now: Now { market: NOON, machine: Timestamp(-5) },
         fills_since: NOON,
         opened_at: Some(NOON),
     }
@@ -120,10 +110,7 @@ pub fn order(id: u64) -> OrderRow {
         side: Side::Buy,
         size: Size::Qty(qty("10.123456789")),
         order_type: OrderType::Market,
-        sent_type: OrderType::StopLimit {
-            stop_price: price("101"),
-            limit_price: price("105.25"),
-        },
+        sent_type: OrderType::StopLimit { stop_price: price("101"), limit_price: price("105.25") },
         time_in_force: TimeInForce::Day,
         extended_hours: false,
         reason: Some("it fell".into()),
@@ -171,11 +158,7 @@ pub fn entry(id: u64, execution_id: Option<&str>, amounts: &[(LedgerAccount, &st
     EntryRow {
         id: EntryId(id),
         at: NOON,
-        kind: if execution_id.is_some() {
-            EntryKind::Execution
-        } else {
-            EntryKind::Deposit
-        },
+        kind: if execution_id.is_some() { EntryKind::Execution } else { EntryKind::Deposit },
         memo: "a test's".to_owned(),
         execution_id: execution_id.map(Into::into),
         postings: amounts
@@ -192,14 +175,8 @@ pub fn entry(id: u64, execution_id: Option<&str>, amounts: &[(LedgerAccount, &st
 /// An execution and the entry that books it.
 pub fn booking(number: u64) -> Vec<Row> {
     let id = format!("x-{number}");
-    let legs = [
-        (LedgerAccount::Cash, "-100"),
-        (LedgerAccount::Position(symbol("AAPL")), "100"),
-    ];
-    vec![
-        Row::Entry(entry(number, Some(&id), &legs)),
-        Row::Execution(execution(&id, number)),
-    ]
+    let legs = [(LedgerAccount::Cash, "-100"), (LedgerAccount::Position(symbol("AAPL")), "100")];
+    vec![Row::Entry(entry(number, Some(&id), &legs)), Row::Execution(execution(&id, number))]
 }
 
 pub fn lot(id: u64) -> LotRow {
@@ -247,9 +224,7 @@ pub fn intent() -> Intent {
         symbol: symbol("BTCUSD"),
         side: Side::Sell,
         size: Size::Notional(money("12.5")),
-        order_type: OrderType::Limit {
-            limit_price: price("64000.5"),
-        },
+        order_type: OrderType::Limit { limit_price: price("64000.5") },
         time_in_force: TimeInForce::Gtc,
         extended_hours: false,
         reason: None,
@@ -280,11 +255,7 @@ pub fn one_of_each() -> Vec<Row> {
         Row::Lot(lot(1)),
         Row::RoundTrip(round_trip(1)),
         Row::Order(Box::new(order(1))),
-        Row::Mark(MarkRow {
-            symbol: symbol("AAPL"),
-            price: price("0.0001"),
-            at: NOON,
-        }),
+        Row::Mark(MarkRow { symbol: symbol("AAPL"), price: price("0.0001"), at: NOON }),
         Row::Break(BreakRow {
             id: BreakId(1),
             class: "D38".to_owned(),
@@ -305,12 +276,7 @@ pub fn one_of_each() -> Vec<Row> {
 }
 
 pub fn snapshot(bytes: &[u8]) -> SnapshotRow {
-    SnapshotRow {
-        sleeve: BOT,
-        digest: "abc".to_owned(),
-        at: NOON,
-        bytes: bytes.to_vec(),
-    }
+    SnapshotRow { sleeve: BOT, digest: "abc".to_owned(), at: NOON, bytes: bytes.to_vec() }
 }
 
 pub fn bot() -> BotRow {
@@ -320,10 +286,7 @@ pub fn bot() -> BotRow {
         plugin: "dip_buyer".to_owned(),
         digest: "abc".to_owned(),
         version: "0.1.0".to_owned(),
-        params: vec![
-            ("fast".to_owned(), "3".to_owned()),
-            ("slow".to_owned(), "\"9\"".to_owned()),
-        ],
+        params: vec![("fast".to_owned(), "3".to_owned()), ("slow".to_owned(), "\"9\"".to_owned())],
         symbols: vec![symbol("AAPL"), symbol("BTCUSD")],
         seed: u64::MAX,
         generation: 3,
@@ -346,10 +309,7 @@ fn appended() -> Vec<Row> {
     ];
     vec![
         Row::Entry(entry(1, Some("x-1"), &legs)),
-        Row::Execution(ExecutionRow {
-            order: Some(OrderId(1)),
-            ..execution("x-1", 1)
-        }),
+        Row::Execution(ExecutionRow { order: Some(OrderId(1)), ..execution("x-1", 1) }),
         Row::Equity(equity(None)),
         Row::Equity(equity(Some(20_190_211))),
         Row::Input(input(1)),
@@ -387,10 +347,7 @@ pub fn input(index: u64) -> InputRow {
     let event = Event::AccountStream { up: true };
     InputRow {
         index: InputIndex(index),
-        now: Now {
-            market: NOON,
-            machine: Timestamp(3),
-        },
+        now: Now { market: NOON, machine: Timestamp(3) },
         kind: "account_stream",
         body: Box::new(event),
     }
@@ -398,27 +355,17 @@ pub fn input(index: u64) -> InputRow {
 
 /// What the database gives back of a text: NUL can't be stored.
 pub fn as_stored(row: RoundTripRow) -> RoundTripRow {
-    let exit_reason = row
-        .exit_reason
-        .as_deref()
-        .map(|text| Arc::from(text.replace('\0', "\u{fffd}")));
+    let exit_reason =
+        row.exit_reason.as_deref().map(|text| Arc::from(text.replace('\0', "\u{fffd}")));
     RoundTripRow { exit_reason, ..row }
 }
 
 /// An account with its sleeves, and a writer under a fresh lease.
 pub async fn writer(store: &Store) -> WriterHandle {
-    store
-        .account_create(&account(), &sleeves())
-        .await
-        .expect("a new account");
-    let lease = store
-        .lease_acquire(LABEL, "a test", TTL)
-        .await
-        .expect("a free lease");
+    store.account_create(&account(), &sleeves()).await.expect("a new account");
+    let lease = store.lease_acquire(LABEL, "a test", TTL).await.expect("a free lease");
     let options = WriterOptions::default();
-    WriterHandle::spawn(store, LABEL, lease.epoch, options)
-        .await
-        .expect("a writer")
+    WriterHandle::spawn(store, LABEL, lease.epoch, options).await.expect("a writer")
 }
 
 pub fn group(rows: Vec<Row>) -> Group {

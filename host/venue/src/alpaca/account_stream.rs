@@ -95,9 +95,7 @@ impl AccountStream {
             tracing::warn!(url, %broken, "account stream down");
             if up_since.is_some() || !told_down {
                 told_down = true;
-                let down = AccountMessage::Down {
-                    why: broken.to_string(),
-                };
+                let down = AccountMessage::Down { why: broken.to_string() };
                 if self.tx.send(down).await.is_err() {
                     return;
                 }
@@ -152,16 +150,11 @@ impl AccountStream {
         socket.send(authenticate.to_string()).await?;
         let ack = reply(&mut socket, "authorization").await?;
         if ack.status.as_deref() != Some("authorized") {
-            return Err(Broken::Keys(
-                ack.status.unwrap_or_else(|| "no status".to_owned()),
-            ));
+            return Err(Broken::Keys(ack.status.unwrap_or_else(|| "no status".to_owned())));
         }
         let listen = json!({"action": "listen", "data": {"streams": [TRADE_UPDATES]}});
         socket.send(listen.to_string()).await?;
-        let streams = reply(&mut socket, "listening")
-            .await?
-            .streams
-            .unwrap_or_default();
+        let streams = reply(&mut socket, "listening").await?.streams.unwrap_or_default();
         if !streams.iter().any(|name| name == TRADE_UPDATES) {
             let found = streams.join(", ");
             let why = format!("the broker listens for [{found}], asked was [{TRADE_UPDATES}]");
@@ -177,15 +170,10 @@ async fn reply(socket: &mut Socket, stream: &'static str) -> Result<Control, Bro
         let frame = socket.greeting(stream).await?;
         let envelope = envelope(&frame)?;
         let control = || -> Control {
-            envelope
-                .data
-                .and_then(|raw| serde_json::from_str(raw.get()).ok())
-                .unwrap_or_default()
+            envelope.data.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
         };
         if envelope.action.as_deref() == Some("error") {
-            return Err(Broken::Protocol(
-                control().error_message.unwrap_or_default(),
-            ));
+            return Err(Broken::Protocol(control().error_message.unwrap_or_default()));
         }
         if envelope.stream.as_deref() == Some(stream) {
             return Ok(control());
@@ -207,9 +195,7 @@ fn envelope(frame: &Frame) -> Result<Envelope<'_>, Broken> {
 fn update(frame: &Frame) -> Result<Option<TradeUpdate>, Broken> {
     let envelope = envelope(frame)?;
     if envelope.action.as_deref() == Some("error") {
-        let words = envelope
-            .data
-            .map(|raw| raw.get().chars().take(200).collect());
+        let words = envelope.data.map(|raw| raw.get().chars().take(200).collect());
         return Err(Broken::Protocol(words.unwrap_or_default()));
     }
     if envelope.stream.as_deref() != Some(TRADE_UPDATES) {

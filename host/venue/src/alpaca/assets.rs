@@ -53,9 +53,7 @@ impl Alpaca {
         let mut found = Vec::with_capacity(symbols.len());
         for class in ["us_equity", "crypto"] {
             let mut url = self.trading(&["v2", "assets"])?;
-            url.query_pairs_mut()
-                .append_pair("status", "active")
-                .append_pair("asset_class", class);
+            url.query_pairs_mut().append_pair("status", "active").append_pair("asset_class", class);
             let outcome = self.rest.get_long(url, LIST_LIMITS).await;
             let body = classify::success(&self.rest, outcome)?;
             let assets: Vec<WireAsset<'_>> = classify::read("the assets", &body)?;

@@ -13,12 +13,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) const fn new(min: Duration, max: Duration, seed: u64) -> Self {
-        Self {
-            min,
-            max,
-            next: min,
-            state: seed,
-        }
+        Self { min, max, next: min, state: seed }
     }
 
     /// Starts over at the shortest wait: the last connection held.

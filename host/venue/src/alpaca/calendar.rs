@@ -24,21 +24,14 @@ pub(crate) fn around(at: Timestamp) -> (String, String) {
 
 pub(crate) fn session(day: &WireDay) -> Result<Session, WireError> {
     let found = || format!("{} {} {}", day.date, day.open, day.close);
-    let bad = || WireError::Time {
-        what: "a calendar day",
-        found: found().chars().take(40).collect(),
-    };
+    let bad =
+        || WireError::Time { what: "a calendar day", found: found().chars().take(40).collect() };
     let date: Date = day.date.parse().map_err(|_| bad())?;
     let zone = TimeZone::get(EXCHANGE_ZONE).map_err(|_| bad())?;
     let at = |hours: &str| {
         let time = Time::strptime("%H:%M", hours).map_err(|_| bad())?;
-        let zoned = date
-            .to_datetime(time)
-            .to_zoned(zone.clone())
-            .map_err(|_| bad())?;
-        i64::try_from(zoned.timestamp().as_nanosecond())
-            .map(Timestamp)
-            .map_err(|_| bad())
+        let zoned = date.to_datetime(time).to_zoned(zone.clone()).map_err(|_| bad())?;
+        i64::try_from(zoned.timestamp().as_nanosecond()).map(Timestamp).map_err(|_| bad())
     };
     let number = |n: i8| u32::try_from(n).map_err(|_| bad());
     let year = u32::try_from(date.year()).map_err(|_| bad())?;

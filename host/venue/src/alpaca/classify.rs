@@ -20,33 +20,16 @@ const MESSAGE_LEN_MAX: usize = 500;
 /// Every end of a request but the good one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
-    Refused {
-        http: u16,
-        code: u32,
-        message: String,
-    },
+    Refused { http: u16, code: u32, message: String },
     NotFound,
-    NotTaken {
-        retry_after: i64,
-        why: String,
-    },
-    Unknown {
-        why: String,
-    },
+    NotTaken { retry_after: i64, why: String },
+    Unknown { why: String },
 }
 
 impl<T> From<Failure> for Answer<T> {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Refused {
-                http,
-                code,
-                message,
-            } => Self::Refused {
-                http,
-                code,
-                message,
-            },
+            Failure::Refused { http, code, message } => Self::Refused { http, code, message },
             Failure::NotFound => Self::NotFound,
             Failure::NotTaken { retry_after, why } => Self::NotTaken { retry_after, why },
             Failure::Unknown { why } => Self::Unknown { why },
@@ -56,9 +39,7 @@ impl<T> From<Failure> for Answer<T> {
 
 impl From<WireError> for Failure {
     fn from(error: WireError) -> Self {
-        Self::Unknown {
-            why: error.to_string(),
-        }
+        Self::Unknown { why: error.to_string() }
     }
 }
 
@@ -77,12 +58,7 @@ impl Failure {
     /// Whether the broker says that it has met the client order id before. Its code varies, so its
     /// words decide.
     pub(crate) fn is_duplicate_id(&self) -> bool {
-        let Self::Refused {
-            http: 400 | 403 | 409 | 422,
-            message,
-            ..
-        } = self
-        else {
+        let Self::Refused { http: 400 | 403 | 409 | 422, message, .. } = self else {
             return false;
         };
         let message = message.to_ascii_lowercase();
@@ -96,10 +72,7 @@ pub(crate) fn success(rest: &Rest, outcome: Outcome) -> Result<Vec<u8>, Failure>
     let reply = match outcome {
         Outcome::Answered(reply) => reply,
         Outcome::NotWritten(why) => {
-            return Err(Failure::NotTaken {
-                retry_after: RETRY_AFTER_DEFAULT_NS,
-                why,
-            });
+            return Err(Failure::NotTaken { retry_after: RETRY_AFTER_DEFAULT_NS, why });
         }
         Outcome::Lost(why) => return Err(Failure::Unknown { why }),
     };
@@ -117,15 +90,8 @@ fn failure(rest: &Rest, reply: Reply) -> Failure {
     match (http, words) {
         (401, words) => {
             let message = words.unwrap_or_else(|| "unauthorized".to_owned());
-            rest.tell(Notice::AuthRefused {
-                http,
-                message: message.clone(),
-            });
-            Failure::Refused {
-                http,
-                code,
-                message,
-            }
+            rest.tell(Notice::AuthRefused { http, message: message.clone() });
+            Failure::Refused { http, code, message }
         }
         (429, words) => Failure::NotTaken {
             retry_after: reply
@@ -137,16 +103,9 @@ fn failure(rest: &Rest, reply: Reply) -> Failure {
         (404, Some(_)) => Failure::NotFound,
         (400 | 403 | 409 | 422, Some(message)) => {
             if http == 403 && code == 0 {
-                rest.tell(Notice::AuthRefused {
-                    http,
-                    message: message.clone(),
-                });
+                rest.tell(Notice::AuthRefused { http, message: message.clone() });
             }
-            Failure::Refused {
-                http,
-                code,
-                message,
-            }
+            Failure::Refused { http, code, message }
         }
         (_, words) => {
             let words = words.unwrap_or_else(|| cut(&String::from_utf8_lossy(&reply.body)));
@@ -164,11 +123,9 @@ pub(crate) fn posted(rest: &Rest, outcome: Outcome) -> Result<Vec<u8>, Failure> 
         _ => None,
     };
     success(rest, outcome).map_err(|failure| match (failure, words) {
-        (Failure::NotFound, Some(refusal)) => Failure::Refused {
-            http: 404,
-            code: refusal.code(),
-            message: cut(&refusal.message),
-        },
+        (Failure::NotFound, Some(refusal)) => {
+            Failure::Refused { http: 404, code: refusal.code(), message: cut(&refusal.message) }
+        }
         (failure, _) => failure,
     })
 }

@@ -95,11 +95,7 @@ impl Alpaca {
             Ok(body) => {
                 let (report, _) = read_order(&body)?;
                 // A sick answer proves nothing about this order.
-                agree(
-                    "client_order_id",
-                    &report.client_order_id,
-                    &order.client_order_id,
-                )?;
+                agree("client_order_id", &report.client_order_id, &order.client_order_id)?;
                 agree("symbol", report.symbol.as_str(), order.symbol.as_str())?;
                 agree("side", report.side.as_str(), order.side.as_str())?;
                 Ok(report)
@@ -146,8 +142,7 @@ impl Alpaca {
 
     async fn find(&self, client_order_id: &str) -> Result<(OrderReport, Option<Money>), Failure> {
         let mut url = self.trading(&["v2", "orders:by_client_order_id"])?;
-        url.query_pairs_mut()
-            .append_pair("client_order_id", client_order_id);
+        url.query_pairs_mut().append_pair("client_order_id", client_order_id);
         let body = classify::success(&self.rest, self.rest.get(url).await)?;
         let found = read_order(&body)?;
         agree("client_order_id", &found.0.client_order_id, client_order_id)?;
@@ -190,9 +185,7 @@ impl Alpaca {
     pub(crate) async fn try_sessions(&self, at: Timestamp) -> Result<Vec<Session>, Failure> {
         let mut url = self.trading(&["v2", "calendar"])?;
         let (start, end) = calendar::around(at);
-        url.query_pairs_mut()
-            .append_pair("start", &start)
-            .append_pair("end", &end);
+        url.query_pairs_mut().append_pair("start", &start).append_pair("end", &end);
         let body = classify::success(&self.rest, self.rest.get(url).await)?;
         let days: Vec<WireDay> = classify::read("the calendar", &body)?;
         let sessions: Result<Vec<_>, WireError> = days.iter().map(calendar::session).collect();
@@ -223,10 +216,7 @@ impl Alpaca {
             time_in_force: order.time_in_force.as_str(),
             qty,
             notional,
-            limit_price: order
-                .order_type
-                .limit_price()
-                .map(|price| price.to_string()),
+            limit_price: order.order_type.limit_price().map(|price| price.to_string()),
             stop_price: order.order_type.stop_price().map(|price| price.to_string()),
             client_order_id: &order.client_order_id,
             extended_hours: order.extended_hours,
@@ -248,10 +238,7 @@ fn address(root: &str, path: &[&str]) -> Result<Url, Failure> {
 }
 
 fn not_written(why: &dyn std::fmt::Display) -> Failure {
-    Failure::NotTaken {
-        retry_after: 0,
-        why: why.to_string(),
-    }
+    Failure::NotTaken { retry_after: 0, why: why.to_string() }
 }
 
 fn agree(field: &'static str, found: &str, asked: &str) -> Result<(), WireError> {
@@ -259,11 +246,7 @@ fn agree(field: &'static str, found: &str, asked: &str) -> Result<(), WireError>
         return Ok(());
     }
     let short = |text: &str| text.chars().take(128).collect();
-    Err(WireError::Mismatch {
-        field,
-        found: short(found),
-        asked: short(asked),
-    })
+    Err(WireError::Mismatch { field, found: short(found), asked: short(asked) })
 }
 
 fn read_order(body: &[u8]) -> Result<(OrderReport, Option<Money>), WireError> {

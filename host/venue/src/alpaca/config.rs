@@ -95,10 +95,7 @@ impl Credentials {
     /// A pair of keys; see [`accounts`] for the rules.
     #[must_use]
     pub fn new(key_id: impl Into<String>, secret: impl Into<SecretString>) -> Self {
-        Self {
-            key_id: key_id.into(),
-            secret: secret.into(),
-        }
+        Self { key_id: key_id.into(), secret: secret.into() }
     }
 }
 
@@ -163,17 +160,9 @@ pub fn accounts(
     lookup: impl Fn(&str) -> Option<String>,
     live: bool,
 ) -> Result<Vec<AccountConfig>, ConfigError> {
-    let get = |name: &str| {
-        lookup(name)
-            .map(|v| v.trim().to_owned())
-            .filter(|v| !v.is_empty())
-    };
+    let get = |name: &str| lookup(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
     let mut found = Vec::new();
-    let kinds: &[Kind] = if live {
-        &[Kind::Paper, Kind::Live]
-    } else {
-        &[Kind::Paper]
-    };
+    let kinds: &[Kind] = if live { &[Kind::Paper, Kind::Live] } else { &[Kind::Paper] };
     for kind in kinds {
         for number in 0..=ACCOUNTS_MAX {
             found.extend(account(&get, *kind, number)?);
@@ -229,22 +218,13 @@ fn account(
     let setting = |what: &str, alias: &str| {
         let variable = kind.variable(what, number);
         if let Some(value) = get(&variable) {
-            return Setting {
-                variable,
-                value: Some(value),
-            };
+            return Setting { variable, value: Some(value) };
         }
         // The names of Alpaca's older clients stand for the first paper account.
         let aliased = kind == Kind::Paper && number == 0 && !alias.is_empty();
         match get(alias).filter(|_| aliased) {
-            Some(value) => Setting {
-                variable: alias.to_owned(),
-                value: Some(value),
-            },
-            None => Setting {
-                variable,
-                value: None,
-            },
+            Some(value) => Setting { variable: alias.to_owned(), value: Some(value) },
+            None => Setting { variable, value: None },
         }
     };
     let key = setting("API_KEY", "APCA_API_KEY_ID");
@@ -263,12 +243,7 @@ fn account(
         setting("STREAM_URL", ""),
     )?;
     let label = kind.label(number);
-    Ok(Some(AccountConfig {
-        label,
-        live: kind == Kind::Live,
-        credentials,
-        endpoints,
-    }))
+    Ok(Some(AccountConfig { label, live: kind == Kind::Live, credentials, endpoints }))
 }
 
 fn switch(setting: Setting) -> Result<bool, ConfigError> {
@@ -278,10 +253,7 @@ fn switch(setting: Setting) -> Result<bool, ConfigError> {
     match found.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err(ConfigError::Switch {
-            variable: setting.variable,
-            found,
-        }),
+        _ => Err(ConfigError::Switch { variable: setting.variable, found }),
     }
 }
 
@@ -293,33 +265,21 @@ fn credentials(
     let (key_id, secret_text) = match (key.value, secret.value) {
         (None, None) => return Ok(None),
         (Some(_), None) => {
-            return Err(ConfigError::Half {
-                set: key.variable,
-                missing: secret.variable,
-            });
+            return Err(ConfigError::Half { set: key.variable, missing: secret.variable });
         }
         (None, Some(_)) => {
-            return Err(ConfigError::Half {
-                set: secret.variable,
-                missing: key.variable,
-            });
+            return Err(ConfigError::Half { set: secret.variable, missing: key.variable });
         }
         (Some(key_id), Some(text)) => (key_id, text),
     };
     for (variable, text) in [(&key.variable, &key_id), (&secret.variable, &secret_text)] {
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(ConfigError::Key {
-                variable: variable.clone(),
-            });
+            return Err(ConfigError::Key { variable: variable.clone() });
         }
     }
     match (kind, key_id.starts_with(PAPER_KEY_PREFIX)) {
-        (Kind::Paper, false) => Err(ConfigError::NotPaper {
-            variable: key.variable,
-        }),
-        (Kind::Live, true) => Err(ConfigError::NotLive {
-            variable: key.variable,
-        }),
+        (Kind::Paper, false) => Err(ConfigError::NotPaper { variable: key.variable }),
+        (Kind::Live, true) => Err(ConfigError::NotLive { variable: key.variable }),
         _ => Ok(Some(Credentials::new(key_id, secret_text))),
     }
 }
@@ -330,16 +290,8 @@ fn endpoints(
     data: Setting,
     stream: Setting,
 ) -> Result<Endpoints, ConfigError> {
-    let default = if kind == Kind::Live {
-        LIVE_URL
-    } else {
-        PAPER_URL
-    };
-    let trading = root(
-        &base.variable,
-        base.value.as_deref().unwrap_or(default),
-        Scheme::Http,
-    )?;
+    let default = if kind == Kind::Live { LIVE_URL } else { PAPER_URL };
+    let trading = root(&base.variable, base.value.as_deref().unwrap_or(default), Scheme::Http)?;
     let serves = match trading.host.as_str() {
         "paper-api.alpaca.markets" => Kind::Paper,
         "api.alpaca.markets" => Kind::Live,
@@ -382,10 +334,7 @@ enum Scheme {
 }
 
 fn root(variable: &str, value: &str, scheme: Scheme) -> Result<Root, ConfigError> {
-    let bad = |why| ConfigError::Url {
-        variable: variable.to_owned(),
-        why,
-    };
+    let bad = |why| ConfigError::Url { variable: variable.to_owned(), why };
     let url = Url::parse(value).map_err(|_| bad("it must be like https://host"))?;
     let encrypted = match url.scheme() {
         "https" => true,
@@ -400,31 +349,19 @@ fn root(variable: &str, value: &str, scheme: Scheme) -> Result<Root, ConfigError
     if url.query().is_some() || url.fragment().is_some() {
         return Err(bad("it must end with the path"));
     }
-    let host = url
-        .host_str()
-        .ok_or_else(|| bad("it names no host"))?
-        .to_owned();
+    let host = url.host_str().ok_or_else(|| bad("it names no host"))?.to_owned();
     if !encrypted && !is_loopback(&host) {
-        return Err(ConfigError::Plain {
-            variable: variable.to_owned(),
-            host,
-        });
+        return Err(ConfigError::Plain { variable: variable.to_owned(), host });
     }
     let text = url.as_str().trim_end_matches('/');
-    let text = text
-        .strip_suffix("/v2")
-        .unwrap_or(text)
-        .trim_end_matches('/')
-        .to_owned();
+    let text = text.strip_suffix("/v2").unwrap_or(text).trim_end_matches('/').to_owned();
     Ok(Root { text, host })
 }
 
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
-        || address
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn stream_root(root: &str) -> String {

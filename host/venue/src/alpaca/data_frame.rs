@@ -117,12 +117,7 @@ fn item(raw: &[u8]) -> Result<Option<Read>, WireError> {
 /// Moves the bars on, one group for each time stamp, the earliest first.
 fn group(bars: &mut Vec<SymbolBar>, place: &HashMap<Symbol, usize>, items: &mut Vec<Item>) {
     // Stable: two bars of one symbol and time keep the order in which they came.
-    bars.sort_by_key(|bar| {
-        (
-            bar.at,
-            place.get(&bar.symbol).copied().unwrap_or(usize::MAX),
-        )
-    });
+    bars.sort_by_key(|bar| (bar.at, place.get(&bar.symbol).copied().unwrap_or(usize::MAX)));
     for same in bars.chunk_by(|a, b| a.at == b.at) {
         items.push(Item::Bars(same.to_vec()));
     }

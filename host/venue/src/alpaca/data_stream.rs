@@ -117,10 +117,7 @@ impl DataStream {
             symbols,
             wanted,
             _handle: handle.clone(),
-            out: Outbox {
-                tx,
-                held: BTreeMap::new(),
-            },
+            out: Outbox { tx, held: BTreeMap::new() },
         };
         tokio::spawn(task.run(seed));
         Ok((Self { wanted: handle }, rx))
@@ -218,9 +215,7 @@ impl Task {
             tracing::warn!(url = self.url, %broken, "data stream down");
             if up_since.is_some() || !told_down {
                 told_down = true;
-                let down = MarketMessage::Down {
-                    why: broken.to_string(),
-                };
+                let down = MarketMessage::Down { why: broken.to_string() };
                 if self.out.send(down).await.is_err() {
                     return;
                 }
@@ -298,10 +293,7 @@ impl Task {
                 match item {
                     Item::Success(found) if found == word => return Ok(()),
                     Item::Error { code, message } => {
-                        let error = MarketMessage::Error {
-                            code,
-                            message: message.clone(),
-                        };
+                        let error = MarketMessage::Error { code, message: message.clone() };
                         self.out.send(error).await?;
                         return Err(match code {
                             401 | 402 | 409 => Broken::Keys(message),
@@ -317,13 +309,7 @@ impl Task {
     /// Asks for the difference between what is wanted and what was asked for.
     async fn ask(&mut self, socket: &mut Socket, live: &mut Live) -> Result<(), Broken> {
         let wanted = self.wanted.borrow_and_update().clone();
-        live.place = wanted
-            .bars
-            .iter()
-            .cloned()
-            .enumerate()
-            .map(|(i, s)| (s, i))
-            .collect();
+        live.place = wanted.bars.iter().cloned().enumerate().map(|(i, s)| (s, i)).collect();
         let wanted = wants(&wanted);
         let gone: Wants = live.asked.difference(&wanted).cloned().collect();
         let new: Wants = wanted.difference(&live.asked).cloned().collect();
@@ -346,16 +332,9 @@ impl Task {
     fn request(&self, action: &str, part: &Wants) -> String {
         let names = |channel: Channel| -> Vec<Arc<str>> {
             let of_channel = part.iter().filter(|(of, _)| *of == channel);
-            of_channel
-                .map(|(_, symbol)| self.symbols.wire(symbol))
-                .collect()
+            of_channel.map(|(_, symbol)| self.symbols.wire(symbol)).collect()
         };
-        let names = |channel| {
-            names(channel)
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-        };
+        let names = |channel| names(channel).iter().map(ToString::to_string).collect::<Vec<_>>();
         json!({
             "action": action,
             "bars": names(Channel::Bars),
@@ -373,12 +352,7 @@ impl Task {
                 Item::Quote(quote) => self.out.quote(quote)?,
                 Item::Error { code, message } => {
                     tracing::warn!(url = self.url, code, message, "data stream error");
-                    self.out
-                        .send(MarketMessage::Error {
-                            code,
-                            message: message.clone(),
-                        })
-                        .await?;
+                    self.out.send(MarketMessage::Error { code, message: message.clone() }).await?;
                     // Before the first confirmation it is the answer to the subscription.
                     if !live.up {
                         return Err(Broken::Refused(code, message));
@@ -421,10 +395,7 @@ fn wants(subscription: &Subscription) -> Wants {
 /// What an acknowledgement, which lists everything that is subscribed, leaves out.
 fn missing(expected: Wants, ack: &Ack) -> Vec<(Channel, Symbol)> {
     let symbols = |names: &[String]| -> BTreeSet<Symbol> {
-        names
-            .iter()
-            .filter_map(|name| Symbol::new(name).ok())
-            .collect()
+        names.iter().filter_map(|name| Symbol::new(name).ok()).collect()
     };
     let lists = [
         (Channel::Bars, &ack.bars),
@@ -433,20 +404,10 @@ fn missing(expected: Wants, ack: &Ack) -> Vec<(Channel, Symbol)> {
     ];
     let found: BTreeMap<Channel, (BTreeSet<Symbol>, bool)> = lists
         .into_iter()
-        .map(|(channel, names)| {
-            (
-                channel,
-                (symbols(names), names.iter().any(|name| name == "*")),
-            )
-        })
+        .map(|(channel, names)| (channel, (symbols(names), names.iter().any(|name| name == "*"))))
         .collect();
     let confirmed = |(channel, symbol): &(Channel, Symbol)| {
-        found
-            .get(channel)
-            .is_some_and(|(names, all)| *all || names.contains(symbol))
+        found.get(channel).is_some_and(|(names, all)| *all || names.contains(symbol))
     };
-    expected
-        .into_iter()
-        .filter(|want| !confirmed(want))
-        .collect()
+    expected.into_iter().filter(|want| !confirmed(want)).collect()
 }

@@ -48,28 +48,20 @@ impl Alpaca {
     }
 
     async fn try_history(&self, request: &HistoryRequest) -> Result<Vec<SymbolBar>, Failure> {
-        let (crypto, equity): (Vec<&Symbol>, Vec<&Symbol>) = request
-            .symbols
-            .iter()
-            .partition(|symbol| self.symbols.is_crypto(symbol));
+        let (crypto, equity): (Vec<&Symbol>, Vec<&Symbol>) =
+            request.symbols.iter().partition(|symbol| self.symbols.is_crypto(symbol));
         let mut bars = Vec::new();
         for symbols in equity.chunks(SYMBOLS_MAX) {
             let path = ["v2", "stocks", "bars"];
             let extra = [("adjustment", "raw"), ("feed", "iex")];
-            self.history_of(request, symbols, &path, &extra, &mut bars)
-                .await?;
+            self.history_of(request, symbols, &path, &extra, &mut bars).await?;
         }
         for symbols in crypto.chunks(SYMBOLS_MAX) {
             let path = ["v1beta3", "crypto", "us", "bars"];
-            self.history_of(request, symbols, &path, &[], &mut bars)
-                .await?;
+            self.history_of(request, symbols, &path, &[], &mut bars).await?;
         }
-        let place: BTreeMap<&Symbol, usize> = request
-            .symbols
-            .iter()
-            .enumerate()
-            .map(|(i, symbol)| (symbol, i))
-            .collect();
+        let place: BTreeMap<&Symbol, usize> =
+            request.symbols.iter().enumerate().map(|(i, symbol)| (symbol, i)).collect();
         bars.sort_by_key(|bar| (bar.at, place.get(&bar.symbol).copied()));
         Ok(bars)
     }
@@ -82,10 +74,7 @@ impl Alpaca {
         extra: &[(&str, &str)],
         bars: &mut Vec<SymbolBar>,
     ) -> Result<(), Failure> {
-        let names: Vec<_> = symbols
-            .iter()
-            .map(|symbol| self.symbols.wire(symbol))
-            .collect();
+        let names: Vec<_> = symbols.iter().map(|symbol| self.symbols.wire(symbol)).collect();
         let names = names.join(",");
         let mut token: Option<String> = None;
         loop {
@@ -110,20 +99,12 @@ impl Alpaca {
             }
             if bars.len() > request.bars_max {
                 let allowed = request.bars_max;
-                return Err(WireError::Long {
-                    what: "historical bars",
-                    allowed,
-                }
-                .into());
+                return Err(WireError::Long { what: "historical bars", allowed }.into());
             }
             match page.next_page_token {
                 None => return Ok(()),
                 Some(next) if token.as_ref() == Some(&next) || bars.len() == before => {
-                    return Err(WireError::Stuck {
-                        what: "historical bars",
-                        size: PAGE,
-                    }
-                    .into());
+                    return Err(WireError::Stuck { what: "historical bars", size: PAGE }.into());
                 }
                 next => token = next,
             }

@@ -119,12 +119,7 @@ fn size(field: &'static str, raw: Option<&RawValue>) -> Result<Qty, WireError> {
     let qty = Qty::new(value);
     if qty.is_negative() {
         let (found, allowed) = (qty.to_string(), "zero and above");
-        return Err(WireError::Word {
-            what: TICK,
-            field,
-            found,
-            allowed,
-        });
+        return Err(WireError::Word { what: TICK, field, found, allowed });
     }
     Ok(qty)
 }

@@ -78,23 +78,14 @@ fn timestamp(bytes: &[u8]) -> Option<Timestamp> {
         4 => (i64::from(u32::from_be_bytes(bytes.try_into().ok()?)), 0),
         8 => {
             let both = u64::from_be_bytes(bytes.try_into().ok()?);
-            (
-                i64::try_from(both & 0x3_FFFF_FFFF).ok()?,
-                i64::try_from(both >> 34).ok()?,
-            )
+            (i64::try_from(both & 0x3_FFFF_FFFF).ok()?, i64::try_from(both >> 34).ok()?)
         }
         12 => {
             let (nanos, seconds) = bytes.split_at(4);
             let nanos = u32::from_be_bytes(nanos.try_into().ok()?);
-            (
-                i64::from_be_bytes(seconds.try_into().ok()?),
-                i64::from(nanos),
-            )
+            (i64::from_be_bytes(seconds.try_into().ok()?), i64::from(nanos))
         }
         _ => return None,
     };
-    seconds
-        .checked_mul(1_000_000_000)?
-        .checked_add(nanos)
-        .map(Timestamp)
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanos).map(Timestamp)
 }

@@ -101,10 +101,7 @@ pub(crate) fn optional(
         parse_text(json)
     };
     let found = || json.chars().take(TEXT_LEN_MAX).collect();
-    value.map(Some).ok_or_else(|| NumberError::Syntax {
-        field,
-        found: found(),
-    })
+    value.map(Some).ok_or_else(|| NumberError::Syntax { field, found: found() })
 }
 
 fn fact(
@@ -116,19 +113,11 @@ fn fact(
         return Ok(None);
     };
     if found.abs() > Decimal::from(allowed) {
-        return Err(NumberError::Size {
-            field,
-            found,
-            allowed,
-        });
+        return Err(NumberError::Size { field, found, allowed });
     }
     if found.scale() > FACT_SCALE_MAX {
         let allowed = FACT_SCALE_MAX;
-        return Err(NumberError::Scale {
-            field,
-            found,
-            allowed,
-        });
+        return Err(NumberError::Scale { field, found, allowed });
     }
     Ok(Some(found))
 }
@@ -169,10 +158,7 @@ pub(crate) fn mean(
     field: &'static str,
     raw: Option<&RawValue>,
 ) -> Result<Option<Price>, NumberError> {
-    let value = match raw
-        .and_then(|raw| shortened(raw.get()))
-        .and_then(|t| parse_text(&t))
-    {
+    let value = match raw.and_then(|raw| shortened(raw.get())).and_then(|t| parse_text(&t)) {
         Some(value) => Some(value),
         None => optional(field, raw)?,
     };
@@ -208,11 +194,9 @@ fn bounded(
     allowed: u64,
 ) -> Result<Option<Decimal>, NumberError> {
     match value {
-        Some(found) if found.abs() > Decimal::from(allowed) => Err(NumberError::Size {
-            field,
-            found,
-            allowed,
-        }),
+        Some(found) if found.abs() > Decimal::from(allowed) => {
+            Err(NumberError::Size { field, found, allowed })
+        }
         value => Ok(value),
     }
 }

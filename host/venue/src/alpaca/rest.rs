@@ -99,9 +99,7 @@ pub(crate) struct Rest {
 /// TLS by ring and Mozilla's roots, the same for requests and streams, whatever the machine has.
 pub(crate) fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = rustls::RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     Ok(rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
@@ -129,11 +127,7 @@ impl Rest {
             .pool_idle_timeout(Duration::from_secs(30))
             .user_agent(concat!("stockade/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self {
-            client,
-            limits,
-            notify,
-        })
+        Ok(Self { client, limits, notify })
     }
 
     pub(crate) async fn get(&self, url: Url) -> Outcome {
@@ -166,15 +160,10 @@ impl Rest {
     ) -> Outcome {
         let path = url.path().to_owned();
         let began = Instant::now();
-        let mut request = self
-            .client
-            .request(method.clone(), url)
-            .timeout(limits.deadline);
+        let mut request = self.client.request(method.clone(), url).timeout(limits.deadline);
         if let Some(json) = json {
             let content = HeaderValue::from_static("application/json");
-            request = request
-                .header(reqwest::header::CONTENT_TYPE, content)
-                .body(json);
+            request = request.header(reqwest::header::CONTENT_TYPE, content).body(json);
         }
         let outcome = self.exchange(request, limits).await;
         let elapsed_ms = began.elapsed().as_millis();
@@ -214,20 +203,11 @@ impl Rest {
         while let Some(part) = response.chunk().await.map_err(|error| lost(&error))? {
             if body.len() + part.len() > limits.body_bytes_max {
                 let allowed = limits.body_bytes_max;
-                return Err(Outcome::Lost(format!(
-                    "the answer is longer than {allowed} bytes"
-                )));
+                return Err(Outcome::Lost(format!("the answer is longer than {allowed} bytes")));
             }
             body.extend_from_slice(&part);
         }
-        Ok((
-            Reply {
-                status,
-                body,
-                retry_after,
-            },
-            request_id,
-        ))
+        Ok((Reply { status, body, retry_after }, request_id))
     }
 }
 
@@ -255,11 +235,7 @@ fn failed(error: &reqwest::Error) -> Outcome {
 }
 
 fn lost(error: &reqwest::Error) -> Outcome {
-    let kind = if error.is_timeout() {
-        "timed out: "
-    } else {
-        ""
-    };
+    let kind = if error.is_timeout() { "timed out: " } else { "" };
     Outcome::Lost(format!("{kind}{}", chain(error)))
 }
 
@@ -271,11 +247,7 @@ fn chain(error: &reqwest::Error) -> String {
         parts.push(inner.to_string());
         cause = inner.source();
     }
-    if parts.is_empty() {
-        error.to_string()
-    } else {
-        parts.join(": ")
-    }
+    if parts.is_empty() { error.to_string() } else { parts.join(": ") }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -287,9 +259,7 @@ fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
 }
 
 fn unix_now() -> i64 {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
 }
 
@@ -300,14 +270,8 @@ pub(crate) fn budget(headers: &HeaderMap, now_ns: i64) -> Option<BudgetReport> {
     let remaining = u32::try_from(number(headers, "x-ratelimit-remaining")?).ok()?;
     let window = 60 * NANOS_PER_SECOND;
     let resets_in = match number(headers, "x-ratelimit-reset") {
-        Some(epoch) => epoch
-            .saturating_mul(NANOS_PER_SECOND)
-            .saturating_sub(now_ns),
+        Some(epoch) => epoch.saturating_mul(NANOS_PER_SECOND).saturating_sub(now_ns),
         None => window,
     };
-    Some(BudgetReport {
-        limit,
-        remaining,
-        resets_in: resets_in.clamp(0, window),
-    })
+    Some(BudgetReport { limit, remaining, resets_in: resets_in.clamp(0, window) })
 }

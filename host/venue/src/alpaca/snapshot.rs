@@ -94,8 +94,7 @@ impl Alpaca {
                 .append_pair("direction", "asc")
                 .append_pair("limit", &ORDERS_PAGE.to_string());
             if let Some(after) = after {
-                url.query_pairs_mut()
-                    .append_pair("after", &wire::rfc3339(after));
+                url.query_pairs_mut().append_pair("after", &wire::rfc3339(after));
             }
             let body = classify::success(&self.rest, self.rest.get(url).await)?;
             let page: Vec<&RawValue> = classify::read("the orders", &body)?;
@@ -111,18 +110,10 @@ impl Alpaca {
             }
             after = last.map(|at| at.plus(-PAGE_OVERLAP_NS));
             if !news || after.is_none() {
-                return Err(WireError::Stuck {
-                    what: "the orders",
-                    size: ORDERS_PAGE,
-                }
-                .into());
+                return Err(WireError::Stuck { what: "the orders", size: ORDERS_PAGE }.into());
             }
         }
-        Err(WireError::Long {
-            what: "the orders",
-            allowed: PAGES_MAX * ORDERS_PAGE,
-        }
-        .into())
+        Err(WireError::Long { what: "the orders", allowed: PAGES_MAX * ORDERS_PAGE }.into())
     }
 
     async fn fills(&self, since: Timestamp) -> Result<Vec<Fill>, Failure> {
@@ -153,18 +144,10 @@ impl Alpaca {
                 return Ok(fills);
             }
             if !news {
-                return Err(WireError::Stuck {
-                    what: "the activities",
-                    size: FILLS_PAGE,
-                }
-                .into());
+                return Err(WireError::Stuck { what: "the activities", size: FILLS_PAGE }.into());
             }
         }
-        Err(WireError::Long {
-            what: "the activities",
-            allowed: PAGES_MAX * FILLS_PAGE,
-        }
-        .into())
+        Err(WireError::Long { what: "the activities", allowed: PAGES_MAX * FILLS_PAGE }.into())
     }
 
     /// Orders that a fill names but that were sent before the overlap and are closed.

@@ -110,13 +110,7 @@ impl Socket {
         let mut pings = tokio::time::interval(limits.ping);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pings.reset();
-        Ok(Self {
-            stream,
-            limits,
-            pings,
-            heard: Instant::now(),
-            away: false,
-        })
+        Ok(Self { stream, limits, pings, heard: Instant::now(), away: false })
     }
 
     pub(crate) async fn send(&mut self, text: String) -> Result<(), Broken> {
@@ -162,9 +156,7 @@ impl Socket {
     /// The next message of the greeting.
     pub(crate) async fn greeting(&mut self, to: &'static str) -> Result<Frame, Broken> {
         let limit = self.limits.handshake;
-        tokio::time::timeout(limit, self.next())
-            .await
-            .map_err(|_| Broken::Handshake(limit, to))?
+        tokio::time::timeout(limit, self.next()).await.map_err(|_| Broken::Handshake(limit, to))?
     }
 }
 

@@ -24,10 +24,7 @@ struct Entry {
 impl SymbolTable {
     /// Takes the broker's spelling of a symbol and its class.
     pub fn learn(&self, symbol: Symbol, wire: &str, class: AssetClass) {
-        let entry = Entry {
-            wire: wire.into(),
-            class,
-        };
+        let entry = Entry { wire: wire.into(), class };
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         entries.insert(symbol, entry);
     }
@@ -37,9 +34,7 @@ impl SymbolTable {
     #[must_use]
     pub fn wire(&self, symbol: &Symbol) -> Arc<str> {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        entries
-            .get(symbol)
-            .map_or_else(|| symbol.as_str().into(), |entry| Arc::clone(&entry.wire))
+        entries.get(symbol).map_or_else(|| symbol.as_str().into(), |entry| Arc::clone(&entry.wire))
     }
 
     /// The class, where the asset list was asked.

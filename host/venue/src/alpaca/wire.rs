@@ -108,22 +108,15 @@ pub(crate) fn symbol(what: &'static str, text: &str) -> Result<Symbol, WireError
 
 /// An RFC 3339 time with any offset and up to nine decimal places.
 pub(crate) fn time(what: &'static str, text: &str) -> Result<Timestamp, WireError> {
-    let bad = || WireError::Time {
-        what,
-        found: text.chars().take(40).collect(),
-    };
+    let bad = || WireError::Time { what, found: text.chars().take(40).collect() };
     let parsed: jiff::Timestamp = text.parse().map_err(|_| bad())?;
-    i64::try_from(parsed.as_nanosecond())
-        .map(Timestamp)
-        .map_err(|_| bad())
+    i64::try_from(parsed.as_nanosecond()).map(Timestamp).map_err(|_| bad())
 }
 
 /// RFC 3339 in UTC, as query parameters take it.
 pub(crate) fn rfc3339(at: Timestamp) -> String {
     // Every i64 of nanoseconds lies within jiff's years, so the fallback is never seen.
-    jiff::Timestamp::from_nanosecond(i128::from(at.0))
-        .unwrap_or(jiff::Timestamp::MIN)
-        .to_string()
+    jiff::Timestamp::from_nanosecond(i128::from(at.0)).unwrap_or(jiff::Timestamp::MIN).to_string()
 }
 
 fn side(what: &'static str, text: &str) -> Result<Side, WireError> {
@@ -216,10 +209,7 @@ impl WireOrder<'_> {
             side: side(ORDER, self.side.as_deref().unwrap_or_default())?,
             qty: of(ORDER, number::qty("qty", self.qty))?,
             filled_qty: filled_qty.unwrap_or_default(),
-            filled_avg_price: of(
-                ORDER,
-                number::mean("filled_avg_price", self.filled_avg_price),
-            )?,
+            filled_avg_price: of(ORDER, number::mean("filled_avg_price", self.filled_avg_price))?,
             limit_price: of(ORDER, number::price("limit_price", self.limit_price))?,
             status: status(&self.status),
             submitted_at: time(ORDER, &at)?,
@@ -277,14 +267,7 @@ impl WireTradeUpdate<'_> {
             Some(Err(fault)) => (None, Some(fault)),
             None => (None, None),
         };
-        Ok((
-            TradeUpdate {
-                event: self.event,
-                order,
-                fill,
-            },
-            fault,
-        ))
+        Ok((TradeUpdate { event: self.event, order, fill }, fault))
     }
 }
 
@@ -310,10 +293,7 @@ impl WireFill<'_> {
     pub(crate) fn fill(self) -> Result<Fill, WireError> {
         const WHAT: &str = "a FILL activity";
         // `20260716093012123::<execution id>`: the second half is what the stream calls it.
-        let execution_id = self
-            .id
-            .split_once("::")
-            .map_or(self.id.as_str(), |(_, id)| id);
+        let execution_id = self.id.split_once("::").map_or(self.id.as_str(), |(_, id)| id);
         let price = number::price("price", self.price).and_then(|v| required("price", v));
         let fee = of(WHAT, number::money("commission", self.commission))?;
         Ok(Fill {
@@ -405,11 +385,7 @@ impl WirePosition<'_> {
         Ok(PositionReport {
             symbol: symbol(WHAT, &self.symbol)?,
             // A short one is printed negative; the side decides where it is not.
-            qty: if self.side.as_deref() == Some("short") {
-                -qty.abs()
-            } else {
-                qty
-            },
+            qty: if self.side.as_deref() == Some("short") { -qty.abs() } else { qty },
             average_entry: of(WHAT, entry)?,
             current_price: of(WHAT, number::mean("current_price", self.current_price))?,
         })
@@ -439,10 +415,7 @@ impl WireAsset<'_> {
             "crypto" => AssetClass::Crypto,
             _ => return Ok(None),
         };
-        let active = self
-            .status
-            .as_deref()
-            .is_none_or(|status| status == "active");
+        let active = self.status.as_deref().is_none_or(|status| status == "active");
         let increment = of(WHAT, number::price("price_increment", self.price_increment))?;
         Ok(Some(Instrument {
             symbol: symbol(WHAT, &self.symbol)?,

@@ -74,10 +74,7 @@ pub fn read_bars(sources: &[Source]) -> Result<Bars, FileError> {
     }
     // Files are sorted one by one, so this sort meets a few long runs and merges them.
     rows.sort_by_key(|row: &BarRow| (row.at, row.symbol, row.file));
-    let bars = Bars {
-        symbols: names.symbols,
-        rows,
-    };
+    let bars = Bars { symbols: names.symbols, rows };
     bars.check_overlap(sources)?;
     Ok(bars)
 }

@@ -51,11 +51,8 @@ fn plain_time(text: &[u8]) -> Option<i64> {
         return None;
     }
     // The year is counted from March, so that a leap day is its last.
-    let (shifted_year, shifted_month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
+    let (shifted_year, shifted_month) =
+        if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * shifted_year + shifted_year / 4 - shifted_year / 100
         + shifted_year / 400
         + (153 * shifted_month + 2) / 5
@@ -107,19 +104,14 @@ pub(crate) fn decimal(text: &[u8]) -> Result<Decimal, Problem> {
     if !some {
         return Err(Problem::NotANumber);
     }
-    Ok(Decimal::new(
-        if negative { -mantissa } else { mantissa },
-        places,
-    ))
+    Ok(Decimal::new(if negative { -mantissa } else { mantissa }, places))
 }
 
 fn long_decimal(negative: bool, digits: &[u8]) -> Result<Decimal, Problem> {
     let (mut mantissa, mut places, mut point, mut some) = (0_i128, 0_u32, false, false);
     let mut zeros = 0_u32;
     // The whole text is looked at before size is judged: "is no number" is the better message.
-    let plain = digits
-        .iter()
-        .all(|byte| byte.is_ascii_digit() || *byte == b'.')
+    let plain = digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
         && digits.iter().filter(|byte| **byte == b'.').count() <= 1;
     if !plain {
         return Err(Problem::NotANumber);
@@ -171,10 +163,9 @@ pub(crate) fn rough_decimal(text: &[u8]) -> Result<Decimal, Problem> {
     let text = std::str::from_utf8(text).map_err(|_| Problem::NotANumber)?;
     let split = text.split_once(['e', 'E']);
     let (digits, exponent) = match split {
-        Some((digits, exponent)) => (
-            digits,
-            exponent.parse::<i32>().map_err(|_| Problem::NotANumber)?,
-        ),
+        Some((digits, exponent)) => {
+            (digits, exponent.parse::<i32>().map_err(|_| Problem::NotANumber)?)
+        }
         None => (text, 0),
     };
     let mantissa: Decimal = digits.parse().map_err(|_| Problem::NotANumber)?;
@@ -182,11 +173,7 @@ pub(crate) fn rough_decimal(text: &[u8]) -> Result<Decimal, Problem> {
         return Ok(Decimal::ZERO);
     }
     let mut value = mantissa;
-    let step = if exponent < 0 {
-        Decimal::new(1, 1)
-    } else {
-        Decimal::TEN
-    };
+    let step = if exponent < 0 { Decimal::new(1, 1) } else { Decimal::TEN };
     for _ in 0..exponent.unsigned_abs().min(60) {
         value = value.checked_mul(step).ok_or(Problem::TooManyDigits)?;
     }
@@ -199,11 +186,7 @@ pub(crate) fn price(text: &[u8]) -> Result<Decimal, Problem> {
     if price.is_zero() || price.is_sign_negative() {
         return Err(Problem::NotPositive);
     }
-    bounded(
-        price,
-        stockade_core::limits::PRICE_SCALE_MAX,
-        stockade_core::limits::PRICE_MAX,
-    )
+    bounded(price, stockade_core::limits::PRICE_SCALE_MAX, stockade_core::limits::PRICE_MAX)
 }
 
 /// A number that is not below zero: volumes and sizes, which are never multiplied.
@@ -217,16 +200,9 @@ pub(crate) fn volume(text: &[u8]) -> Result<Decimal, Problem> {
 
 /// At most `places` decimal places (trailing zeros don't count) and at most `size`.
 pub(crate) fn bounded(value: Decimal, places: u32, size: u64) -> Result<Decimal, Problem> {
-    let value = if value.scale() > places {
-        value.normalize()
-    } else {
-        value
-    };
+    let value = if value.scale() > places { value.normalize() } else { value };
     if value.scale() > places {
-        return Err(Problem::TooManyPlaces {
-            found: value.scale(),
-            allowed: places,
-        });
+        return Err(Problem::TooManyPlaces { found: value.scale(), allowed: places });
     }
     let allowed = Decimal::from(size);
     if value.abs() > allowed {

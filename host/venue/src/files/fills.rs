@@ -104,13 +104,7 @@ impl FillRow {
     }
 
     fn content(&self) -> Content {
-        (
-            self.symbol.clone(),
-            self.side,
-            self.qty,
-            self.price,
-            self.fee,
-        )
+        (self.symbol.clone(), self.side, self.qty, self.price, self.fee)
     }
 }
 
@@ -214,10 +208,7 @@ impl Iterator for FillReader {
 fn side_of(text: &[u8]) -> Result<FillSide, Problem> {
     let is = |side: FillSide| text.eq_ignore_ascii_case(side.as_str().as_bytes());
     let sides = [FillSide::Buy, FillSide::Sell, FillSide::Split];
-    sides
-        .into_iter()
-        .find(|side| is(*side))
-        .ok_or(Problem::NotASide)
+    sides.into_iter().find(|side| is(*side)).ok_or(Problem::NotASide)
 }
 
 fn symbol_of(text: &[u8]) -> Result<Symbol, Problem> {
@@ -237,34 +228,20 @@ fn fee_of(text: &[u8]) -> Result<Decimal, Problem> {
     if text.is_empty() {
         return Ok(Decimal::ZERO);
     }
-    field::bounded(
-        field::volume(text)?,
-        limits::MONEY_SCALE_MAX,
-        limits::MONEY_MAX,
-    )
+    field::bounded(field::volume(text)?, limits::MONEY_SCALE_MAX, limits::MONEY_MAX)
 }
 
 /// A split has neither price nor fee: empty or zero.
 fn nothing(text: &[u8]) -> Result<Decimal, Problem> {
-    let value = if text.is_empty() {
-        Decimal::ZERO
-    } else {
-        field::decimal(text)?
-    };
-    if value.is_zero() {
-        Ok(Decimal::ZERO)
-    } else {
-        Err(Problem::NotZeroInSplit)
-    }
+    let value = if text.is_empty() { Decimal::ZERO } else { field::decimal(text)? };
+    if value.is_zero() { Ok(Decimal::ZERO) } else { Err(Problem::NotZeroInSplit) }
 }
 
 fn execution_id_of(text: &[u8]) -> Result<Option<String>, Problem> {
     if text.is_empty() {
         return Ok(None);
     }
-    let problem = Problem::NotAnId {
-        allowed: EXECUTION_ID_MAX,
-    };
+    let problem = Problem::NotAnId { allowed: EXECUTION_ID_MAX };
     match std::str::from_utf8(text) {
         Ok(id) if id.chars().count() <= EXECUTION_ID_MAX && !id.chars().any(char::is_control) => {
             Ok(Some(id.to_owned()))

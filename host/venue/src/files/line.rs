@@ -42,10 +42,7 @@ impl Lines {
             Err(source) => return Err(FileError::Read { file, source }),
         };
         let input: Box<dyn BufRead> = if gzipped {
-            Box::new(BufReader::with_capacity(
-                BUFFER_BYTES,
-                MultiGzDecoder::new(input),
-            ))
+            Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(input)))
         } else {
             Box::new(input)
         };
@@ -74,10 +71,8 @@ impl Lines {
             self.bytes.clear();
             let mut limited = (&mut self.input).take(LINE_BYTES_MAX + 1);
             let read = limited.read_until(b'\n', &mut self.bytes);
-            let read = read.map_err(|source| FileError::Read {
-                file: self.file.clone(),
-                source,
-            })?;
+            let read =
+                read.map_err(|source| FileError::Read { file: self.file.clone(), source })?;
             if read == 0 {
                 return Ok(false);
             }
@@ -127,9 +122,8 @@ impl Lines {
 
     /// Quotes are rare: the line goes through the full reader and back into the buffer.
     fn unquote(&mut self) -> Result<(), FileError> {
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .from_reader(self.bytes.as_slice());
+        let mut reader =
+            csv::ReaderBuilder::new().has_headers(false).from_reader(self.bytes.as_slice());
         let mut record = csv::ByteRecord::new();
         if reader.read_byte_record(&mut record).is_err() {
             return Err(self.fault("is no CSV"));
@@ -153,10 +147,6 @@ impl Lines {
     }
 
     fn fault(&self, fault: &'static str) -> FileError {
-        FileError::Line {
-            file: self.file.clone(),
-            line: self.number,
-            fault,
-        }
+        FileError::Line { file: self.file.clone(), line: self.number, fault }
     }
 }

@@ -42,18 +42,13 @@ impl Names {
         let text = table.text(column);
         // Files of several symbols usually name them in turn, or one for long.
         for at in [self.last + 1, self.last, 0] {
-            let known = self
-                .symbols
-                .get(at)
-                .map(|symbol| symbol.as_str().as_bytes());
+            let known = self.symbols.get(at).map(|symbol| symbol.as_str().as_bytes());
             if known == Some(text) {
                 self.last = at;
                 return Ok(u16::try_from(at).expect("symbols are bounded"));
             }
         }
-        let symbol = std::str::from_utf8(text)
-            .ok()
-            .and_then(|text| Symbol::new(text).ok());
+        let symbol = std::str::from_utf8(text).ok().and_then(|text| Symbol::new(text).ok());
         let symbol = symbol.ok_or_else(|| table.refuse(column, Problem::NotASymbol))?;
         let place = self.place(table.file(), symbol)?;
         self.last = usize::from(place);
@@ -70,10 +65,9 @@ impl Names {
         match (&source.symbol, table.has(column)) {
             (_, false) => self.place(table.file(), source.own_symbol()?).map(Some),
             (None, true) => Ok(None),
-            (Some(symbol), true) => Err(FileError::SymbolTwice {
-                file: source.name(),
-                symbol: symbol.to_string(),
-            }),
+            (Some(symbol), true) => {
+                Err(FileError::SymbolTwice { file: source.name(), symbol: symbol.to_string() })
+            }
         }
     }
 

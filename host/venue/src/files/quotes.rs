@@ -74,10 +74,7 @@ pub fn read_quotes(sources: &[Source]) -> Result<Quotes, FileError> {
         append(&mut rows, &mut names, source, file)?;
     }
     rows.sort_by_key(|row: &QuoteRow| (row.at, row.symbol, row.file));
-    let quotes = Quotes {
-        symbols: names.symbols,
-        rows,
-    };
+    let quotes = Quotes { symbols: names.symbols, rows };
     quotes.check_overlap(sources)?;
     Ok(quotes)
 }

@@ -47,27 +47,16 @@ pub(crate) fn equity_of(lines: Lines) -> Result<Vec<EquityRow>, FileError> {
     let mut rows: Vec<EquityRow> = Vec::new();
     while table.next()? {
         let at = table.read(0, field::time)?;
-        if let Some(previous) = rows
-            .last()
-            .map(|row| row.at)
-            .filter(|previous| *previous >= at)
-        {
+        if let Some(previous) = rows.last().map(|row| row.at).filter(|previous| *previous >= at) {
             let problem = if previous == at {
-                Problem::Duplicate {
-                    symbol: "this file".to_owned(),
-                }
+                Problem::Duplicate { symbol: "this file".to_owned() }
             } else {
-                Problem::Unsorted {
-                    previous: field::time_text(previous),
-                }
+                Problem::Unsorted { previous: field::time_text(previous) }
             };
             return Err(table.refuse(0, problem));
         }
         room(&table, rows.len())?;
-        rows.push(EquityRow {
-            at,
-            equity: table.read(1, field::rough_decimal)?,
-        });
+        rows.push(EquityRow { at, equity: table.read(1, field::rough_decimal)? });
     }
     Ok(rows)
 }
@@ -86,9 +75,5 @@ fn room(table: &Table, rows: usize) -> Result<(), FileError> {
     if rows < ROWS_MAX {
         return Ok(());
     }
-    Err(FileError::TooMany {
-        file: table.file().to_owned(),
-        what: "rows",
-        allowed: ROWS_MAX,
-    })
+    Err(FileError::TooMany { file: table.file().to_owned(), what: "rows", allowed: ROWS_MAX })
 }

@@ -29,10 +29,7 @@ pub enum FileKind {
 impl Source {
     /// Reads `FILE` or `FILE:SYMBOL`. A file whose whole name has a colon is taken as it is.
     pub fn parse(argument: &str) -> Result<Self, NameError> {
-        let whole = Self {
-            path: PathBuf::from(argument),
-            symbol: None,
-        };
+        let whole = Self { path: PathBuf::from(argument), symbol: None };
         let Some((path, symbol)) = argument.rsplit_once(':') else {
             return Ok(whole);
         };
@@ -41,10 +38,7 @@ impl Source {
         if path.is_empty() || symbol.is_empty() || slashed || whole.path.exists() {
             return Ok(whole);
         }
-        Ok(Self {
-            path: PathBuf::from(path),
-            symbol: Some(Symbol::new(symbol)?),
-        })
+        Ok(Self { path: PathBuf::from(path), symbol: Some(Symbol::new(symbol)?) })
     }
 
     /// The file's name for messages.
@@ -60,10 +54,7 @@ impl Source {
         }
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let start = name.split(['_', '.']).next().unwrap_or_default();
-        Symbol::new(start).map_err(|source| FileError::Symbol {
-            file: self.name(),
-            source,
-        })
+        Symbol::new(start).map_err(|source| FileError::Symbol { file: self.name(), source })
     }
 
     /// What the file's header says that it holds.
@@ -81,9 +72,5 @@ fn kind_of(path: &Path) -> Result<FileKind, FileError> {
         });
     }
     let quotes = (0..lines.len()).any(|at| lines.field(at).eq_ignore_ascii_case(b"bid_close"));
-    Ok(if quotes {
-        FileKind::Quotes
-    } else {
-        FileKind::Bars
-    })
+    Ok(if quotes { FileKind::Quotes } else { FileKind::Bars })
 }

@@ -42,11 +42,7 @@ impl Table {
                 column: shortened(name.as_bytes()),
                 expected: layout.header,
             };
-            match layout
-                .columns
-                .iter()
-                .position(|(column, _)| *column == name)
-            {
+            match layout.columns.iter().position(|(column, _)| *column == name) {
                 Some(column) if places[column].is_some() => return Err(fault("repeated column")),
                 Some(column) => places[column] = Some(at),
                 None if layout.open => {}
@@ -63,12 +59,7 @@ impl Table {
                 });
             }
         }
-        Ok(Self {
-            lines,
-            layout,
-            places,
-            width,
-        })
+        Ok(Self { lines, layout, places, width })
     }
 
     /// Goes to the next row; `false` at the end.

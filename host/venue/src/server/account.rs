@@ -35,10 +35,7 @@ const JOURNAL_MAX: usize = 10_000;
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/v2/account", get(account))
-        .route(
-            "/v2/account/configurations",
-            get(configurations).patch(configure),
-        )
+        .route("/v2/account/configurations", get(configurations).patch(configure))
         .route("/v2/account/portfolio/history", get(portfolio_history))
         .route("/v2/clock", get(clock))
         .route("/v2/calendar", get(calendar_days))
@@ -74,9 +71,7 @@ impl Configurations {
     fn changed(mut self, body: ConfigurationsBody) -> Result<Self, Refusal> {
         if let Some(email) = body.trade_confirm_email {
             if !matches!(email.as_str(), "all" | "none") {
-                return Err(Refusal::invalid(format!(
-                    "invalid trade_confirm_email \"{email}\""
-                )));
+                return Err(Refusal::invalid(format!("invalid trade_confirm_email \"{email}\"")));
             }
             self.trade_confirm_email = email;
         }
@@ -90,9 +85,8 @@ impl Configurations {
         self.suspend_trade = body.suspend_trade.unwrap_or(self.suspend_trade);
         self.no_shorting = body.no_shorting.unwrap_or(self.no_shorting);
         self.fractional_trading = body.fractional_trading.unwrap_or(self.fractional_trading);
-        self.ptp_no_exception_entry = body
-            .ptp_no_exception_entry
-            .unwrap_or(self.ptp_no_exception_entry);
+        self.ptp_no_exception_entry =
+            body.ptp_no_exception_entry.unwrap_or(self.ptp_no_exception_entry);
         Ok(self)
     }
 }
@@ -107,18 +101,12 @@ pub(crate) struct Equities {
 impl Equities {
     /// Starts with the opening cash.
     pub(crate) fn new(at: i64, opening: Decimal) -> Self {
-        Self {
-            opening,
-            values: vec![(at, opening)],
-        }
+        Self { opening, values: vec![(at, opening)] }
     }
 
     /// Notes the equity after a step, if the last one is old enough.
     pub(crate) fn note(&mut self, at: i64, exchange: &Exchange) {
-        let due = self
-            .values
-            .last()
-            .is_none_or(|(last, _)| at - last >= EQUITY_INTERVAL);
+        let due = self.values.last().is_none_or(|(last, _)| at - last >= EQUITY_INTERVAL);
         if due && self.values.len() < EQUITIES_MAX {
             self.values.push((at, exchange.equity()));
         }
@@ -234,37 +222,23 @@ async fn portfolio_history(
             _ => rows.push((bucket, equity)),
         }
     }
-    Ok(json_text(
-        portfolio(&rows, base, timeframe, start).to_json(),
-    ))
+    Ok(json_text(portfolio(&rows, base, timeframe, start).to_json()))
 }
 
 fn portfolio(rows: &[(i64, Decimal)], base: Decimal, timeframe: &str, start: i64) -> Exact {
     let share = |equity: Decimal| {
-        (equity - base)
-            .checked_div(base)
-            .map_or(Decimal::ZERO, |share| share.round_dp(6))
+        (equity - base).checked_div(base).map_or(Decimal::ZERO, |share| share.round_dp(6))
     };
     let list = |value: &dyn Fn(Decimal) -> Decimal| {
-        Exact::List(
-            rows.iter()
-                .map(|(_, equity)| Exact::Number(value(*equity)))
-                .collect(),
-        )
+        Exact::List(rows.iter().map(|(_, equity)| Exact::Number(value(*equity))).collect())
     };
     Exact::map([
-        (
-            "timestamp",
-            Exact::List(rows.iter().map(|(at, _)| Exact::Int(at / SECOND)).collect()),
-        ),
+        ("timestamp", Exact::List(rows.iter().map(|(at, _)| Exact::Int(at / SECOND)).collect())),
         ("equity", list(&|equity| equity)),
         ("profit_loss", list(&|equity| equity - base)),
         ("profit_loss_pct", list(&share)),
         ("base_value", Exact::Number(base)),
-        (
-            "base_value_asof",
-            Exact::text(Nanos(start).new_york_date().to_string()),
-        ),
+        ("base_value_asof", Exact::text(Nanos(start).new_york_date().to_string())),
         ("timeframe", Exact::text(timeframe.to_owned())),
         ("cashflow", Exact::Map(Vec::new())),
     ])

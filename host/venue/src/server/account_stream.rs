@@ -26,18 +26,11 @@ pub(crate) struct AccountStream {
 impl AccountStream {
     /// A connection that has just been upgraded.
     pub(crate) fn new(shared: Arc<Shared>, outbox: Outbox) -> Self {
-        Self {
-            shared,
-            outbox,
-            client: None,
-            ended: false,
-        }
+        Self { shared, outbox, client: None, ended: false }
     }
 
     fn send(&self, value: &Value) {
-        self.outbox.push(Out::Frame(Message::Binary(
-            value.to_string().into_bytes().into(),
-        )));
+        self.outbox.push(Out::Frame(Message::Binary(value.to_string().into_bytes().into())));
     }
 
     fn fail(&self, text: &str) {
@@ -48,21 +41,10 @@ impl AccountStream {
         if self.client.is_some() {
             return self.fail("already authenticated");
         }
-        let account = key
-            .zip(secret)
-            .and_then(|(k, s)| self.shared.authenticate(k, s));
-        let status = if account.is_some() {
-            "authorized"
-        } else {
-            "unauthorized"
-        };
+        let account = key.zip(secret).and_then(|(k, s)| self.shared.authenticate(k, s));
+        let status = if account.is_some() { "authorized" } else { "unauthorized" };
         if let Some(account) = account {
-            self.client = Some(
-                self.shared
-                    .engine()
-                    .hub
-                    .add_trade(account, self.outbox.clone()),
-            );
+            self.client = Some(self.shared.engine().hub.add_trade(account, self.outbox.clone()));
         }
         self.send(&json!({
             "stream": "authorization",
@@ -85,11 +67,8 @@ impl AccountStream {
         let Some(streams) = streams else {
             return self.fail("listen needs data.streams");
         };
-        let known: Vec<&str> = streams
-            .iter()
-            .filter_map(Value::as_str)
-            .filter(|s| *s == TRADE_UPDATES)
-            .collect();
+        let known: Vec<&str> =
+            streams.iter().filter_map(Value::as_str).filter(|s| *s == TRADE_UPDATES).collect();
         let mut engine = self.shared.engine();
         engine.hub.listen(client, !known.is_empty());
         // Still under the lock, so that the first update follows the acknowledgement.
@@ -118,10 +97,7 @@ impl Protocol for AccountStream {
                 );
             }
             Some("auth") => {
-                self.authenticate(
-                    text(&read, "key").as_deref(),
-                    text(&read, "secret").as_deref(),
-                );
+                self.authenticate(text(&read, "key").as_deref(), text(&read, "secret").as_deref());
             }
             Some("listen") => self.listen(data.get("streams").and_then(Value::as_array)),
             _ => self.fail("action must be authenticate, auth or listen"),

@@ -47,19 +47,13 @@ async fn of_kind(
 }
 
 fn answer(shared: &Shared, account: usize, params: &Params, kinds: &[String]) -> Answer {
-    let mut wanted: Vec<ActivityKind> = kinds
-        .iter()
-        .filter_map(|k| ActivityKind::parse(k))
-        .collect();
+    let mut wanted: Vec<ActivityKind> =
+        kinds.iter().filter_map(|k| ActivityKind::parse(k)).collect();
     match params.get("category") {
         None => {}
         Some("trade_activity") => wanted.push(ActivityKind::Fill),
         Some("non_trade_activity") => {
-            wanted.extend(
-                ActivityKind::ALL
-                    .iter()
-                    .filter(|k| **k != ActivityKind::Fill),
-            );
+            wanted.extend(ActivityKind::ALL.iter().filter(|k| **k != ActivityKind::Fill));
         }
         Some(other) => return Err(Refusal::invalid(format!("invalid category \"{other}\""))),
     }
@@ -84,10 +78,7 @@ fn answer(shared: &Shared, account: usize, params: &Params, kinds: &[String]) ->
         after: params.time("after")?.map(nanos),
         until: params.time("until")?.map(nanos),
         date,
-        order_id: params
-            .get("order_id")
-            .map(|text| id("order_id", text))
-            .transpose()?,
+        order_id: params.get("order_id").map(|text| id("order_id", text)).transpose()?,
         direction,
         page_size: params.limit("page_size", PAGE_MAX, PAGE_MAX)?,
         page_token: params.get("page_token").map(str::to_owned),
@@ -96,10 +87,7 @@ fn answer(shared: &Shared, account: usize, params: &Params, kinds: &[String]) ->
     let report = engine.exchange(account).account();
     let found = engine.exchange(account).activities(&query);
     let account_id = report.id.to_string();
-    let rows = found
-        .into_iter()
-        .map(|a| activity(a, &account_id))
-        .collect();
+    let rows = found.into_iter().map(|a| activity(a, &account_id)).collect();
     Ok(ok(&Value::Array(rows)))
 }
 

@@ -17,12 +17,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     fn new(status: StatusCode, code: u32, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code: Some(code),
-            message: message.into(),
-            extra: Map::new(),
-        }
+        Self { status, code: Some(code), message: message.into(), extra: Map::new() }
     }
 
     /// A refusal of the exchange with the members that explain it.
@@ -33,10 +28,7 @@ impl Refusal {
         extra: Map<String, Value>,
     ) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-        Self {
-            extra,
-            ..Self::new(status, code, message)
-        }
+        Self { extra, ..Self::new(status, code, message) }
     }
 
     /// 400: the request cannot be read.
@@ -46,10 +38,7 @@ impl Refusal {
 
     /// 400 of the data interface, which has no code there.
     pub(crate) fn bad_parameter(message: impl Into<String>) -> Self {
-        Self {
-            code: None,
-            ..Self::malformed(message)
-        }
+        Self { code: None, ..Self::malformed(message) }
     }
 
     /// 422: a member is missing or makes no sense.
@@ -65,10 +54,7 @@ impl Refusal {
     /// 401: the keys are wrong or missing.
     pub(crate) fn unauthorized() -> Self {
         let refusal = Self::new(StatusCode::UNAUTHORIZED, 0, "unauthorized.");
-        Self {
-            code: None,
-            ..refusal
-        }
+        Self { code: None, ..refusal }
     }
 
     /// 403: the account does not allow it now.
@@ -78,11 +64,7 @@ impl Refusal {
 
     /// 429: the budget of the minute is used up.
     pub(crate) fn rate_limited() -> Self {
-        Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            42_910_000,
-            "rate limit exceeded",
-        )
+        Self::new(StatusCode::TOO_MANY_REQUESTS, 42_910_000, "rate limit exceeded")
     }
 
     /// 500: the exchange itself failed; what was asked for has not happened.
@@ -114,11 +96,7 @@ impl IntoResponse for Refusal {
 
 /// JSON text with its content type.
 pub(crate) fn json_text(text: String) -> Response {
-    (
-        [(header::CONTENT_TYPE, "application/json; charset=UTF-8")],
-        text,
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, "application/json; charset=UTF-8")], text).into_response()
 }
 
 /// A JSON answer.

@@ -70,9 +70,7 @@ pub(crate) fn new_order(bytes: &[u8]) -> Result<NewOrder, Refusal> {
     }
     Ok(NewOrder {
         client_order_id: body.client_order_id.filter(|id| !id.is_empty()),
-        symbol: body
-            .symbol
-            .ok_or_else(|| Refusal::invalid("symbol is required"))?,
+        symbol: body.symbol.ok_or_else(|| Refusal::invalid("symbol is required"))?,
         side: word("side", body.side, Side::parse)?,
         qty: decimal("qty", body.qty.as_deref())?,
         notional: decimal("notional", body.notional.as_deref())?,
@@ -131,9 +129,7 @@ fn decimal(name: &str, raw: Option<&RawValue>) -> Result<Option<Decimal>, Refusa
         Some(b'"') => serde_json::from_str::<String>(raw).unwrap_or_default(),
         _ => raw.to_owned(),
     };
-    number(&text)
-        .map(Some)
-        .ok_or_else(|| Refusal::invalid(format!("invalid {name} {raw}")))
+    number(&text).map(Some).ok_or_else(|| Refusal::invalid(format!("invalid {name} {raw}")))
 }
 
 /// An exact decimal out of plain or exponent notation; `None` where digits would be lost.
@@ -195,19 +191,13 @@ mod tests {
     fn bad_bodies_name_what_is_wrong() {
         let message = |body: &[u8]| {
             let refusal = new_order(body).unwrap_err();
-            (
-                refusal.status.as_u16(),
-                refusal.body()["message"].as_str().unwrap().to_owned(),
-            )
+            (refusal.status.as_u16(), refusal.body()["message"].as_str().unwrap().to_owned())
         };
         assert_eq!(
             message(br#"{"symbol":"SPY","side":"hold"}"#),
             (422, "invalid side \"hold\"".into())
         );
-        assert_eq!(
-            message(br#"{"side":"buy"}"#),
-            (422, "symbol is required".into())
-        );
+        assert_eq!(message(br#"{"side":"buy"}"#), (422, "symbol is required".into()));
         assert_eq!(message(b"{").0, 400);
         assert_eq!(message(br#"{"symbol":5}"#).0, 422);
         let qty =

@@ -37,11 +37,7 @@ impl AccountConfig {
     /// The account of the default key.
     #[must_use]
     pub fn default_with(cash: Decimal) -> Self {
-        Self {
-            key_id: DEFAULT_KEY_ID.to_owned(),
-            secret: DEFAULT_SECRET.to_owned(),
-            cash,
-        }
+        Self { key_id: DEFAULT_KEY_ID.to_owned(), secret: DEFAULT_SECRET.to_owned(), cash }
     }
 }
 

@@ -10,10 +10,8 @@ use super::value::Value;
 /// What the streams carry for one bar: bar, trade and quote.
 pub(crate) fn stream_messages(bar: &FeedBar) -> [MarketMessage; 3] {
     let message = |channel: &'static str, letter: &'static str, value: Value| {
-        let mut members = vec![
-            ("T".into(), Value::text(letter)),
-            ("S".into(), Value::text(bar.symbol.clone())),
-        ];
+        let mut members =
+            vec![("T".into(), Value::text(letter)), ("S".into(), Value::text(bar.symbol.clone()))];
         if let Value::Map(rest) = value {
             members.extend(rest);
         }

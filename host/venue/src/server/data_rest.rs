@@ -69,17 +69,11 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/v2/stocks/{symbol}/snapshot", get(snapshot_of_one))
         .route("/v1/corporate-actions", get(corporate_actions))
         .route("/v1beta3/crypto/us/bars", get(|s, p| bars(s, p, true)))
-        .route(
-            "/v1beta3/crypto/us/snapshots",
-            get(|s, p| snapshots(s, p, true)),
-        );
+        .route("/v1beta3/crypto/us/snapshots", get(|s, p| snapshots(s, p, true)));
     for kind in [Latest::Bars, Latest::Quotes, Latest::Trades] {
         let name = kind.plural();
         router = router
-            .route(
-                &format!("/v2/stocks/{name}/latest"),
-                get(move |s, p| latest(s, p, false, kind)),
-            )
+            .route(&format!("/v2/stocks/{name}/latest"), get(move |s, p| latest(s, p, false, kind)))
             .route(
                 &format!("/v2/stocks/{{symbol}}/{name}/latest"),
                 get(move |s, path| latest_of_one(s, path, kind)),
@@ -102,10 +96,7 @@ async fn bars(State(shared): State<Arc<Shared>>, params: Params, crypto: bool) -
             _ => by_symbol.push((symbol.into(), Value::List(vec![row.value()]))),
         }
     }
-    let answer = Value::map([
-        ("bars", Value::Map(by_symbol)),
-        ("next_page_token", page.next),
-    ]);
+    let answer = Value::map([("bars", Value::Map(by_symbol)), ("next_page_token", page.next)]);
     Ok(json_text(answer.to_json()))
 }
 
@@ -162,12 +153,7 @@ fn page(shared: &Shared, params: &Params, symbols: &BTreeSet<String>) -> Result<
         }
         for row in of_symbol {
             let seen = after.as_ref().is_some_and(|(last, at)| {
-                symbol == last
-                    && if descending {
-                        row.start() >= *at
-                    } else {
-                        row.start() <= *at
-                    }
+                symbol == last && if descending { row.start() >= *at } else { row.start() <= *at }
             });
             if seen {
                 continue;
@@ -194,13 +180,7 @@ fn page_token(text: &str) -> Result<(String, i64), Refusal> {
 /// A feed is bars alone: it announces no corporate actions.
 async fn corporate_actions() -> Response {
     let none = Value::Map(Vec::new());
-    json_text(
-        Value::map([
-            ("corporate_actions", none),
-            ("next_page_token", Value::Null),
-        ])
-        .to_json(),
-    )
+    json_text(Value::map([("corporate_actions", none), ("next_page_token", Value::Null)]).to_json())
 }
 
 async fn latest(
@@ -217,9 +197,7 @@ async fn latest(
             Some((symbol.into(), value))
         })
         .collect();
-    Ok(json_text(
-        Value::map([(kind.plural(), Value::Map(members))]).to_json(),
-    ))
+    Ok(json_text(Value::map([(kind.plural(), Value::Map(members))]).to_json()))
 }
 
 async fn latest_of_one(
@@ -228,10 +206,7 @@ async fn latest_of_one(
     kind: Latest,
 ) -> Answer {
     let Some(bar) = shared.history().latest(&symbol, shared.now()) else {
-        return Err(Refusal::not_found(format!(
-            "no {} found for {symbol}",
-            kind.singular()
-        )));
+        return Err(Refusal::not_found(format!("no {} found for {symbol}", kind.singular())));
     };
     let value = kind.of(bar);
     let answer = Value::map([("symbol", Value::text(symbol)), (kind.singular(), value)]);
@@ -244,19 +219,13 @@ async fn snapshots(State(shared): State<Arc<Shared>>, params: Params, crypto: bo
         .filter_map(|symbol| Some((symbol.clone().into(), snapshot(&shared, &symbol, crypto)?)))
         .collect();
     let by_symbol = Value::Map(members);
-    let answer = if crypto {
-        Value::map([("snapshots", by_symbol)])
-    } else {
-        by_symbol
-    };
+    let answer = if crypto { Value::map([("snapshots", by_symbol)]) } else { by_symbol };
     Ok(json_text(answer.to_json()))
 }
 
 async fn snapshot_of_one(State(shared): State<Arc<Shared>>, Path(symbol): Path<String>) -> Answer {
     let Some(Value::Map(mut members)) = snapshot(&shared, &symbol, false) else {
-        return Err(Refusal::not_found(format!(
-            "no snapshot found for {symbol}"
-        )));
+        return Err(Refusal::not_found(format!("no snapshot found for {symbol}")));
     };
     members.insert(0, ("symbol".into(), Value::text(symbol)));
     Ok(json_text(Value::Map(members).to_json()))
@@ -268,9 +237,7 @@ fn snapshot(shared: &Shared, symbol: &str, crypto: bool) -> Option<Value> {
     let today = Timeframe::Day.floor(bar.start, crypto);
     // A long week-end is four days; ten are enough to find the day before.
     let since = today - 10 * 24 * super::time::HOUR;
-    let days = shared
-        .history()
-        .rows(symbol, Timeframe::Day, (since, today), now);
+    let days = shared.history().rows(symbol, Timeframe::Day, (since, today), now);
     let mut members = vec![
         ("latestTrade".into(), trade(bar)),
         ("latestQuote".into(), quote(bar)),
@@ -292,16 +259,10 @@ fn symbols(params: &Params, crypto: bool) -> Result<BTreeSet<String>, Refusal> {
     };
     let symbols: BTreeSet<String> = list.split(',').map(|s| s.trim().to_owned()).collect();
     if symbols.len() > SYMBOLS_MAX {
-        let text = format!(
-            "{} symbols asked for, allowed are {SYMBOLS_MAX}",
-            symbols.len()
-        );
+        let text = format!("{} symbols asked for, allowed are {SYMBOLS_MAX}", symbols.len());
         return Err(Refusal::bad_parameter(text));
     }
-    match symbols
-        .iter()
-        .find(|s| s.is_empty() || s.contains('/') != crypto)
-    {
+    match symbols.iter().find(|s| s.is_empty() || s.contains('/') != crypto) {
         Some(wrong) => Err(Refusal::bad_parameter(format!("invalid symbol: {wrong}"))),
         None => Ok(symbols),
     }

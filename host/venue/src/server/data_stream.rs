@@ -49,21 +49,11 @@ impl DataStream {
         outbox: Outbox,
     ) -> Self {
         let (client, ended, ticks) = (None, false, 0);
-        Self {
-            shared,
-            endpoint,
-            msgpack,
-            keys,
-            outbox,
-            client,
-            ended,
-            ticks,
-        }
+        Self { shared, endpoint, msgpack, keys, outbox, client, ended, ticks }
     }
 
     fn send(&self, value: Value) {
-        self.outbox
-            .push(Out::Frame(frame(&Value::List(vec![value]), self.msgpack)));
+        self.outbox.push(Out::Frame(frame(&Value::List(vec![value]), self.msgpack)));
     }
 
     fn fail(&self, (code, msg): (i64, &'static str)) {
@@ -88,12 +78,8 @@ impl DataStream {
             drop(engine);
             return self.end(CONNECTION_LIMIT);
         }
-        self.client = Some(engine.hub.add_data(
-            account,
-            self.endpoint,
-            self.msgpack,
-            self.outbox.clone(),
-        ));
+        self.client =
+            Some(engine.hub.add_data(account, self.endpoint, self.msgpack, self.outbox.clone()));
         // Still under the lock: nothing can be queued before the answer.
         self.send(success("authenticated"));
     }
@@ -180,8 +166,7 @@ impl Protocol for DataStream {
             .map(|(_, value)| value)
             .collect();
         if !wanted.is_empty() {
-            self.outbox
-                .push(Out::Frame(frame(&Value::List(wanted), self.msgpack)));
+            self.outbox.push(Out::Frame(frame(&Value::List(wanted), self.msgpack)));
         }
     }
 
@@ -203,18 +188,11 @@ fn success(msg: &'static str) -> Value {
 }
 
 fn error_message(code: i64, msg: &'static str) -> Value {
-    Value::map([
-        ("T", Value::text("error")),
-        ("code", Value::Int(code)),
-        ("msg", Value::text(msg)),
-    ])
+    Value::map([("T", Value::text("error")), ("code", Value::Int(code)), ("msg", Value::text(msg))])
 }
 
 fn texts(list: &Json) -> Option<Vec<String>> {
-    list.as_array()?
-        .iter()
-        .map(|s| s.as_str().map(str::to_owned))
-        .collect()
+    list.as_array()?.iter().map(|s| s.as_str().map(str::to_owned)).collect()
 }
 
 /// The symbol of `/v2/test`.

@@ -89,9 +89,7 @@ impl Engine {
             rules.cash = account.cash;
             rules_of.push((account.key_id.clone(), rules.clone()));
             // Every account draws its own ids.
-            let seed = config
-                .seed
-                .wrapping_add(u64::try_from(index).unwrap_or(0) << 32);
+            let seed = config.seed.wrapping_add(u64::try_from(index).unwrap_or(0) << 32);
             accounts.push(Account {
                 exchange: Exchange::new(rules, seed, Nanos(start))?,
                 configurations: Configurations::default(),
@@ -100,12 +98,8 @@ impl Engine {
             });
         }
         let symbols = list_symbols(&mut accounts, &feed)?;
-        let header = Header {
-            version: 1,
-            feed: feed.digest(),
-            seed: config.seed,
-            accounts: rules_of,
-        };
+        let header =
+            Header { version: 1, feed: feed.digest(), seed: config.seed, accounts: rules_of };
         let (log, entries) = Oplog::open(config.state_file.as_deref(), &header)?;
         let mut engine = Self {
             accounts,
@@ -150,19 +144,12 @@ impl Engine {
         let (Speed::Times(times), Some(taken)) = (self.speed, taken) else {
             return still;
         };
-        let Some(next) = self
-            .feed
-            .end_of(self.next_step)
-            .filter(|_| !self.finished())
-        else {
+        let Some(next) = self.feed.end_of(self.next_step).filter(|_| !self.finished()) else {
             return still;
         };
         let passed = i64::try_from(taken.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let passed = passed.saturating_mul(i64::from(times.max(1)));
-        market
-            .saturating_add(passed)
-            .min(next - 1)
-            .max(self.last_at)
+        market.saturating_add(passed).min(next - 1).max(self.last_at)
     }
 
     /// When the next step is due at a speed that is tied to real time; `None` when it is at once.
@@ -171,11 +158,7 @@ impl Engine {
             return None;
         };
         let gap = (self.feed.end_of(self.next_step)? - market).max(0);
-        let gap = if self.skip_gaps {
-            gap.min(GAP_MAX)
-        } else {
-            gap
-        };
+        let gap = if self.skip_gaps { gap.min(GAP_MAX) } else { gap };
         let real = u64::try_from(gap).unwrap_or(0) / u64::from(times.max(1));
         Some(taken + Duration::from_nanos(real))
     }
@@ -246,10 +229,7 @@ impl Engine {
         let (Some(end), known) = (feed.end_of(self.next_step), feed.bars_of(self.next_step)) else {
             return Vec::new();
         };
-        let bars: Vec<Bar> = known
-            .iter()
-            .filter_map(|bar| self.exchange_bar(bar))
-            .collect();
+        let bars: Vec<Bar> = known.iter().filter_map(|bar| self.exchange_bar(bar)).collect();
         for account in &mut self.accounts {
             // The exchange takes bars of one start at a time; a feed can mix minutes and hours.
             for group in bars.chunk_by(|a, b| a.at == b.at) {
@@ -280,9 +260,7 @@ impl Engine {
     /// `POST /v2/orders`.
     pub(crate) fn submit(&mut self, account: usize, order: NewOrder) -> Result<Order, Refusal> {
         if self.accounts[account].configurations.suspend_trade {
-            return Err(Refusal::forbidden(
-                "new orders are rejected by user request",
-            ));
+            return Err(Refusal::forbidden("new orders are rejected by user request"));
         }
         self.call(account, Call::Submit(order))?.order()
     }
@@ -325,15 +303,7 @@ impl Engine {
             CloseSize::Qty(qty) => (Some(qty), None),
             CloseSize::Percentage(share) => (None, Some(share)),
         };
-        self.call(
-            account,
-            Call::Close {
-                symbol,
-                qty,
-                percentage,
-            },
-        )?
-        .order()
+        self.call(account, Call::Close { symbol, qty, percentage })?.order()
     }
 
     /// Money or shares that come from outside of trading.
@@ -350,17 +320,14 @@ impl Engine {
         account: usize,
         configurations: Configurations,
     ) -> Result<(), Refusal> {
-        self.call(account, Call::Configure(configurations))
-            .map(drop)
+        self.call(account, Call::Configure(configurations)).map(drop)
     }
 
     fn call(&mut self, account: usize, call: Call) -> Result<Outcome, Refusal> {
         // No two calls have the same time, so that lists by time have an order.
         let at = self.now().max(self.last_at.saturating_add(CALL_DISTANCE));
         let entry = Entry::Call { account, at, call };
-        self.log
-            .append(&entry)
-            .map_err(|error| Refusal::internal(error.to_string()))?;
+        self.log.append(&entry).map_err(|error| Refusal::internal(error.to_string()))?;
         let Entry::Call { call, .. } = entry else {
             return Err(Refusal::internal("a call is not a call"));
         };
@@ -380,11 +347,7 @@ impl Engine {
             Call::Replace(id, changes) => boxed(exchange.replace(*id, changes.clone(), at)),
             Call::Cancel(id) => Outcome::Done(exchange.cancel(*id, at)),
             Call::CancelAll => Outcome::Cancels(exchange.cancel_all(at)),
-            Call::Close {
-                symbol,
-                qty,
-                percentage,
-            } => {
+            Call::Close { symbol, qty, percentage } => {
                 let size = match (qty, percentage) {
                     (Some(qty), _) => CloseSize::Qty(*qty),
                     (None, Some(share)) => CloseSize::Percentage(*share),
@@ -396,15 +359,11 @@ impl Engine {
                 Outcome::Booked(exchange.deposit(*amount, at).map_err(|e| e.to_string()))
             }
             Call::Dividend { symbol, per_share } => Outcome::Booked(
-                exchange
-                    .dividend(symbol, *per_share, at)
-                    .map_err(|e| e.to_string()),
+                exchange.dividend(symbol, *per_share, at).map_err(|e| e.to_string()),
             ),
-            Call::Split { symbol, ratio } => Outcome::Booked(
-                exchange
-                    .split(symbol, *ratio, at)
-                    .map_err(|e| e.to_string()),
-            ),
+            Call::Split { symbol, ratio } => {
+                Outcome::Booked(exchange.split(symbol, *ratio, at).map_err(|e| e.to_string()))
+            }
             Call::Configure(configurations) => {
                 account.configurations = configurations.clone();
                 Outcome::Done(Ok(()))
@@ -433,8 +392,7 @@ impl Engine {
                 }
                 Fault::Reorder if account.held.len() < HELD_MAX => account.held.push(text),
                 Fault::Delay { ms } | Fault::Hold { ms } => {
-                    self.hub
-                        .publish_trade_late(number, &text, Duration::from_millis(ms));
+                    self.hub.publish_trade_late(number, &text, Duration::from_millis(ms));
                 }
                 Fault::Reorder | Fault::Disconnect => self.hub.cut_trade(number, Cut::Fault),
                 _ => {
@@ -495,14 +453,9 @@ fn list_symbols(
             continue;
         }
         for account in &mut *accounts {
-            let listed =
-                account
-                    .exchange
-                    .intern(&bar.symbol)
-                    .map_err(|error| StartError::Symbol {
-                        symbol: bar.symbol.clone(),
-                        reason: error.to_string(),
-                    })?;
+            let listed = account.exchange.intern(&bar.symbol).map_err(|error| {
+                StartError::Symbol { symbol: bar.symbol.clone(), reason: error.to_string() }
+            })?;
             symbols.insert(bar.symbol.clone(), listed);
         }
     }

@@ -30,10 +30,7 @@ impl Board {
     }
 
     fn decide(&self, site: Site) -> Fault {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .decide(site)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).decide(site)
     }
 
     /// What happens to this request.
@@ -44,11 +41,7 @@ impl Board {
     /// What happens to this message of the account stream.
     pub(crate) fn next_update(&self, update: &TradeUpdate) -> Fault {
         let fill = matches!(update.event, EventKind::Fill | EventKind::PartialFill);
-        match if fill {
-            self.decide(Site::Fill)
-        } else {
-            Fault::None
-        } {
+        match if fill { self.decide(Site::Fill) } else { Fault::None } {
             Fault::None => self.decide(Site::TradeUpdate),
             held => held,
         }
@@ -82,10 +75,7 @@ fn site_of(method: &str, path: &str) -> Option<Site> {
 /// # Errors
 /// [`StartError::Faults`] with the file and what is wrong in it.
 pub fn read(path: &Path) -> Result<FaultSettings, StartError> {
-    let wrong = |reason: String| StartError::Faults {
-        path: path.to_owned(),
-        reason,
-    };
+    let wrong = |reason: String| StartError::Faults { path: path.to_owned(), reason };
     let text = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
     let settings: FaultSettings =
         serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
@@ -120,9 +110,6 @@ mod tests {
         let path = dir.path().join("faults.json");
         std::fs::write(&path, r#"{"requests": []}"#).unwrap();
         let error = read(&path).unwrap_err().to_string();
-        assert!(
-            error.contains("faults.json") && error.contains("requests"),
-            "{error}"
-        );
+        assert!(error.contains("faults.json") && error.contains("requests"), "{error}");
     }
 }

@@ -61,10 +61,7 @@ impl Loaded {
         for bar in &mut bars {
             let Some(symbol) = canonical(&bar.symbol) else {
                 let reason = "it is not a symbol".to_owned();
-                return Err(StartError::Symbol {
-                    symbol: bar.symbol.clone(),
-                    reason,
-                });
+                return Err(StartError::Symbol { symbol: bar.symbol.clone(), reason });
             };
             bar.crypto = symbol.contains('/');
             bar.symbol = symbol;
@@ -109,9 +106,7 @@ impl Loaded {
 
     /// The bars of a step.
     pub(crate) fn bars_of(&self, step: usize) -> &[FeedBar] {
-        self.steps
-            .get(step)
-            .map_or(&[], |range| &self.bars[range.clone()])
+        self.steps.get(step).map_or(&[], |range| &self.bars[range.clone()])
     }
 
     /// What tells this feed from another.
@@ -123,10 +118,7 @@ impl Loaded {
                 bar.symbol, bar.start, bar.end, bar.open, bar.high, bar.low, bar.close, bar.volume
             ));
         }
-        hash.finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -161,15 +153,10 @@ pub(crate) fn interval_of(starts: &[i64]) -> i64 {
 pub(crate) fn set_ends(bars: &mut [FeedBar]) {
     let mut starts: BTreeMap<String, Vec<i64>> = BTreeMap::new();
     for bar in &*bars {
-        starts
-            .entry(bar.symbol.clone())
-            .or_default()
-            .push(bar.start);
+        starts.entry(bar.symbol.clone()).or_default().push(bar.start);
     }
-    let intervals: BTreeMap<String, i64> = starts
-        .into_iter()
-        .map(|(symbol, starts)| (symbol, interval_of(&starts)))
-        .collect();
+    let intervals: BTreeMap<String, i64> =
+        starts.into_iter().map(|(symbol, starts)| (symbol, interval_of(&starts))).collect();
     for bar in bars {
         bar.end = bar.start + intervals.get(&bar.symbol).copied().unwrap_or(MINUTE);
     }
@@ -179,10 +166,8 @@ pub(crate) fn set_ends(bars: &mut [FeedBar]) {
 fn generate(market: &Generated, seed: u64) -> Result<Vec<FeedBar>, StartError> {
     let mut listings = Vec::with_capacity(market.symbols.len());
     for (at, (name, price)) in market.symbols.iter().enumerate() {
-        let wrong = |reason: &str| StartError::Symbol {
-            symbol: name.clone(),
-            reason: reason.to_owned(),
-        };
+        let wrong =
+            |reason: &str| StartError::Symbol { symbol: name.clone(), reason: reason.to_owned() };
         let cents =
             (price.checked_mul(Decimal::ONE_HUNDRED)).and_then(|cents| cents.round().to_i64());
         listings.push(Listing {
@@ -191,19 +176,11 @@ fn generate(market: &Generated, seed: u64) -> Result<Vec<FeedBar>, StartError> {
             crypto: canonical(name).is_some_and(|name| name.contains('/')),
         });
     }
-    let mut walk = Market::new(
-        seed,
-        &listings,
-        Nanos(market.start),
-        MINUTE,
-        market.sessions,
-    );
+    let mut walk = Market::new(seed, &listings, Nanos(market.start), MINUTE, market.sessions);
     let mut bars = Vec::new();
     for _ in 0..market.steps {
         for bar in walk.next_group() {
-            let name = usize::try_from(bar.symbol.0)
-                .ok()
-                .and_then(|at| market.symbols.get(at));
+            let name = usize::try_from(bar.symbol.0).ok().and_then(|at| market.symbols.get(at));
             let Some((name, _)) = name else { continue };
             bars.push(FeedBar {
                 symbol: name.clone(),

@@ -75,9 +75,7 @@ impl Row {
     }
 
     fn average(&self) -> Decimal {
-        self.turnover
-            .checked_div(self.volume)
-            .map_or(self.close, |vw| vw.round_dp(6))
+        self.turnover.checked_div(self.volume).map_or(self.close, |vw| vw.round_dp(6))
     }
 
     /// The bar's start.
@@ -217,10 +215,7 @@ impl History {
             }
             match rows.last_mut() {
                 Some(row) if row.start == start => row.add(bar),
-                _ => rows.push(Row {
-                    start,
-                    ..Row::of(bar)
-                }),
+                _ => rows.push(Row { start, ..Row::of(bar) }),
             }
         }
         rows
@@ -264,16 +259,8 @@ mod tests {
             r#"{"t":"2019-02-11T14:30:00Z","o":100,"h":105,"l":99,"c":104,"v":40,"n":2,"vw":103}"#
         );
         assert_eq!(rows.len(), 1);
-        assert_eq!(
-            history
-                .rows("SPY", Timeframe::Fixed(MINUTE), all, now + MINUTE)
-                .len(),
-            3
-        );
-        assert_eq!(
-            history.latest("SPY", now).unwrap().close,
-            Decimal::from(104)
-        );
+        assert_eq!(history.rows("SPY", Timeframe::Fixed(MINUTE), all, now + MINUTE).len(), 3);
+        assert_eq!(history.latest("SPY", now).unwrap().close, Decimal::from(104));
         assert!(history.rows("QQQ", Timeframe::Day, all, now).is_empty());
     }
 

@@ -53,14 +53,7 @@ impl Outbox {
     pub(crate) fn new() -> (Self, mpsc::Receiver<Out>, watch::Receiver<Option<Cut>>) {
         let (queue, messages) = mpsc::channel(QUEUE_MESSAGES_MAX);
         let (cut, cuts) = watch::channel(None);
-        (
-            Self {
-                queue,
-                cut: Arc::new(cut),
-            },
-            messages,
-            cuts,
-        )
+        (Self { queue, cut: Arc::new(cut) }, messages, cuts)
     }
 
     /// Queues a message, or cuts the client whose queue is full.
@@ -72,8 +65,7 @@ impl Outbox {
 
     /// Ends the connection at once.
     pub(crate) fn cut(&self, why: Cut) {
-        self.cut
-            .send_if_modified(|cut| cut.is_none() && cut.replace(why).is_none());
+        self.cut.send_if_modified(|cut| cut.is_none() && cut.replace(why).is_none());
     }
 }
 
@@ -94,14 +86,7 @@ impl Endpoint {
     /// The channels that can be subscribed to here, in the order of the acknowledgement.
     pub(crate) const fn channels(self) -> &'static [&'static str] {
         match self {
-            Self::Crypto => &[
-                "trades",
-                "quotes",
-                "orderbooks",
-                "bars",
-                "updatedBars",
-                "dailyBars",
-            ],
+            Self::Crypto => &["trades", "quotes", "orderbooks", "bars", "updatedBars", "dailyBars"],
             _ => &[
                 "trades",
                 "quotes",
@@ -131,9 +116,7 @@ pub(crate) struct Subscriptions(BTreeMap<&'static str, BTreeSet<String>>);
 impl Subscriptions {
     /// Whether a message of this channel and symbol is wanted.
     pub(crate) fn wants(&self, channel: &str, symbol: &str) -> bool {
-        self.0
-            .get(channel)
-            .is_some_and(|set| set.contains(symbol) || set.contains("*"))
+        self.0.get(channel).is_some_and(|set| set.contains(symbol) || set.contains("*"))
     }
 
     /// Adds symbols; `false` when the connection has too many then, and nothing was added.
@@ -144,10 +127,7 @@ impl Subscriptions {
             return false;
         }
         for (channel, symbols) in wanted {
-            self.0
-                .entry(channel)
-                .or_default()
-                .extend(symbols.iter().cloned());
+            self.0.entry(channel).or_default().extend(symbols.iter().cloned());
         }
         true
     }
@@ -229,12 +209,7 @@ pub(crate) struct Hub {
 impl Hub {
     /// A hub without clients.
     pub(crate) fn new() -> Self {
-        Self {
-            next_id: 0,
-            data: Vec::new(),
-            trade: Vec::new(),
-            subscribed: watch::channel(0).0,
-        }
+        Self { next_id: 0, data: Vec::new(), trade: Vec::new(), subscribed: watch::channel(0).0 }
     }
 
     /// The number of data clients with a subscription, as it changes.
@@ -244,9 +219,7 @@ impl Hub {
 
     /// Whether the account has a data client on this endpoint already.
     pub(crate) fn has_data_client(&self, account: usize, endpoint: Endpoint) -> bool {
-        self.data
-            .iter()
-            .any(|c| c.account == account && c.endpoint == endpoint)
+        self.data.iter().any(|c| c.account == account && c.endpoint == endpoint)
     }
 
     /// Registers an authenticated data client.
@@ -260,26 +233,14 @@ impl Hub {
         self.next_id += 1;
         let subscriptions = Subscriptions::default();
         let id = self.next_id;
-        self.data.push(DataClient {
-            id,
-            account,
-            endpoint,
-            msgpack,
-            subscriptions,
-            outbox,
-        });
+        self.data.push(DataClient { id, account, endpoint, msgpack, subscriptions, outbox });
         id
     }
 
     /// Registers an authenticated account stream client, which does not listen yet.
     pub(crate) fn add_trade(&mut self, account: usize, outbox: Outbox) -> u64 {
         self.next_id += 1;
-        self.trade.push(TradeClient {
-            id: self.next_id,
-            account,
-            listening: false,
-            outbox,
-        });
+        self.trade.push(TradeClient { id: self.next_id, account, listening: false, outbox });
         self.next_id
     }
 
@@ -313,17 +274,12 @@ impl Hub {
 
     /// Whether a data client wants a message; for messages made per client, as on `/v2/test`.
     pub(crate) fn wants(&self, id: u64, channel: &str, symbol: &str) -> bool {
-        self.data
-            .iter()
-            .any(|c| c.id == id && c.subscriptions.wants(channel, symbol))
+        self.data.iter().any(|c| c.id == id && c.subscriptions.wants(channel, symbol))
     }
 
     /// Says whether an account stream client wants trade updates.
     pub(crate) fn listen(&mut self, id: u64, listening: bool) {
-        self.trade
-            .iter_mut()
-            .filter(|c| c.id == id)
-            .for_each(|c| c.listening = listening);
+        self.trade.iter_mut().filter(|c| c.id == id).for_each(|c| c.listening = listening);
     }
 
     /// Queues the messages of one step: one frame for each client that wants any of them.
@@ -336,51 +292,34 @@ impl Hub {
                 .map(|m| m.value.clone())
                 .collect();
             if !wanted.is_empty() {
-                client
-                    .outbox
-                    .push(Out::Frame(frame(&Value::List(wanted), client.msgpack)));
+                client.outbox.push(Out::Frame(frame(&Value::List(wanted), client.msgpack)));
             }
         }
     }
 
     /// Queues one frame of the account stream for each listening client of the account.
     pub(crate) fn publish_trade(&self, account: usize, json: &str) {
-        for client in self
-            .trade
-            .iter()
-            .filter(|c| c.listening && c.account == account)
-        {
+        for client in self.trade.iter().filter(|c| c.listening && c.account == account) {
             // Paper sends JSON in binary frames.
-            client
-                .outbox
-                .push(Out::Frame(Message::Binary(json.as_bytes().to_vec().into())));
+            client.outbox.push(Out::Frame(Message::Binary(json.as_bytes().to_vec().into())));
         }
     }
 
     /// The same, after a while; what comes meanwhile overtakes it.
     pub(crate) fn publish_trade_late(&self, account: usize, json: &str, after: Duration) {
-        let clients = self
-            .trade
-            .iter()
-            .filter(|c| c.listening && c.account == account);
+        let clients = self.trade.iter().filter(|c| c.listening && c.account == account);
         let outboxes: Vec<Outbox> = clients.map(|c| c.outbox.clone()).collect();
         let message = Message::Binary(json.as_bytes().to_vec().into());
         tokio::spawn(async move {
             tokio::time::sleep(after).await;
-            outboxes
-                .iter()
-                .for_each(|outbox| outbox.push(Out::Frame(message.clone())));
+            outboxes.iter().for_each(|outbox| outbox.push(Out::Frame(message.clone())));
         });
     }
 
     /// Queues a barrier for every client; each receiver resolves when its client has read all
     /// that was queued before, or has gone.
     pub(crate) fn barrier(&self) -> Vec<(Outbox, oneshot::Receiver<()>)> {
-        let data = self
-            .data
-            .iter()
-            .filter(|c| !c.subscriptions.is_empty())
-            .map(|c| &c.outbox);
+        let data = self.data.iter().filter(|c| !c.subscriptions.is_empty()).map(|c| &c.outbox);
         let trade = self.trade.iter().filter(|c| c.listening).map(|c| &c.outbox);
         data.chain(trade)
             .map(|outbox| {
@@ -393,10 +332,7 @@ impl Hub {
 
     /// Cuts the account stream clients of one account.
     pub(crate) fn cut_trade(&self, account: usize, why: Cut) {
-        self.trade
-            .iter()
-            .filter(|c| c.account == account)
-            .for_each(|c| c.outbox.cut(why));
+        self.trade.iter().filter(|c| c.account == account).for_each(|c| c.outbox.cut(why));
     }
 
     /// Cuts the data clients of every account.
@@ -411,11 +347,7 @@ impl Hub {
     }
 
     fn count(&self) {
-        let count = self
-            .data
-            .iter()
-            .filter(|c| !c.subscriptions.is_empty())
-            .count();
+        let count = self.data.iter().filter(|c| !c.subscriptions.is_empty()).count();
         self.subscribed.send_replace(count);
     }
 }

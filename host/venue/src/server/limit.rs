@@ -34,11 +34,7 @@ pub(crate) struct Standing {
 impl Budget {
     /// A budget of `limit` requests a minute.
     pub(crate) fn new(limit: u32) -> Self {
-        Self {
-            limit,
-            used: 0,
-            window_start: None,
-        }
+        Self { limit, used: 0, window_start: None }
     }
 
     /// Counts one request at the given moment of the machine.
@@ -56,15 +52,8 @@ impl Budget {
             self.used += 1;
         }
         let left = WINDOW.saturating_sub(now.saturating_duration_since(start));
-        let reset = (wall + left)
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_secs() + 1);
-        Standing {
-            limit: self.limit,
-            remaining: self.limit - self.used,
-            reset,
-            allowed,
-        }
+        let reset = (wall + left).duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() + 1);
+        Standing { limit: self.limit, remaining: self.limit - self.used, reset, allowed }
     }
 }
 
@@ -88,19 +77,8 @@ mod tests {
         let wall = UNIX_EPOCH + Duration::from_secs(1000);
         assert_eq!(budget.take(now, wall).remaining, 1);
         assert!(budget.take(now, wall).allowed);
-        let third = budget.take(
-            now + Duration::from_secs(59),
-            wall + Duration::from_secs(59),
-        );
-        assert_eq!(
-            third,
-            Standing {
-                limit: 2,
-                remaining: 0,
-                reset: 1061,
-                allowed: false
-            }
-        );
+        let third = budget.take(now + Duration::from_secs(59), wall + Duration::from_secs(59));
+        assert_eq!(third, Standing { limit: 2, remaining: 0, reset: 1061, allowed: false });
         assert!(budget.take(now + WINDOW, wall + WINDOW).allowed);
     }
 }

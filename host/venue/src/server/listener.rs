@@ -46,13 +46,7 @@ impl Listener for CuttableListener {
         let (stream, addr) = Listener::accept(&mut self.0).await;
         // Answers are small and latency counts; a refusal of the option costs only time.
         let _ = stream.set_nodelay(true);
-        (
-            CuttableStream {
-                stream,
-                cutter: Cutter::default(),
-            },
-            addr,
-        )
+        (CuttableStream { stream, cutter: Cutter::default() }, addr)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -69,10 +63,7 @@ impl Connected<IncomingStream<'_, CuttableListener>> for Cutter {
 impl CuttableStream {
     fn check(&self) -> io::Result<()> {
         if self.cutter.0.load(Ordering::Acquire) {
-            return Err(io::Error::new(
-                io::ErrorKind::ConnectionReset,
-                "cut by the fault plan",
-            ));
+            return Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut by the fault plan"));
         }
         Ok(())
     }

@@ -165,39 +165,22 @@ impl Oplog {
         let Some(path) = path else {
             return Ok((Self(Place::Nowhere), Vec::new()));
         };
-        let io = |source| OplogError::Io {
-            path: path.to_owned(),
-            source,
-        };
+        let io = |source| OplogError::Io { path: path.to_owned(), source };
         let mut options = OpenOptions::new();
-        let mut file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(io)?;
+        let mut file =
+            options.read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
         if file.try_lock().is_err() {
-            return Err(OplogError::InUse {
-                path: path.to_owned(),
-            });
+            return Err(OplogError::InUse { path: path.to_owned() });
         }
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(io)?;
-        let whole = text
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(0, |last| last + 1);
+        let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |last| last + 1);
         let entries = read(path, &text[..whole], header)?;
         let length = u64::try_from(whole).unwrap_or(u64::MAX);
         file.set_len(length).map_err(io)?;
         file.seek(SeekFrom::Start(length)).map_err(io)?;
-        let mut log = Self(Place::File(Open {
-            path: path.to_owned(),
-            file,
-            length,
-            broken: false,
-        }));
+        let mut log =
+            Self(Place::File(Open { path: path.to_owned(), file, length, broken: false }));
         if whole == 0 {
             log.append(header)?;
         }
@@ -214,10 +197,7 @@ impl Oplog {
             Place::Closed => return Err(OplogError::Closed),
             Place::File(open) => open,
         };
-        let io = |path: &Path, source| OplogError::Io {
-            path: path.to_owned(),
-            source,
-        };
+        let io = |path: &Path, source| OplogError::Io { path: path.to_owned(), source };
         if open.broken {
             let source = std::io::Error::other("an earlier write failed half-way");
             return Err(io(&open.path, source));
@@ -243,25 +223,14 @@ impl Oplog {
 }
 
 fn read(path: &Path, text: &[u8], header: &Header) -> Result<Vec<Entry>, OplogError> {
-    let bad = |line: usize, reason: String| OplogError::Line {
-        path: path.to_owned(),
-        line,
-        reason,
-    };
-    let mut lines = text
-        .split(|b| *b == b'\n')
-        .enumerate()
-        .filter(|(_, line)| !line.is_empty());
+    let bad =
+        |line: usize, reason: String| OplogError::Line { path: path.to_owned(), line, reason };
+    let mut lines = text.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
     let Some((_, first)) = lines.next() else {
         return Ok(Vec::new());
     };
     let found: Header = serde_json::from_slice(first).map_err(|e| bad(1, e.to_string()))?;
-    let foreign = |what| {
-        Err(OplogError::Foreign {
-            path: path.to_owned(),
-            what,
-        })
-    };
+    let foreign = |what| Err(OplogError::Foreign { path: path.to_owned(), what });
     match () {
         () if found.version != header.version => return foreign("format version"),
         () if found.feed != header.feed => return foreign("feed (--bars)"),
@@ -282,12 +251,7 @@ mod tests {
     use super::*;
 
     fn header(seed: u64) -> Header {
-        Header {
-            version: 1,
-            feed: "f".into(),
-            seed,
-            accounts: Vec::new(),
-        }
+        Header { version: 1, feed: "f".into(), seed, accounts: Vec::new() }
     }
 
     #[test]
@@ -297,16 +261,8 @@ mod tests {
         let (mut log, none) = Oplog::open(Some(&path), &header(1)).unwrap();
         assert!(none.is_empty());
         log.append(&Entry::Step(0)).unwrap();
-        log.append(&Entry::Call {
-            account: 0,
-            at: 5,
-            call: Call::CancelAll,
-        })
-        .unwrap();
-        assert!(matches!(
-            Oplog::open(Some(&path), &header(1)),
-            Err(OplogError::InUse { .. })
-        ));
+        log.append(&Entry::Call { account: 0, at: 5, call: Call::CancelAll }).unwrap();
+        assert!(matches!(Oplog::open(Some(&path), &header(1)), Err(OplogError::InUse { .. })));
         drop(log);
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"step\":").unwrap();

@@ -82,12 +82,7 @@ fn query(params: &Params) -> Result<OrderQuery, Refusal> {
             Some(Side::parse(text).ok_or_else(unknown)?)
         }
     };
-    let cursor = |name: &str| {
-        params
-            .get(name)
-            .map(|text| wire::id(name, text))
-            .transpose()
-    };
+    let cursor = |name: &str| params.get(name).map(|text| wire::id(name, text)).transpose();
     let query = OrderQuery {
         status,
         direction,
@@ -101,9 +96,7 @@ fn query(params: &Params) -> Result<OrderQuery, Refusal> {
     };
     let by_id = query.after_order_id.is_some() || query.before_order_id.is_some();
     if by_id && (query.after.is_some() || query.until.is_some()) {
-        return Err(Refusal::invalid(
-            "order id cursors cannot be combined with after or until",
-        ));
+        return Err(Refusal::invalid("order id cursors cannot be combined with after or until"));
     }
     params.flag("nested")?;
     Ok(query)

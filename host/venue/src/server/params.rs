@@ -45,11 +45,7 @@ impl Params {
     /// The texts of a comma-separated parameter.
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
         let list = self.get(name).unwrap_or_default();
-        list.split(',')
-            .map(str::trim)
-            .filter(|s| !s.is_empty())
-            .map(str::to_owned)
-            .collect()
+        list.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect()
     }
 
     /// A yes or no, in any case: `true`, `True`, `false`.
@@ -84,9 +80,9 @@ impl Params {
         };
         match text.parse::<usize>() {
             Ok(rows) if rows >= 1 => Ok(rows.min(most)),
-            _ => Err(Refusal::invalid(format!(
-                "invalid {name} \"{text}\", allowed are 1 to {most}"
-            ))),
+            _ => {
+                Err(Refusal::invalid(format!("invalid {name} \"{text}\", allowed are 1 to {most}")))
+            }
         }
     }
 

@@ -64,9 +64,7 @@ async fn close(
 ) -> Answer {
     let size = match (amount(&params, "qty")?, amount(&params, "percentage")?) {
         (Some(_), Some(_)) => {
-            return Err(Refusal::invalid(
-                "only one of qty and percentage is accepted",
-            ));
+            return Err(Refusal::invalid("only one of qty and percentage is accepted"));
         }
         (Some(qty), None) => CloseSize::Qty(qty),
         (None, Some(share)) => CloseSize::Percentage(share),
@@ -97,9 +95,7 @@ async fn close_all(
     let mut lines = Vec::with_capacity(reports.len());
     for report in reports {
         let closing =
-            shared
-                .engine()
-                .close(account, report.asset_symbol.to_string(), CloseSize::All);
+            shared.engine().close(account, report.asset_symbol.to_string(), CloseSize::All);
         let (status, body) = match closing {
             Ok(closing) => (200, order(&closing)),
             Err(refusal) => (refusal.status.as_u16(), refusal.body()),
@@ -114,20 +110,14 @@ fn position(report: &PositionReport) -> Value {
     let long = !report.qty.is_sign_negative();
     let priced = !report.current_price.is_zero();
     let money = |value: Decimal| {
-        if priced {
-            json!(decimal(value))
-        } else {
-            Value::Null
-        }
+        if priced { json!(decimal(value)) } else { Value::Null }
     };
     let last = (!report.lastday_price.is_zero()).then_some(report.lastday_price);
     let (today, today_share, change) = match last {
         Some(last) if priced => {
             let change = report.current_price - last;
             let per = |value: Decimal, of: Decimal| {
-                value
-                    .checked_div(of)
-                    .map_or(Decimal::ZERO, |share| share.round_dp(6))
+                value.checked_div(of).map_or(Decimal::ZERO, |share| share.round_dp(6))
             };
             let gain = (change * report.qty).round_dp(2);
             let share = per(change, last);

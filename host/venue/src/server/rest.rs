@@ -102,9 +102,7 @@ async fn disturb(
     request: Request,
     next: Next,
 ) -> Response {
-    let disturbance = shared
-        .faults
-        .next_request(request.method().as_str(), request.uri().path());
+    let disturbance = shared.faults.next_request(request.method().as_str(), request.uri().path());
     let lost = |cutter: &Cutter| {
         cutter.cut();
         StatusCode::BAD_GATEWAY.into_response()

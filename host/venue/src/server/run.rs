@@ -68,10 +68,7 @@ impl ExchangeServer {
     /// [`StartError`]: the address, an account, the feed or the state file cannot be used.
     pub async fn start(config: ServerConfig) -> Result<RunningExchange, StartError> {
         check_accounts(&config)?;
-        let refused = |source| StartError::Listen {
-            listen: config.listen,
-            source,
-        };
+        let refused = |source| StartError::Listen { listen: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(refused)?;
         let addr = listener.local_addr().map_err(refused)?;
         let (speed, start_on_subscribe) = (config.speed, config.start_on_subscribe);
@@ -82,20 +79,9 @@ impl ExchangeServer {
         let (stop, stopped) = watch::channel(false);
         let finished = shared.engine().ended();
         let http = tokio::spawn(serve_http(listener, Arc::clone(&shared), stopped.clone()));
-        let pace = Pace {
-            shared: Arc::clone(&shared),
-            speed,
-            start_on_subscribe,
-        };
+        let pace = Pace { shared: Arc::clone(&shared), speed, start_on_subscribe };
         let market = tokio::spawn(pace.run(stopped));
-        Ok(RunningExchange {
-            addr,
-            shared,
-            stop,
-            finished,
-            http,
-            market,
-        })
+        Ok(RunningExchange { addr, shared, stop, finished, http, market })
     }
 }
 
@@ -106,10 +92,7 @@ fn check_accounts(config: &ServerConfig) -> Result<(), StartError> {
     for (index, account) in config.accounts.iter().enumerate() {
         let same = |other: &super::config::AccountConfig| other.key_id == account.key_id;
         if account.key_id.is_empty() || config.accounts[..index].iter().any(same) {
-            return Err(StartError::Key {
-                index,
-                key_id: account.key_id.clone(),
-            });
+            return Err(StartError::Key { index, key_id: account.key_id.clone() });
         }
     }
     Ok(())
@@ -120,19 +103,9 @@ fn assemble(config: &ServerConfig) -> Result<Arc<Shared>, StartError> {
     let faults = Board::new(config.faults.clone())?;
     let engine = Engine::new(config, Arc::clone(&feed), faults.clone())?;
     let history = History::new(feed.bars.iter().cloned());
-    let patience = Patience {
-        auth: config.auth_timeout,
-        send: config.slow_client,
-    };
+    let patience = Patience { auth: config.auth_timeout, send: config.slow_client };
     let limits = (config.one_data_connection, patience);
-    Ok(Shared::new(
-        &config.accounts,
-        config.budget(),
-        history,
-        engine,
-        faults,
-        limits,
-    ))
+    Ok(Shared::new(&config.accounts, config.budget(), history, engine, faults, limits))
 }
 
 async fn serve_http(listener: TcpListener, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
@@ -163,8 +136,7 @@ impl RunningExchange {
     /// The exchange's own journal of an account; empty for a key that it does not have.
     #[must_use]
     pub fn journal(&self, key_id: &str) -> Vec<JournalLine> {
-        self.with_exchange(key_id, |exchange| exchange.journal().to_vec())
-            .unwrap_or_default()
+        self.with_exchange(key_id, |exchange| exchange.journal().to_vec()).unwrap_or_default()
     }
 
     /// Looks at an account's exchange; `None` for a key that it does not have.
@@ -223,13 +195,7 @@ impl RunningExchange {
         symbol: &str,
         per_share: Decimal,
     ) -> Result<(), BookingError> {
-        self.book(
-            key_id,
-            Call::Dividend {
-                symbol: symbol.to_owned(),
-                per_share,
-            },
-        )
+        self.book(key_id, Call::Dividend { symbol: symbol.to_owned(), per_share })
     }
 
     /// Splits what an account holds of a symbol: `ratio` new shares for one old share. The feed's
@@ -238,24 +204,14 @@ impl RunningExchange {
     /// # Errors
     /// [`BookingError`].
     pub fn split(&self, key_id: &str, symbol: &str, ratio: Decimal) -> Result<(), BookingError> {
-        self.book(
-            key_id,
-            Call::Split {
-                symbol: symbol.to_owned(),
-                ratio,
-            },
-        )
+        self.book(key_id, Call::Split { symbol: symbol.to_owned(), ratio })
     }
 
     fn book(&self, key_id: &str, call: Call) -> Result<(), BookingError> {
-        let unknown = || BookingError::Key {
-            key_id: key_id.to_owned(),
-        };
+        let unknown = || BookingError::Key { key_id: key_id.to_owned() };
         let account = self.shared.account(key_id).ok_or_else(unknown)?;
         let booked = self.shared.engine().book(account, call);
-        booked.map_err(|refusal| BookingError::Refused {
-            reason: refusal.message().to_owned(),
-        })
+        booked.map_err(|refusal| BookingError::Refused { reason: refusal.message().to_owned() })
     }
 
     /// Sets another fault plan from the next request and message on.

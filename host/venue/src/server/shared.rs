@@ -51,14 +51,7 @@ impl Shared {
             })
             .collect();
         let engine = Mutex::new(engine);
-        Arc::new(Self {
-            keys,
-            history,
-            engine,
-            faults,
-            one_data_connection,
-            patience,
-        })
+        Arc::new(Self { keys, history, engine, faults, one_data_connection, patience })
     }
 
     /// The engine, for a moment: no await while it is held. A panic elsewhere leaves whole
@@ -79,9 +72,7 @@ impl Shared {
 
     /// The account of a key.
     pub(crate) fn authenticate(&self, key_id: &str, secret: &str) -> Option<usize> {
-        self.keys
-            .iter()
-            .position(|k| k.key_id == key_id && k.secret == secret)
+        self.keys.iter().position(|k| k.key_id == key_id && k.secret == secret)
     }
 
     /// The position of an account's key id.

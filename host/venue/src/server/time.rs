@@ -35,20 +35,12 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
 
 /// The date of an instant: New York's for equities, UTC's for crypto.
 pub(crate) fn date(nanos: i64, crypto: bool) -> Date {
-    if crypto {
-        Nanos(nanos).utc_date()
-    } else {
-        Nanos(nanos).new_york_date()
-    }
+    if crypto { Nanos(nanos).utc_date() } else { Nanos(nanos).new_york_date() }
 }
 
 /// Midnight at the start of a date: New York's for equities, UTC's for crypto.
 pub(crate) fn midnight(date: Date, crypto: bool) -> i64 {
-    if crypto {
-        date.midnight_utc().0
-    } else {
-        date.at_new_york(0, 0).0
-    }
+    if crypto { date.midnight_utc().0 } else { date.at_new_york(0, 0).0 }
 }
 
 /// Minutes after midnight on New York's clocks.
@@ -79,13 +71,7 @@ mod tests {
         let summer = parse("2019-07-01T13:30:00Z").unwrap();
         assert_eq!(new_york_minutes(summer), 570);
         assert_eq!(new_york_minutes(1_549_895_400 * SECOND), 570);
-        assert_eq!(
-            rfc3339(midnight(date(summer, false), false)),
-            "2019-07-01T04:00:00Z"
-        );
-        assert_eq!(
-            rfc3339(midnight(date(summer, true), true)),
-            "2019-07-01T00:00:00Z"
-        );
+        assert_eq!(rfc3339(midnight(date(summer, false), false)), "2019-07-01T04:00:00Z");
+        assert_eq!(rfc3339(midnight(date(summer, true), true)), "2019-07-01T00:00:00Z");
     }
 }

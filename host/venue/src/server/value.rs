@@ -40,12 +40,7 @@ impl Value {
 
     /// An object from its members.
     pub(crate) fn map<const N: usize>(members: [(&'static str, Value); N]) -> Self {
-        Self::Map(
-            members
-                .into_iter()
-                .map(|(k, v)| (Cow::Borrowed(k), v))
-                .collect(),
-        )
+        Self::Map(members.into_iter().map(|(k, v)| (Cow::Borrowed(k), v)).collect())
     }
 
     /// A quantity: a whole number where it is one, as the data feeds of equities send it.
@@ -114,10 +109,7 @@ impl Value {
             Self::Text(text) => rmpv::Value::from(text.as_ref()),
             Self::List(items) => rmpv::Value::Array(items.iter().map(Self::to_rmpv).collect()),
             Self::Map(members) => rmpv::Value::Map(
-                members
-                    .iter()
-                    .map(|(k, v)| (rmpv::Value::from(k.as_ref()), v.to_rmpv()))
-                    .collect(),
+                members.iter().map(|(k, v)| (rmpv::Value::from(k.as_ref()), v.to_rmpv())).collect(),
             ),
         }
     }
@@ -172,10 +164,7 @@ mod tests {
             bar().to_json(),
             r#"{"T":"b","S":"A\"B","c":170.97,"v":49.88163513,"n":619925,"t":"2019-02-11T14:30:00Z","x":[null]}"#
         );
-        let long = Value::Number(Decimal::from_i128_with_scale(
-            12_345_678_901_234_567_890_123,
-            9,
-        ));
+        let long = Value::Number(Decimal::from_i128_with_scale(12_345_678_901_234_567_890_123, 9));
         assert_eq!(long.to_json(), "12345678901234.567890123");
     }
 
@@ -186,19 +175,13 @@ mod tests {
         assert_eq!(read["c"].as_f64().unwrap(), 170.97);
         assert_eq!(read["v"].as_f64().unwrap().to_string(), "49.88163513");
         assert_eq!(read["n"].as_i64().unwrap(), 619_925);
-        assert_eq!(
-            read["t"].as_ext().unwrap(),
-            (-1, 1_549_895_400_u32.to_be_bytes().as_slice())
-        );
+        assert_eq!(read["t"].as_ext().unwrap(), (-1, 1_549_895_400_u32.to_be_bytes().as_slice()));
     }
 
     #[test]
     fn timestamps_take_the_smallest_form_that_holds_them() {
         assert_eq!(msgpack_timestamp(1_000_000_001).len(), 8);
-        assert_eq!(
-            msgpack_timestamp(1_000_000_001),
-            ((1_u64 << 34) | 1).to_be_bytes()
-        );
+        assert_eq!(msgpack_timestamp(1_000_000_001), ((1_u64 << 34) | 1).to_be_bytes());
         assert_eq!(msgpack_timestamp(-1).len(), 12);
         assert_eq!(msgpack_timestamp(0), [0, 0, 0, 0]);
     }

@@ -27,8 +27,7 @@ pub(crate) fn class(class: AssetClass) -> &'static str {
 /// # Errors
 /// 422 when it is not a UUID.
 pub(crate) fn id(name: &str, text: &str) -> Result<Id, Refusal> {
-    text.parse()
-        .map_err(|error| Refusal::invalid(format!("invalid {name}: {error}")))
+    text.parse().map_err(|error| Refusal::invalid(format!("invalid {name}: {error}")))
 }
 
 /// Nanoseconds as the exchange takes them.
@@ -77,15 +76,7 @@ pub(crate) fn order(order: &Order) -> Value {
     put("stop_price", decimal_or_null(order.stop_price));
     put("status", json!(order.status.as_str()));
     put("extended_hours", json!(order.extended_hours));
-    for absent in [
-        "legs",
-        "trail_price",
-        "trail_percent",
-        "hwm",
-        "ratio_qty",
-        "subtag",
-        "source",
-    ] {
+    for absent in ["legs", "trail_price", "trail_percent", "hwm", "ratio_qty", "subtag", "source"] {
         put(absent, Value::Null);
     }
     Value::Object(members)
@@ -132,11 +123,6 @@ impl From<Reject> for Refusal {
             };
             (name.to_owned(), value)
         });
-        Self::with_extra(
-            reject.http(),
-            reject.code(),
-            reject.to_string(),
-            extra.collect(),
-        )
+        Self::with_extra(reject.http(), reject.code(), reject.to_string(), extra.collect())
     }
 }

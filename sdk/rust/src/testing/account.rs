@@ -105,10 +105,7 @@ impl Account {
 
     /// Prepares a call with these bars.
     pub(crate) fn begin_bars(&self, bars: &[Bar]) {
-        self.begin(
-            bars.first().map_or(0, |b| b.at),
-            bars.iter().any(|b| b.warm_up),
-        );
+        self.begin(bars.first().map_or(0, |b| b.at), bars.iter().any(|b| b.warm_up));
         self.bars.borrow_mut().extend_from_slice(bars);
     }
 
@@ -122,10 +119,7 @@ impl Account {
         let bars = self.bars.borrow();
         let end = usize::try_from(event).map_or(bars.len(), |e| self.call.get() + e + 1);
         let seen = &bars[..end.min(bars.len())];
-        seen.iter()
-            .rev()
-            .find(|b| b.instrument == instrument)
-            .map(|b| b.close)
+        seen.iter().rev().find(|b| b.instrument == instrument).map(|b| b.close)
     }
 
     /// Fills what the bars of one time stamp fill and tells what happened.
@@ -149,10 +143,8 @@ impl Account {
     fn book(&self, instrument: Instrument, side: Side, qty: Decimal, price: Decimal) {
         let value = times(qty, price);
         let mut positions = self.positions.borrow_mut();
-        let index = positions
-            .iter()
-            .position(|p| p.instrument == instrument)
-            .unwrap_or_else(|| {
+        let index =
+            positions.iter().position(|p| p.instrument == instrument).unwrap_or_else(|| {
                 positions.push(Position {
                     instrument,
                     qty: Decimal::ZERO,
@@ -171,9 +163,7 @@ impl Account {
             Side::Sell => {
                 // The average cost leaves with the shares; lots are the host's affair.
                 let left = position.qty - qty;
-                let average = position
-                    .cost
-                    .checked_div(position.qty, SCALE, Rounding::HalfEven);
+                let average = position.cost.checked_div(position.qty, SCALE, Rounding::HalfEven);
                 position.cost = average.map_or(Decimal::ZERO, |a| times(a, left));
                 position.qty = left;
                 self.cash.set(self.cash.get() + value);
@@ -207,16 +197,10 @@ impl Account {
                 .ok_or_else(|| refusal("invalid_quantity", format!("{dollars} dollars")))?,
         };
         if !qty.is_positive() || qty.scale > Decimal::MAX_SCALE {
-            return Err(refusal(
-                "invalid_quantity",
-                format!("{qty} is not above zero"),
-            ));
+            return Err(refusal("invalid_quantity", format!("{qty} is not above zero")));
         }
         if !price.is_positive() || price.scale > Decimal::MAX_SCALE {
-            return Err(refusal(
-                "invalid_price",
-                format!("{price} is not above zero"),
-            ));
+            return Err(refusal("invalid_price", format!("{price} is not above zero")));
         }
         let held = match intent.side {
             Side::Buy => self.capital_for(qty, price)?,
@@ -241,14 +225,9 @@ impl Account {
 
     fn capital_for(&self, qty: Decimal, price: Decimal) -> Result<Decimal, Refusal> {
         let free = self.buying_power();
-        let needed = qty
-            .mul_to(price, SCALE, Rounding::Up)
-            .filter(|needed| *needed <= free);
+        let needed = qty.mul_to(price, SCALE, Rounding::Up).filter(|needed| *needed <= free);
         needed.ok_or_else(|| {
-            refusal(
-                "capital",
-                format!("{qty} at {price} is more than the {free} that are free"),
-            )
+            refusal("capital", format!("{qty} at {price} is more than the {free} that are free"))
         })
     }
 
@@ -274,10 +253,7 @@ impl Account {
         let open =
             open.ok_or_else(|| refusal("not_found", format!("there is no order {order}")))?;
         if !open.is_open() {
-            return Err(refusal(
-                "not_open",
-                format!("order {order} is {:?}", open.status),
-            ));
+            return Err(refusal("not_open", format!("order {order} is {:?}", open.status)));
         }
         open.status = OrderStatus::Canceled;
         open.held = Decimal::ZERO;
@@ -298,22 +274,14 @@ impl Host for Account {
     }
 
     fn buying_power(&self) -> Decimal {
-        self.orders
-            .borrow()
-            .iter()
-            .fold(self.cash.get(), |free, order| free - order.held)
+        self.orders.borrow().iter().fold(self.cash.get(), |free, order| free - order.held)
     }
 
     fn position(&self, instrument: Instrument) -> Position {
         let positions = self.positions.borrow();
         let found = positions.iter().find(|p| p.instrument == instrument);
         let (qty, cost) = found.map_or((Decimal::ZERO, Decimal::ZERO), |p| (p.qty, p.cost));
-        Position {
-            instrument,
-            qty,
-            available: qty - self.selling(instrument),
-            cost,
-        }
+        Position { instrument, qty, available: qty - self.selling(instrument), cost }
     }
 
     fn open_orders(&self) -> Vec<OpenOrder> {
@@ -374,11 +342,7 @@ impl Host for Account {
         let end = usize::try_from(event).map_or(bars.len(), |e| self.call.get() + e);
         let before = &bars[..end.min(bars.len())];
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        let newest = before
-            .iter()
-            .rev()
-            .filter(|b| b.instrument == instrument)
-            .take(count);
+        let newest = before.iter().rev().filter(|b| b.instrument == instrument).take(count);
         let mut found: Vec<Bar> = newest.copied().collect();
         found.reverse();
         found
@@ -386,15 +350,11 @@ impl Host for Account {
 }
 
 fn times(qty: Decimal, price: Decimal) -> Decimal {
-    qty.mul_to(price, SCALE, Rounding::HalfEven)
-        .expect("the value of a test order fits")
+    qty.mul_to(price, SCALE, Rounding::HalfEven).expect("the value of a test order fits")
 }
 
 fn refusal(code: &str, message: String) -> Refusal {
-    Refusal {
-        code: code.into(),
-        message,
-    }
+    Refusal { code: code.into(), message }
 }
 
 fn event_of(order: &Order, at: Timestamp) -> OrderEvent {

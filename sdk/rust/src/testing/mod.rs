@@ -44,18 +44,10 @@ impl<S: Strategy> Harness<S> {
         let instruments = (0..).zip(symbols).map(|(id, symbol)| InstrumentInfo {
             id,
             symbol: (*symbol).into(),
-            class: if symbol.ends_with("USD") {
-                AssetClass::Crypto
-            } else {
-                AssetClass::Equity
-            },
+            class: if symbol.ends_with("USD") { AssetClass::Crypto } else { AssetClass::Equity },
         });
         let params = complete(&S::describe().params, params)?;
-        let config = Config {
-            instruments: instruments.collect(),
-            params,
-            seed: 1,
-        };
+        let config = Config { instruments: instruments.collect(), params, seed: 1 };
         Ok(Self {
             running: Running::new(&config)?,
             config,
@@ -116,10 +108,7 @@ impl<S: Strategy> Harness<S> {
     /// One more minute with a flat bar for each of these symbols.
     pub fn minute(&mut self, closes: &[(&str, &str)]) {
         let at = self.now + MINUTE;
-        let bars: Vec<Bar> = closes
-            .iter()
-            .map(|(s, c)| self.flat_bar(s, c, at))
-            .collect();
+        let bars: Vec<Bar> = closes.iter().map(|(s, c)| self.flat_bar(s, c, at)).collect();
         self.bars(&bars);
     }
 
@@ -140,12 +129,7 @@ impl<S: Strategy> Harness<S> {
 
     /// The session opens or closes; `day` is year * 10,000 + month * 100 + day.
     pub fn session(&mut self, kind: SessionKind, day: u32) {
-        let event = SessionEvent {
-            at: self.now,
-            kind,
-            day,
-            warm_up: self.warm_up,
-        };
+        let event = SessionEvent { at: self.now, kind, day, warm_up: self.warm_up };
         self.account.begin(self.now, self.warm_up);
         self.running.sessions(&self.account, &[event]);
     }
@@ -153,10 +137,7 @@ impl<S: Strategy> Harness<S> {
     /// The period of the timer has passed.
     pub fn timer(&mut self) {
         self.account.begin(self.now, self.warm_up);
-        let event = TimerEvent {
-            at: self.now,
-            warm_up: self.warm_up,
-        };
+        let event = TimerEvent { at: self.now, warm_up: self.warm_up };
         self.running.timers(&self.account, &[event]);
     }
 
@@ -229,9 +210,7 @@ impl<S: Strategy> Harness<S> {
     ///
     /// When the harness was made without the symbol.
     pub fn instrument(&self, symbol: &str) -> Instrument {
-        self.config
-            .instrument(symbol)
-            .expect("the harness was made with this symbol")
+        self.config.instrument(symbol).expect("the harness was made with this symbol")
     }
 }
 
@@ -241,17 +220,11 @@ fn index(handled: u32) -> usize {
 
 /// Fills in defaults and checks what the host checks at deployment.
 fn complete(known: &[Param], given: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
-    if let Some((name, _)) = given
-        .iter()
-        .find(|(n, _)| known.iter().all(|p| p.name != *n))
-    {
+    if let Some((name, _)) = given.iter().find(|(n, _)| known.iter().all(|p| p.name != *n)) {
         return Err(format!("parameter {name:?} is unknown"));
     }
     let value = |param: &Param| {
-        let own = given
-            .iter()
-            .find(|(n, _)| *n == param.name)
-            .map(|(_, v)| (*v).to_owned());
+        let own = given.iter().find(|(n, _)| *n == param.name).map(|(_, v)| (*v).to_owned());
         let value = own
             .or_else(|| param.default.clone())
             .ok_or_else(|| format!("parameter {:?} has no default and no value", param.name))?;

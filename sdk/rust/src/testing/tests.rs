@@ -19,11 +19,7 @@ impl Strategy for Third {
         if config.text("note")? == "bad" {
             return Err("the note is bad".into());
         }
-        Ok(Self {
-            bars: 0,
-            order: 0,
-            calls: Vec::new(),
-        })
+        Ok(Self { bars: 0, order: 0, calls: Vec::new() })
     }
 
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
@@ -45,10 +41,7 @@ impl Strategy for Third {
     fn on_order(&mut self, ctx: &mut Context<'_>, order: &OrderEvent) {
         if order.side == Side::Buy {
             let limit = order.last_price.expect("a fill") + qty("1");
-            ctx.sell(order.instrument, order.last_qty)
-                .limit(limit)
-                .submit()
-                .expect("owned");
+            ctx.sell(order.instrument, order.last_qty).limit(limit).submit().expect("owned");
         }
     }
 
@@ -78,17 +71,11 @@ fn fills_follow_the_reference_behaviour() {
     h.closes("AAPL", &CLOSES);
     let orders = h.orders();
     // Asked at the third close, filled at the fourth open; sold by limit when 15 opens above 14.
-    assert_eq!(
-        (orders[0].at, orders[0].filled_at),
-        (START + 3 * MINUTE, Some(START + 4 * MINUTE))
-    );
+    assert_eq!((orders[0].at, orders[0].filled_at), (START + 3 * MINUTE, Some(START + 4 * MINUTE)));
     assert_eq!(orders[0].price, Some(qty("13")));
     assert_eq!(orders[1].price, Some(qty("15")));
     assert_eq!(orders[0].reason.as_deref(), Some("third"));
-    assert_eq!(
-        h.cash(),
-        qty("1000") - qty("26") + qty("30") - qty("32") + qty("36")
-    );
+    assert_eq!(h.cash(), qty("1000") - qty("26") + qty("30") - qty("32") + qty("36"));
     assert_eq!(h.position("AAPL").qty, Decimal::ZERO);
     assert_eq!(orders[4].status, OrderStatus::Acknowledged);
     assert_eq!(h.log_lines()[0], (LogLevel::Info, "asked at 12".into()));
@@ -109,13 +96,7 @@ fn a_list_ends_after_the_time_stamp_of_the_first_intent() {
     let mut h = harness();
     let bar = |symbol, minute| h.flat_bar(symbol, "10", START + minute * MINUTE);
     // The third bar asks, the fourth shares its time stamp.
-    let list = [
-        bar("AAPL", 1),
-        bar("AAPL", 2),
-        bar("AAPL", 3),
-        bar("BTCUSD", 3),
-        bar("AAPL", 4),
-    ];
+    let list = [bar("AAPL", 1), bar("AAPL", 2), bar("AAPL", 3), bar("BTCUSD", 3), bar("AAPL", 4)];
     h.account.begin_bars(&list);
     assert_eq!(h.running.bars(&h.account, &list), 4);
 }
@@ -123,9 +104,7 @@ fn a_list_ends_after_the_time_stamp_of_the_first_intent() {
 #[test]
 fn a_refused_intent_ends_a_list_too() {
     let mut h = Harness::<Third>::new("1", &["AAPL"], &[("note", "x")]).expect("starts");
-    let list: Vec<Bar> = (1..6)
-        .map(|m| h.flat_bar("AAPL", "10", START + m * MINUTE))
-        .collect();
+    let list: Vec<Bar> = (1..6).map(|m| h.flat_bar("AAPL", "10", START + m * MINUTE)).collect();
     h.account.begin_bars(&list);
     assert_eq!(h.running.bars(&h.account, &list), 3);
     assert_eq!(h.refusals()[0].code, "capital");
@@ -153,19 +132,13 @@ fn a_reload_carries_state_and_prices_over() {
     assert_eq!(reloaded.save(), straight.save());
     let mut state = reloaded.save();
     state[3] ^= 1;
-    assert!(
-        reloaded
-            .restore(1, &state)
-            .is_err_and(|e| e.contains("checksum"))
-    );
+    assert!(reloaded.restore(1, &state).is_err_and(|e| e.contains("checksum")));
 }
 
 #[test]
 fn parameters_are_checked_by_name() {
     let start = |params: &[(&str, &str)]| {
-        Harness::<Third>::new("1", &["AAPL"], params)
-            .err()
-            .unwrap_or_default()
+        Harness::<Third>::new("1", &["AAPL"], params).err().unwrap_or_default()
     };
     assert!(start(&[]).contains("\"note\" has no default"));
     assert!(start(&[("note", "x"), ("sizes", "1")]).contains("\"sizes\" is unknown"));

@@ -39,10 +39,8 @@ pub(crate) fn table(bots: &[Bot]) -> Screen {
 
 /// What happened to a bot.
 pub(crate) fn history(events: &[BotEvent]) -> Screen {
-    let mut screen = Screen::new(
-        &["TIME", ">GENERATION", "WHAT", "MESSAGE"],
-        "nothing happened yet",
-    );
+    let mut screen =
+        Screen::new(&["TIME", ">GENERATION", "WHAT", "MESSAGE"], "nothing happened yet");
     for event in events {
         screen.row([
             time(event.at),

@@ -41,10 +41,7 @@ pub(crate) fn of_file(file: &Path) -> Result<Data, Failure> {
     let rows = read_equity(file).map_err(wrong_file)?;
     let amount = |place: usize, sign: f64| {
         let row = rows.get(place)?;
-        Some(CashFlow {
-            at: row.at,
-            amount: sign * value(row.equity)?,
-        })
+        Some(CashFlow { at: row.at, amount: sign * value(row.equity)? })
     };
     let flows = [amount(0, -1.0), amount(rows.len().saturating_sub(1), 1.0)];
     Ok(Data {
@@ -57,9 +54,8 @@ pub(crate) fn of_file(file: &Path) -> Result<Data, Failure> {
 /// What the books of a sleeve give.
 pub(crate) async fn of_sleeve(context: &Context, name: &Slug) -> Result<Data, Failure> {
     let pool = context.pool().await?;
-    let found = sleeve_show(&pool, context.account().as_deref(), name.as_str())
-        .await
-        .map_err(failed)?;
+    let found =
+        sleeve_show(&pool, context.account().as_deref(), name.as_str()).await.map_err(failed)?;
     let sleeve = found.ok_or_else(|| not_found("sleeve", name))?;
     let filter = Filter {
         account: Some(sleeve.account.clone()),
@@ -68,9 +64,7 @@ pub(crate) async fn of_sleeve(context: &Context, name: &Slug) -> Result<Data, Fa
     };
     let points = equity_curve(&pool, &filter).await.map_err(failed)?;
     let trips = round_trip_list(&pool, &filter).await.map_err(failed)?;
-    let crypto = trades_crypto(&pool, &sleeve.account, &sleeve.name)
-        .await
-        .map_err(failed)?;
+    let crypto = trades_crypto(&pool, &sleeve.account, &sleeve.name).await.map_err(failed)?;
     let (series, refused) = match time_weighted(&valuations(&points)) {
         Ok(returns) => (returns, None),
         Err(error) => (Vec::new(), Some(error.to_string())),
@@ -95,9 +89,8 @@ fn valuations(points: &[EquityPoint]) -> Vec<Valuation> {
         .enumerate()
         .filter_map(|(place, point)| {
             let next = points.get(place + 1);
-            let flow = next
-                .map(|next| next.net_capital.0 - point.net_capital.0)
-                .unwrap_or_default();
+            let flow =
+                next.map(|next| next.net_capital.0 - point.net_capital.0).unwrap_or_default();
             Some(Valuation {
                 equity: value(point.equity)?,
                 flow: value(flow)?,
@@ -116,22 +109,13 @@ fn flows(points: &[EquityPoint]) -> Vec<CashFlow> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return Vec::new();
     };
-    let begin = value(first.equity).map(|equity| CashFlow {
-        at: first.at.0,
-        amount: -equity,
-    });
+    let begin = value(first.equity).map(|equity| CashFlow { at: first.at.0, amount: -equity });
     let changes = points.windows(2).filter_map(|pair| {
         let paid_in = pair[1].net_capital.0 - pair[0].net_capital.0;
         (!paid_in.is_zero()).then_some(())?;
-        Some(CashFlow {
-            at: pair[1].at.0,
-            amount: -value(paid_in)?,
-        })
+        Some(CashFlow { at: pair[1].at.0, amount: -value(paid_in)? })
     });
-    let end = value(last.equity).map(|equity| CashFlow {
-        at: last.at.0,
-        amount: equity,
-    });
+    let end = value(last.equity).map(|equity| CashFlow { at: last.at.0, amount: equity });
     begin.into_iter().chain(changes).chain(end).collect()
 }
 
@@ -173,15 +157,8 @@ mod tests {
 
     #[test]
     fn without_sessions_days_are_periods() {
-        let points = [
-            point(1, 100, 100, 0),
-            point(20, 90, 100, 0),
-            point(25, 99, 100, 0),
-        ];
-        let closes: Vec<bool> = valuations(&points)
-            .iter()
-            .map(|v| v.closes_period)
-            .collect();
+        let points = [point(1, 100, 100, 0), point(20, 90, 100, 0), point(25, 99, 100, 0)];
+        let closes: Vec<bool> = valuations(&points).iter().map(|v| v.closes_period).collect();
         assert_eq!(closes, [false, true, true]);
     }
 }

@@ -84,9 +84,7 @@ enum TifArg {
 fn label(text: &str) -> Result<String, String> {
     let length = text.chars().count();
     if length > TAG_LEN_MAX {
-        return Err(format!(
-            "{length} characters, at most {TAG_LEN_MAX} are allowed"
-        ));
+        return Err(format!("{length} characters, at most {TAG_LEN_MAX} are allowed"));
     }
     Ok(text.to_owned())
 }
@@ -120,9 +118,7 @@ impl SubmitArgs {
         match (self.qty, self.notional) {
             (Some(qty), None) => Ok(Size::Qty(qty)),
             (None, Some(notional)) if notional.is_positive() => Ok(Size::Notional(notional)),
-            _ => Err(Failure::Usage(
-                "an order needs --qty or --notional, above zero".to_owned(),
-            )),
+            _ => Err(Failure::Usage("an order needs --qty or --notional, above zero".to_owned())),
         }
     }
 
@@ -141,10 +137,7 @@ impl SubmitArgs {
             (Some(limit_price), Some(stop_price))
                 if matches!(named, None | Some(TypeArg::StopLimit)) =>
             {
-                Ok(OrderType::StopLimit {
-                    stop_price,
-                    limit_price,
-                })
+                Ok(OrderType::StopLimit { stop_price, limit_price })
             }
             _ => match named {
                 Some(TypeArg::Market) => wrong("a market order takes neither --limit nor --stop"),

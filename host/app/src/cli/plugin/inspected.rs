@@ -25,10 +25,7 @@ pub(crate) struct Inspected {
 
 /// Checks, compiles and describes; slow, and not for a thread that has other work.
 pub(crate) fn inspect(bytes: &[u8], stem: &str) -> Result<Inspected, String> {
-    let config = EngineConfig {
-        cache: None,
-        deadlines: false,
-    };
+    let config = EngineConfig { cache: None, deadlines: false };
     let engine = Engine::new(&config).map_err(|error| error.to_string())?;
     let plugin = Plugin::load(&engine, bytes, stem).map_err(|error| error.to_string())?;
     Ok(Inspected {
@@ -60,13 +57,7 @@ impl Inspected {
             })
             .collect();
         let limits = settings.limits.of(self.plugin.tier());
-        let config = BotConfig {
-            params,
-            seed,
-            instruments,
-            limits,
-            history: None,
-        };
+        let config = BotConfig { params, seed, instruments, limits, history: None };
         let plugin = self.plugin.clone();
         let started = tokio::task::spawn_blocking(move || Bot::start(&plugin, config).map(drop));
         let name = &self.description.name;
@@ -78,9 +69,7 @@ impl Inspected {
 
     /// The symbols of a deployment: those that were named, else those that the plugin asks for.
     pub(crate) fn symbols(&self, named: Vec<Symbol>) -> Result<Vec<Symbol>, Failure> {
-        let Description {
-            name, symbols: own, ..
-        } = &self.description;
+        let Description { name, symbols: own, .. } = &self.description;
         let any = own.is_empty();
         if named.is_empty() {
             if any {

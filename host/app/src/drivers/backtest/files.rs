@@ -39,11 +39,7 @@ fn equity(path: &Path, result: &BacktestResult) -> Result<()> {
 }
 
 fn name(result: &BacktestResult, sleeve: u64) -> &str {
-    result
-        .names
-        .iter()
-        .find(|(id, _)| *id == sleeve)
-        .map_or("", |(_, name)| name)
+    result.names.iter().find(|(id, _)| *id == sleeve).map_or("", |(_, name)| name)
 }
 
 fn fills(path: &Path, result: &BacktestResult) -> Result<()> {
@@ -117,15 +113,9 @@ fn round_trips(path: &Path, result: &BacktestResult) -> Result<()> {
 
 fn data(result: &BacktestResult) -> ReportData {
     let summary = &result.summary;
-    let fact = |name: &str, value: String| Fact {
-        name: name.to_owned(),
-        value,
-    };
+    let fact = |name: &str, value: String| Fact { name: name.to_owned(), value };
     let trades = |symbol: &str| {
-        let of = result
-            .executions
-            .iter()
-            .filter(|row| row.symbol.as_str() == symbol);
+        let of = result.executions.iter().filter(|row| row.symbol.as_str() == symbol);
         of.map(|row| Trade {
             at: row.at.0,
             price: row.price.get(),
@@ -149,11 +139,7 @@ fn data(result: &BacktestResult) -> ReportData {
         ],
         equity: vec![Curve {
             name: "equity".to_owned(),
-            points: result
-                .curve
-                .iter()
-                .map(|(at, equity)| (at.0, equity.get()))
-                .collect(),
+            points: result.curve.iter().map(|(at, equity)| (at.0, equity.get())).collect(),
         }],
         prices: result
             .closes

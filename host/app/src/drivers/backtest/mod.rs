@@ -28,21 +28,14 @@ pub(crate) fn run(args: &BacktestArgs) -> Result<(), Failure> {
     if setups.len() > 1 {
         return sweep(args, &bars, &setups);
     }
-    let setup = setups
-        .into_iter()
-        .next()
-        .context("no run is asked for")
-        .map_err(Failure::Failed)?;
+    let setup =
+        setups.into_iter().next().context("no run is asked for").map_err(Failure::Failed)?;
     let mut result = run_once(&setup, &bars)?;
     result.summary.elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     if let Some(folder) = &args.out {
         files::write(folder, &result).map_err(Failure::Failed)?;
     }
-    if args.json {
-        screen::json(&result.summary)
-    } else {
-        result.summary.print()
-    }
+    if args.json { screen::json(&result.summary) } else { result.summary.print() }
 }
 
 /// One setup per combination of parameters, in the order of the command line.
@@ -63,10 +56,7 @@ fn setups(args: &BacktestArgs) -> Result<Vec<Setup>, Failure> {
             )));
         }
     }
-    combinations
-        .into_iter()
-        .map(|params| Setup::of(args, params))
-        .collect()
+    combinations.into_iter().map(|params| Setup::of(args, params)).collect()
 }
 
 /// Runs all setups on all cores; each run is in one thread of its own.
@@ -97,13 +87,7 @@ fn sweep(
     });
     let mut results = results.into_inner().expect("all workers have ended");
     results.sort_by_key(|(index, _)| *index);
-    let summaries: Vec<Summary> = results
-        .into_iter()
-        .map(|(_, outcome)| outcome)
-        .collect::<Result<_, Failure>>()?;
-    if args.json {
-        screen::json(&summaries)
-    } else {
-        result::print_sweep(setups, &summaries)
-    }
+    let summaries: Vec<Summary> =
+        results.into_iter().map(|(_, outcome)| outcome).collect::<Result<_, Failure>>()?;
+    if args.json { screen::json(&summaries) } else { result::print_sweep(setups, &summaries) }
 }

@@ -72,10 +72,7 @@ impl BacktestResult {
         curve: Vec<(Timestamp, Money)>,
     ) -> Self {
         let desk = &lockstep.desk;
-        let bots: Vec<_> = desk
-            .sleeves()
-            .filter(|s| s.kind == SleeveKind::Bot)
-            .collect();
+        let bots: Vec<_> = desk.sleeves().filter(|s| s.kind == SleeveKind::Bot).collect();
         let total = |of: &dyn Fn(&&&stockade_core::row::SleeveRow) -> Money| -> Money {
             bots.iter().map(|s| of(&s)).sum()
         };
@@ -120,14 +117,8 @@ fn closes(market: &Market, executions: &[ExecutionRow]) -> Vec<(String, Vec<(i64
     let traded = |symbol: &&stockade_core::Symbol| executions.iter().any(|e| e.symbol == **symbol);
     let of = |symbol: &stockade_core::Symbol| {
         let place = market.symbols.iter().position(|s| s == symbol).unwrap_or(0);
-        let bars = market
-            .bars
-            .iter()
-            .filter(|bar| bar.instrument.index() == place);
-        (
-            symbol.to_string(),
-            bars.map(|bar| (bar.at.0, bar.close.get())).collect(),
-        )
+        let bars = market.bars.iter().filter(|bar| bar.instrument.index() == place);
+        (symbol.to_string(), bars.map(|bar| (bar.at.0, bar.close.get())).collect())
     };
     market.symbols.iter().filter(traded).map(of).collect()
 }
@@ -140,11 +131,7 @@ fn figures_of(curve: &[(Timestamp, Money)], trips: &[RoundTripRow], market: &Mar
         .iter()
         .any(|bar| bar.at.new_york_date() != bar.at.utc_date() && is_weekend(bar.at));
     let day = |at: Timestamp| {
-        if crypto {
-            Nanos(at.0).utc_date()
-        } else {
-            Nanos(at.0).new_york_date()
-        }
+        if crypto { Nanos(at.0).utc_date() } else { Nanos(at.0).new_york_date() }
     };
     let mut daily: Vec<f64> = Vec::new();
     let Some((_, capital)) = curve.first() else {
@@ -159,15 +146,8 @@ fn figures_of(curve: &[(Timestamp, Money)], trips: &[RoundTripRow], market: &Mar
     if let Some((_, last)) = curve.last() {
         daily.extend(value(last.get()));
     }
-    let trips: Vec<f64> = trips
-        .iter()
-        .filter_map(|trip| value(trip.net.get()))
-        .collect();
-    let periods = if crypto {
-        Options::PERIODS_CRYPTO
-    } else {
-        Options::PERIODS_EQUITY
-    };
+    let trips: Vec<f64> = trips.iter().filter_map(|trip| value(trip.net.get())).collect();
+    let periods = if crypto { Options::PERIODS_CRYPTO } else { Options::PERIODS_EQUITY };
     let options =
         Options::new(periods, Default::default(), None).expect("the library's own periods");
     figures(&Request {
@@ -213,10 +193,7 @@ impl Summary {
 }
 
 fn percent(figure: Option<f64>) -> String {
-    figure.map_or_else(
-        || "not enough data".to_owned(),
-        |f| format!("{:.1} %", f * 100.0),
-    )
+    figure.map_or_else(|| "not enough data".to_owned(), |f| format!("{:.1} %", f * 100.0))
 }
 
 fn ratio(figure: Option<f64>) -> String {
@@ -226,22 +203,11 @@ fn ratio(figure: Option<f64>) -> String {
 /// A sweep: one line per run.
 pub(super) fn print_sweep(setups: &[Setup], summaries: &[Summary]) -> Result<(), Failure> {
     let mut table = Screen::new(
-        &[
-            "parameters",
-            ">equity",
-            ">return",
-            ">sharpe",
-            ">drawdown",
-            ">fills",
-        ],
+        &["parameters", ">equity", ">return", ">sharpe", ">drawdown", ">fills"],
         "no run",
     );
     for (setup, summary) in setups.iter().zip(summaries) {
-        let params = setup
-            .entries
-            .iter()
-            .flat_map(|e| &e.params)
-            .map(|(k, v)| format!("{k}={v}"));
+        let params = setup.entries.iter().flat_map(|e| &e.params).map(|(k, v)| format!("{k}={v}"));
         table.row([
             params.collect::<Vec<_>>().join(" "),
             screen::money(summary.final_equity),

@@ -74,13 +74,7 @@ impl Setup {
         for bot in &args.bots {
             let (component, stem) = (read(&bot.file)?, stem(&bot.file)?);
             let (name, params) = (bot.name.clone(), bot.params.clone());
-            entries.push(Entry {
-                name,
-                component,
-                stem,
-                capital: bot.capital,
-                params,
-            });
+            entries.push(Entry { name, component, stem, capital: bot.capital, params });
         }
         Ok(Self {
             entries,
@@ -89,9 +83,7 @@ impl Setup {
             profile: args.profile,
             fee: args.fee,
             slippage_bps: args.slippage_bps,
-            max_participation: args
-                .max_participation
-                .map(|percent| percent / Decimal::ONE_HUNDRED),
+            max_participation: args.max_participation.map(|percent| percent / Decimal::ONE_HUNDRED),
             seed: args.seed,
         })
     }
@@ -105,9 +97,7 @@ fn read(file: &Path) -> Result<Arc<[u8]>, Failure> {
 }
 
 fn stem(file: &Path) -> Result<String, Failure> {
-    let stem = file
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned());
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     stem.ok_or_else(|| Failure::Usage(format!("{} names no file", file.display())))
 }
 
@@ -154,9 +144,7 @@ fn run_with(
     let looped = Instant::now();
     let curve = prepared.replay().map_err(Failure::Failed)?;
     let loop_seconds = looped.elapsed();
-    let Prepared {
-        lockstep, market, ..
-    } = prepared;
+    let Prepared { lockstep, market, .. } = prepared;
     let mut result = BacktestResult::new(setup, lockstep, &market, curve);
     result.summary.elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let nanos = loop_seconds.as_nanos().max(1);
@@ -172,11 +160,8 @@ pub(crate) fn run_native(
     guest: Box<dyn Guest>,
 ) -> Result<BacktestResult, Failure> {
     run_with(setup, bars, |prepared| {
-        let entry = setup
-            .entries
-            .first()
-            .context("a run without a bot")
-            .map_err(Failure::Failed)?;
+        let entry =
+            setup.entries.first().context("a run without a bot").map_err(Failure::Failed)?;
         let symbols = prepared.market.symbols.clone();
         prepared.deploy_one(setup, entry, &symbols, ("native", "1"), |_| Ok(guest))
     })
@@ -185,21 +170,12 @@ pub(crate) fn run_native(
 /// What holds in a profile: the desk's settings, the account's controls, the exchange's rules.
 pub(crate) fn rules(profile: Profile, capital: Money) -> (Settings, Controls, model::Config) {
     match profile {
-        Profile::Reference => (
-            Settings::reference(),
-            Controls::default(),
-            model::Config::reference(capital.get()),
-        ),
+        Profile::Reference => {
+            (Settings::reference(), Controls::default(), model::Config::reference(capital.get()))
+        }
         Profile::Live => {
-            let settings = Settings {
-                budgeted: false,
-                ..Settings::default()
-            };
-            (
-                settings,
-                Controls::live(),
-                model::Config::paper(capital.get()),
-            )
+            let settings = Settings { budgeted: false, ..Settings::default() };
+            (settings, Controls::live(), model::Config::paper(capital.get()))
         }
     }
 }
@@ -221,10 +197,7 @@ impl Prepared {
         let start = Timestamp(bars.rows.iter().map(|row| row.at).min().unwrap_or(0));
         let mut exchange = model::Exchange::new(config, setup.seed, model::Nanos(start.0 - 1))?;
         let market = Market::new(bars, |symbol| exchange.intern(symbol.as_str()))?;
-        let now = Now {
-            market: Timestamp(start.0 - 1),
-            machine: Timestamp(0),
-        };
+        let now = Now { market: Timestamp(start.0 - 1), machine: Timestamp(0) };
         let label = Slug::new("backtest").expect("a literal slug");
         let rows = Rows::new_account(label, "backtest".to_owned(), true, controls, now);
         let desk = Desk::restore(rows, settings)?;
@@ -236,16 +209,8 @@ impl Prepared {
             .collect();
         lockstep.put(Event::Instruments { instruments })?;
         lockstep.start(1)?;
-        let engine = Engine::new(&EngineConfig {
-            deadlines: false,
-            cache: None,
-        })?;
-        Ok(Self {
-            lockstep,
-            market,
-            engine,
-            start,
-        })
+        let engine = Engine::new(&EngineConfig { deadlines: false, cache: None })?;
+        Ok(Self { lockstep, market, engine, start })
     }
 
     /// Gives each bot its sleeve and makes its instance.
@@ -254,10 +219,8 @@ impl Prepared {
             let plugin = Plugin::load(&self.engine, &entry.component, &entry.stem)
                 .map_err(|error| Failure::Usage(format!("{}: {error}", entry.stem)))?;
             let symbols = self.symbols_of(setup, &plugin)?;
-            let (digest, version) = (
-                plugin.digest().to_string(),
-                plugin.description().version.clone(),
-            );
+            let (digest, version) =
+                (plugin.digest().to_string(), plugin.description().version.clone());
             self.deploy_one(setup, entry, &symbols, (&digest, &version), |instruments| {
                 let config = BotConfig {
                     params: entry.params.clone(),
@@ -308,16 +271,11 @@ impl Prepared {
         } else if wanted.is_empty() {
             all.clone()
         } else {
-            all.iter()
-                .filter(|symbol| wanted.contains(symbol))
-                .cloned()
-                .collect()
+            all.iter().filter(|symbol| wanted.contains(symbol)).cloned().collect()
         };
         let missing = chosen.iter().find(|symbol| !all.contains(symbol));
         if let Some(symbol) = missing {
-            return Err(Failure::Usage(format!(
-                "the files hold no bars of {symbol}"
-            )));
+            return Err(Failure::Usage(format!("the files hold no bars of {symbol}")));
         }
         if chosen.is_empty() {
             let wanted: Vec<&str> = wanted.iter().map(Symbol::as_str).collect();
@@ -354,11 +312,7 @@ impl Prepared {
         let desk = &self.lockstep.desk;
         let instruments = ids.iter().map(|id| {
             let known = &desk.instruments()[id.index()];
-            BotInstrument {
-                id: *id,
-                symbol: known.symbol.clone(),
-                class: known.class,
-            }
+            BotInstrument { id: *id, symbol: known.symbol.clone(), class: known.class }
         });
         let guest = make(instruments.collect())?;
         self.lockstep.bots.push(LocalBot::new(
@@ -370,10 +324,7 @@ impl Prepared {
             &self.market,
         ));
         self.lockstep
-            .put(Event::Bot {
-                sleeve,
-                report: BotReport::Ready { generation },
-            })
+            .put(Event::Bot { sleeve, report: BotReport::Ready { generation } })
             .map_err(Failure::Failed)
     }
 
@@ -387,25 +338,16 @@ impl Prepared {
             .map(|sleeve| sleeve.id)
             .collect();
         let mut curve = Vec::with_capacity(self.market.len() + 1);
-        let capital: Money = sleeves
-            .iter()
-            .map(|id| self.lockstep.desk.equity(*id))
-            .sum();
+        let capital: Money = sleeves.iter().map(|id| self.lockstep.desk.equity(*id)).sum();
         curve.push((Timestamp(self.start.0 - 1), capital));
         for group in 0..self.market.len() {
             self.lockstep.tick(group, &self.market)?;
-            let equity = sleeves
-                .iter()
-                .map(|id| self.lockstep.desk.equity(*id))
-                .sum();
+            let equity = sleeves.iter().map(|id| self.lockstep.desk.equity(*id)).sum();
             curve.push((self.market.at(group), equity));
         }
         self.lockstep.finish()?;
-        if let Some(Note::Refuse(why)) = self
-            .lockstep
-            .notes
-            .iter()
-            .find(|n| matches!(n, Note::Refuse(_)))
+        if let Some(Note::Refuse(why)) =
+            self.lockstep.notes.iter().find(|n| matches!(n, Note::Refuse(_)))
         {
             return Err(anyhow!("{why}"));
         }

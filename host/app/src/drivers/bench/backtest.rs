@@ -33,10 +33,7 @@ pub(super) fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
     Ok(vec![Figure::new(
         "backtest",
         (middle(rates), "bars/s"),
-        (
-            "the same loop, the strategy called natively",
-            middle(natives),
-        ),
+        ("the same loop, the strategy called natively", middle(natives)),
         u64::try_from(BARS).unwrap_or(u64::MAX),
     )])
 }
@@ -46,13 +43,7 @@ fn setup(place: &Place) -> Result<Setup, Failure> {
     let name = Slug::new(BOT).map_err(|error| Failure::Usage(error.to_string()))?;
     let component = place.component()?.into();
     Ok(Setup {
-        entries: vec![Entry {
-            name,
-            component,
-            stem: BOT.to_owned(),
-            capital,
-            params: Vec::new(),
-        }],
+        entries: vec![Entry { name, component, stem: BOT.to_owned(), capital, params: Vec::new() }],
         capital,
         symbols: Vec::new(),
         profile: Profile::Reference,
@@ -71,10 +62,7 @@ fn native(setup: &Setup, bars: &Bars) -> Result<Summary, Failure> {
 /// A baseline that trades something else is none.
 fn agree(component: &Summary, native: &Summary) -> anyhow::Result<()> {
     let of = |summary: &Summary| (summary.orders, summary.fills, summary.final_equity.0);
-    ensure!(
-        component.fills > 0,
-        "the run has no fill: it measures nothing"
-    );
+    ensure!(component.fills > 0, "the run has no fill: it measures nothing");
     ensure!(
         of(component) == of(native),
         "the component and the native strategy differ: {:?} and {:?} (orders, fills, equity)",
@@ -86,9 +74,5 @@ fn agree(component: &Summary, native: &Summary) -> anyhow::Result<()> {
 
 fn middle(mut rates: Vec<u64>) -> Decimal {
     rates.sort_unstable();
-    rates
-        .get(rates.len() / 2)
-        .copied()
-        .context("no run")
-        .map_or(Decimal::ZERO, Decimal::from)
+    rates.get(rates.len() / 2).copied().context("no run").map_or(Decimal::ZERO, Decimal::from)
 }

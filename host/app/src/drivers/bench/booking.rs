@@ -51,13 +51,7 @@ async fn on(store: &Store, data: &std::path::Path) -> Result<Vec<Figure>> {
         let fills = booking.orders(side).await?;
         took += booking.book(fills).await?;
     }
-    let Booking {
-        writer,
-        mut waits,
-        executions,
-        rows,
-        ..
-    } = booking;
+    let Booking { writer, mut waits, executions, rows, .. } = booking;
     writer.close().await;
     // A second handle adopts the running cluster.
     let cluster = Cluster::open(data).await?;
@@ -68,10 +62,7 @@ async fn on(store: &Store, data: &std::path::Path) -> Result<Vec<Figure>> {
         Figure::new(
             "booking",
             (per_second(executions, took), "executions/s"),
-            (
-                "a bare INSERT … UNNEST of as many rows",
-                per_second(executions, inserted),
-            ),
+            ("a bare INSERT … UNNEST of as many rows", per_second(executions, inserted)),
             executions,
         ),
         Figure::alone(
@@ -98,49 +89,22 @@ impl Booking {
     /// A desk that was compared with its broker, with its sleeves.
     async fn open(store: &Store) -> Result<Self> {
         let now = Now::default();
-        let rows = Rows::new_account(
-            Slug::new(LABEL)?,
-            base::era(),
-            true,
-            Controls::default(),
-            now,
-        );
+        let rows =
+            Rows::new_account(Slug::new(LABEL)?, base::era(), true, Controls::default(), now);
         store.account_create(&rows.account, &rows.to_rows()).await?;
         let epoch = base::lease(store, LABEL, false).await?;
         let writer = WriterHandle::spawn(store, LABEL, epoch, WriterOptions::default()).await?;
         let desk = Desk::restore(rows, Settings::reference())?;
         let (tickets, waits) = (VecDeque::new(), Vec::new());
-        let mut booking = Self {
-            desk,
-            writer,
-            clock: 1,
-            tickets,
-            waits,
-            executions: 0,
-            rows: 0,
-            named: 0,
-        };
-        let instruments = (0..SYMBOLS)
-            .map(|n| symbol(n).map(Instrument::equity))
-            .collect::<Result<_>>()?;
+        let mut booking =
+            Self { desk, writer, clock: 1, tickets, waits, executions: 0, rows: 0, named: 0 };
+        let instruments =
+            (0..SYMBOLS).map(|n| symbol(n).map(Instrument::equity)).collect::<Result<_>>()?;
         booking.put(Event::Instruments { instruments }).await?;
-        booking
-            .put(Event::Started {
-                epoch,
-                take_over: false,
-            })
-            .await?;
-        booking
-            .put(Event::Snapshot {
-                answer: Answer::Done { value: snapshot() },
-            })
-            .await?;
+        booking.put(Event::Started { epoch, take_over: false }).await?;
+        booking.put(Event::Snapshot { answer: Answer::Done { value: snapshot() } }).await?;
         booking.put(Event::AccountStream { up: true }).await?;
-        booking
-            .put(Event::Snapshot {
-                answer: Answer::Done { value: snapshot() },
-            })
-            .await?;
+        booking.put(Event::Snapshot { answer: Answer::Done { value: snapshot() } }).await?;
         ensure!(
             booking.desk.is_ready(),
             "the desk is not ready: {:?}",
@@ -148,11 +112,8 @@ impl Booking {
         );
         for number in 0..SLEEVES {
             let capital = Money::new(Decimal::from(1_000_000));
-            let create = Command::SleeveCreate {
-                name: sleeve(number)?,
-                capital,
-                lots: LotMethod::Fifo,
-            };
+            let create =
+                Command::SleeveCreate { name: sleeve(number)?, capital, lots: LotMethod::Fifo };
             booking.command(create).await?;
         }
         Ok(booking)
@@ -170,17 +131,7 @@ impl Booking {
         self.clock += 1_000;
         let at = Timestamp(self.clock);
         let mut out = Effects::default();
-        step(
-            &mut self.desk,
-            Input {
-                now: Now {
-                    market: at,
-                    machine: at,
-                },
-                event,
-            },
-            &mut out,
-        );
+        step(&mut self.desk, Input { now: Now { market: at, machine: at }, event }, &mut out);
         out
     }
 
@@ -202,20 +153,14 @@ impl Booking {
                     symbol: symbol((number * ORDERS + order) % SYMBOLS)?,
                     side,
                     size: Size::Qty(Qty::new(FILLS.into())),
-                    order_type: OrderType::Limit {
-                        limit_price: Price::new(Decimal::ONE_HUNDRED),
-                    },
+                    order_type: OrderType::Limit { limit_price: Price::new(Decimal::ONE_HUNDRED) },
                     time_in_force: TimeInForce::Gtc,
                     extended_hours: false,
                     reason: None,
                     tag: None,
                 };
-                let out = self
-                    .command(Command::OrderSubmit {
-                        sleeve: sleeve(number)?,
-                        intent,
-                    })
-                    .await?;
+                let out =
+                    self.command(Command::OrderSubmit { sleeve: sleeve(number)?, intent }).await?;
                 let submit = out.actions.into_iter().find_map(|action| match action {
                     Action::Submit { order, attempt } => Some((order, attempt)),
                     _ => None,

@@ -64,14 +64,6 @@ pub(super) fn update(order: &BrokerOrder, filled: u32, number: u64, at: Timestam
         cumulative_qty: Some(report.filled_qty),
         at,
     };
-    let event = if filled == FILLS {
-        "fill"
-    } else {
-        "partial_fill"
-    };
-    TradeUpdate {
-        event: event.to_owned(),
-        order: report,
-        fill: Some(fill),
-    }
+    let event = if filled == FILLS { "fill" } else { "partial_fill" };
+    TradeUpdate { event: event.to_owned(), order: report, fill: Some(fill) }
 }

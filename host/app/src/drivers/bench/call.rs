@@ -37,10 +37,8 @@ pub(super) fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
     let mut figures = Vec::new();
     for (name, batch) in [("call", 1), ("call-batch-64", BATCH)] {
         let mut bot = bot(place, &desk)?;
-        let view = desk
-            .view(SleeveId::FIRST)
-            .context("the sleeve is there")
-            .map_err(Failure::Failed)?;
+        let view =
+            desk.view(SleeveId::FIRST).context("the sleeve is there").map_err(Failure::Failed)?;
         let run = |bot: &mut Bot, bars: &[Bar]| {
             measure_call_overhead(bot, bars, batch, &view, &desk)
                 .map_err(|strike| Failure::Failed(anyhow::Error::new(strike)))
@@ -48,12 +46,7 @@ pub(super) fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
         run(&mut bot, &bars[..WARM])?;
         let took = run(&mut bot, &bars)?;
         let value = (per_second(took.bars, took.took), "bars/s");
-        figures.push(Figure::new(
-            name,
-            value,
-            ("the same arithmetic, called natively", native),
-            n,
-        ));
+        figures.push(Figure::new(name, value, ("the same arithmetic, called natively", native), n));
     }
     Ok(figures)
 }
@@ -102,21 +95,11 @@ fn desk() -> Result<Desk> {
     };
     let instruments = vec![Instrument::equity(Symbol::new("BENCH")?)];
     for event in [
-        Event::Started {
-            epoch: 1,
-            take_over: false,
-        },
+        Event::Started { epoch: 1, take_over: false },
         Event::Instruments { instruments },
         Event::Command { command: create },
     ] {
-        step(
-            &mut desk,
-            Input {
-                now: Now::default(),
-                event,
-            },
-            &mut Effects::default(),
-        );
+        step(&mut desk, Input { now: Now::default(), event }, &mut Effects::default());
     }
     Ok(desk)
 }
@@ -124,11 +107,8 @@ fn desk() -> Result<Desk> {
 fn bot(place: &Place, desk: &Desk) -> Result<Bot, Failure> {
     let plugin = place.plugin()?;
     let known = &desk.instruments()[0];
-    let instrument = BotInstrument {
-        id: InstrumentId(0),
-        symbol: known.symbol.clone(),
-        class: known.class,
-    };
+    let instrument =
+        BotInstrument { id: InstrumentId(0), symbol: known.symbol.clone(), class: known.class };
     let config = BotConfig {
         params: Vec::new(),
         seed: SEED,

@@ -14,16 +14,10 @@ pub(super) struct Bare {
 
 impl Bare {
     pub(super) async fn open(url: &str) -> Result<Self> {
-        let mut connection = PgConnection::connect(url)
-            .await
-            .context("the baseline's connection")?;
-        let fsync: String = sqlx::query_scalar("SHOW fsync")
-            .fetch_one(&mut connection)
-            .await?;
-        anyhow::ensure!(
-            fsync == "on",
-            "fsync is {fsync}: a commit would measure nothing"
-        );
+        let mut connection =
+            PgConnection::connect(url).await.context("the baseline's connection")?;
+        let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(&mut connection).await?;
+        anyhow::ensure!(fsync == "on", "fsync is {fsync}: a commit would measure nothing");
         sqlx::raw_sql(
             "CREATE SCHEMA bare;
              CREATE TABLE bare.line (id bigint PRIMARY KEY, at_ns bigint NOT NULL, symbol text NOT NULL,
@@ -31,10 +25,7 @@ impl Bare {
         )
         .execute(&mut connection)
         .await?;
-        Ok(Self {
-            connection,
-            next: 0,
-        })
+        Ok(Self { connection, next: 0 })
     }
 
     /// One row in one commit.

@@ -32,9 +32,8 @@ impl Figure {
         (baseline, baseline_value): (&'static str, Decimal),
         n: u64,
     ) -> Self {
-        let ratio = value
-            .checked_div(baseline_value)
-            .map(|ratio| Number(round_half_even(ratio, 3)));
+        let ratio =
+            value.checked_div(baseline_value).map(|ratio| Number(round_half_even(ratio, 3)));
         Self {
             name,
             value: Number(value),
@@ -67,15 +66,7 @@ impl Figure {
 
 /// Figures for people.
 pub(super) fn table(figures: &[Figure]) -> Screen {
-    let headings = [
-        "NAME",
-        ">VALUE",
-        "UNIT",
-        ">BASELINE",
-        ">RATIO",
-        ">N",
-        "MEASURED AGAINST",
-    ];
+    let headings = ["NAME", ">VALUE", "UNIT", ">BASELINE", ">RATIO", ">N", "MEASURED AGAINST"];
     let mut table = Screen::new(&headings, "nothing was measured");
     let dash = || "-".to_owned();
     for figure in figures {
@@ -95,10 +86,7 @@ pub(super) fn table(figures: &[Figure]) -> Screen {
 /// So many in so long, a second.
 pub(super) fn per_second(count: u64, took: Duration) -> Decimal {
     let nanos = Decimal::from(took.as_nanos().max(1));
-    round_half_even(
-        Decimal::from(count) * Decimal::from(1_000_000_000_u64) / nanos,
-        0,
-    )
+    round_half_even(Decimal::from(count) * Decimal::from(1_000_000_000_u64) / nanos, 0)
 }
 
 /// In milliseconds, to a microsecond.
@@ -127,10 +115,7 @@ mod tests {
 
     #[test]
     fn rates_and_ratios_are_exact() {
-        assert_eq!(
-            per_second(500_000, Duration::from_millis(250)),
-            Decimal::from(2_000_000)
-        );
+        assert_eq!(per_second(500_000, Duration::from_millis(250)), Decimal::from(2_000_000));
         assert_eq!(millis(Duration::from_micros(1_234)).to_string(), "1.234");
         let figure = Figure::new("x", (Decimal::from(3), "s"), ("y", Decimal::from(8)), 1);
         let json = serde_json::to_value(&figure).expect("it is plain data");

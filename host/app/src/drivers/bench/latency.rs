@@ -63,9 +63,7 @@ pub(super) async fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
         ..place.settings("latency")?
     };
     let base = base::open(&settings).await?;
-    let cluster = Cluster::open(&settings.data)
-        .await
-        .map_err(anyhow::Error::new)?;
+    let cluster = Cluster::open(&settings.data).await.map_err(anyhow::Error::new)?;
     let measured = through_host(&settings, &base, &cluster.url(), wire).await;
     base.close().await?;
     drop(cluster);
@@ -78,11 +76,8 @@ async fn through_host(
     url: &str,
     wire: Receiver<Instant>,
 ) -> Result<Vec<Figure>> {
-    let account = settings
-        .accounts(false)?
-        .into_iter()
-        .next()
-        .context("the environment names no account")?;
+    let account =
+        settings.accounts(false)?.into_iter().next().context("the environment names no account")?;
     let args = RunArgs {
         plugins: None,
         paper_exchange: Vec::new(),
@@ -92,17 +87,11 @@ async fn through_host(
     };
     let (host, inputs, sender) = live::prepare(settings, &args, &base.store, account).await?;
     let running = tokio::spawn(host.run(inputs));
-    let mut bench = Bench {
-        host: sender,
-        wire,
-        sent: 0,
-    };
+    let mut bench = Bench { host: sender, wire, sent: 0 };
     let measured = bench.all(url).await;
     // The host may have ended with an error already: that is the one to tell.
     let _ = bench.host.send(Incoming::Stop(Ended::Asked)).await;
-    let ended = running
-        .await
-        .map_err(|error| anyhow!("the host's task: {error}"))?;
+    let ended = running.await.map_err(|error| anyhow!("the host's task: {error}"))?;
     let (mut orders, mut bare) = measured?;
     ended?;
     let bare_p50 = percentile(&mut bare, 50);
@@ -117,12 +106,7 @@ async fn through_host(
     let bare_p99 = percentile(&mut bare, 99);
     let against = "a bare commit of one row";
     Ok(vec![
-        Figure::new(
-            "latency",
-            (millis(p50), "ms p50"),
-            (against, millis(bare_p50)),
-            n,
-        ),
+        Figure::new("latency", (millis(p50), "ms p50"), (against, millis(bare_p50)), n),
         Figure::new(
             "latency-p99",
             (millis(percentile(&mut orders, 99)), "ms p99"),
@@ -199,10 +183,7 @@ impl Bench {
     async fn ask(&mut self, command: Command) -> Result<oneshot::Receiver<Answer>> {
         let (answer, wait) = oneshot::channel();
         let request = Incoming::Request(Task::Command(Box::new(command)), answer);
-        self.host
-            .send(request)
-            .await
-            .map_err(|_| anyhow!("the host ended"))?;
+        self.host.send(request).await.map_err(|_| anyhow!("the host ended"))?;
         Ok(wait)
     }
 
@@ -214,18 +195,13 @@ impl Bench {
             symbol: Symbol::new(SYMBOL)?,
             side: Side::Buy,
             size: Size::Qty(Qty::new(Decimal::ONE)),
-            order_type: OrderType::Limit {
-                limit_price: Price::new(price),
-            },
+            order_type: OrderType::Limit { limit_price: Price::new(price) },
             time_in_force: TimeInForce::Ioc,
             extended_hours: false,
             reason: None,
             tag: None,
         };
-        let command = Command::OrderSubmit {
-            sleeve: Slug::new(SLEEVE)?,
-            intent,
-        };
+        let command = Command::OrderSubmit { sleeve: Slug::new(SLEEVE)?, intent };
         let began = Instant::now();
         let answer = self.ask(command).await?.await.context("the host ended")?;
         match answer {

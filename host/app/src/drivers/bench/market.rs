@@ -21,11 +21,7 @@ pub(in crate::drivers) fn write(
     count: usize,
     sessions: Sessions,
 ) -> Result<()> {
-    let listing = Listing {
-        symbol: SymbolId(0),
-        cents: 10_000,
-        crypto: false,
-    };
+    let listing = Listing { symbol: SymbolId(0), cents: 10_000, crypto: false };
     let market = Market::new(seed, &[listing], Nanos(START), MINUTE, sessions);
     let mut text = String::from("timestamp,open,high,low,close,volume\n");
     for bar in market.take(count) {
@@ -47,10 +43,7 @@ pub(in crate::drivers) fn write(
 pub(super) fn bars(folder: &Path, seed: u64, symbol: &str, count: usize) -> Result<Bars> {
     let file = folder.join("bars.csv");
     write(&file, seed, count, Sessions::Always)?;
-    let source = Source {
-        path: file.clone(),
-        symbol: Some(Symbol::new(symbol)?),
-    };
+    let source = Source { path: file.clone(), symbol: Some(Symbol::new(symbol)?) };
     let bars = read_bars(&[source])?;
     std::fs::remove_file(&file)?;
     Ok(bars)

@@ -65,10 +65,7 @@ fn of_child(place: &Place, bots: u32) -> Result<Report, Failure> {
         .arg("--plugins")
         .arg(place.plugins()?);
     child.arg("--data").arg(place.folder("memory")?);
-    let output = child
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()?;
+    let output = child.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
     let report = (|| -> Result<Report> {
         if !output.status.success() {
             bail!("the process with {bots} bots ended with {}", output.status);
@@ -105,15 +102,10 @@ pub(super) fn child(place: &Place, count: u32) -> Result<(), Failure> {
     let bar = bar();
     put(
         &mut desk,
-        Event::Market {
-            market: stockade_core::market::MarketEvent::Bars { bars: vec![bar] },
-        },
+        Event::Market { market: stockade_core::market::MarketEvent::Bars { bars: vec![bar] } },
     );
     for (sleeve, bot) in &mut bots {
-        let view = desk
-            .view(*sleeve)
-            .context("a sleeve of the desk")
-            .map_err(Failure::Failed)?;
+        let view = desk.view(*sleeve).context("a sleeve of the desk").map_err(Failure::Failed)?;
         let call = Call {
             events: Events::Bars(&[bar]),
             warm_up: false,
@@ -121,27 +113,16 @@ pub(super) fn child(place: &Place, count: u32) -> Result<(), Failure> {
             prices: &desk,
             now: bar.at,
         };
-        bot.call(&call)
-            .map_err(|strike| Failure::Failed(strike.into()))?;
+        bot.call(&call).map_err(|strike| Failure::Failed(strike.into()))?;
     }
-    let report = Report {
-        resident_kib: resident().map_err(Failure::Failed)?,
-        load_us,
-    };
+    let report = Report { resident_kib: resident().map_err(Failure::Failed)?, load_us };
     drop(bots);
     screen::json(&report)
 }
 
 fn put(desk: &mut Desk, event: Event) -> Effects {
     let mut out = Effects::default();
-    step(
-        desk,
-        Input {
-            now: Now::default(),
-            event,
-        },
-        &mut out,
-    );
+    step(desk, Input { now: Now::default(), event }, &mut out);
     out
 }
 
@@ -154,18 +135,10 @@ fn desk(count: u32) -> Result<Desk> {
         Now::default(),
     );
     let mut desk = Desk::restore(rows, Settings::reference())?;
+    put(&mut desk, Event::Started { epoch: 1, take_over: false });
     put(
         &mut desk,
-        Event::Started {
-            epoch: 1,
-            take_over: false,
-        },
-    );
-    put(
-        &mut desk,
-        Event::Instruments {
-            instruments: vec![Instrument::equity(Symbol::new("BENCH")?)],
-        },
+        Event::Instruments { instruments: vec![Instrument::equity(Symbol::new("BENCH")?)] },
     );
     for number in 0..count {
         let command = Command::BotDeploy {
@@ -190,11 +163,7 @@ fn desk(count: u32) -> Result<Desk> {
 
 fn instrument(desk: &Desk) -> BotInstrument {
     let known = &desk.instruments()[0];
-    BotInstrument {
-        id: InstrumentId(0),
-        symbol: known.symbol.clone(),
-        class: known.class,
-    }
+    BotInstrument { id: InstrumentId(0), symbol: known.symbol.clone(), class: known.class }
 }
 
 fn bar() -> Bar {

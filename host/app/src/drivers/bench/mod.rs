@@ -55,11 +55,7 @@ pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Fai
         };
         figures.extend(measured?);
     }
-    if args.json {
-        screen::json(&figures)
-    } else {
-        figure::table(&figures).print()
-    }
+    if args.json { screen::json(&figures) } else { figure::table(&figures).print() }
 }
 
 fn unknown(name: &str) -> Failure {

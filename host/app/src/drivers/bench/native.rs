@@ -26,22 +26,13 @@ struct Window {
 
 impl Window {
     fn new(size: usize) -> Self {
-        Self {
-            closes: vec![0; size],
-            next: 0,
-            len: 0,
-            sum: 0,
-        }
+        Self { closes: vec![0; size], next: 0, len: 0, sum: 0 }
     }
 
     fn push(&mut self, close: i64) {
         let old = std::mem::replace(&mut self.closes[self.next], close);
         self.sum += i128::from(close) - i128::from(old);
-        self.next = if self.next + 1 == self.closes.len() {
-            0
-        } else {
-            self.next + 1
-        };
+        self.next = if self.next + 1 == self.closes.len() { 0 } else { self.next + 1 };
         self.len = (self.len + 1).min(self.closes.len());
     }
 
@@ -67,12 +58,7 @@ pub(super) struct Native {
 
 impl Native {
     pub(super) fn new(fast: usize, slow: usize, qty: Decimal) -> Self {
-        Self {
-            fast,
-            slow,
-            qty: Qty::new(qty),
-            series: BTreeMap::new(),
-        }
+        Self { fast, slow, qty: Qty::new(qty), series: BTreeMap::new() }
     }
 
     /// Takes a close; says what the means say.
@@ -98,16 +84,10 @@ impl Native {
         intent_id: IntentId,
     ) -> Option<BotRequest> {
         let view = call.view;
-        if view
-            .orders
-            .iter()
-            .any(|order| order.instrument == bar.instrument)
-        {
+        if view.orders.iter().any(|order| order.instrument == bar.instrument) {
             return None;
         }
-        let held = view
-            .position(bar.instrument)
-            .map_or(Qty::ZERO, |position| position.qty);
+        let held = view.position(bar.instrument).map_or(Qty::ZERO, |position| position.qty);
         let (side, qty, reason) = match means {
             Ordering::Greater if held.is_zero() => (Side::Buy, self.qty, "cross up"),
             Ordering::Less if held.is_positive() => (Side::Sell, held, "cross down"),
@@ -151,6 +131,10 @@ impl Guest for Native {
             }
         }
         Ok(outcome)
+    }
+
+    fn hears(&self) -> bool {
+        false
     }
 
     fn save(&mut self) -> Result<Vec<u8>, Strike> {

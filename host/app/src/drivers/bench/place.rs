@@ -45,18 +45,12 @@ impl Place {
         let candidates = [
             args.plugins.clone(),
             beside.map(|folder| folder.join("bots")),
-            beside
-                .and_then(Path::parent)
-                .map(|folder| folder.join("bots")),
+            beside.and_then(Path::parent).map(|folder| folder.join("bots")),
             Some(settings.plugins.clone()),
         ];
         let holds = |folder: &PathBuf| folder.join(format!("{BOT}.wasm")).is_file();
         let plugins = candidates.into_iter().flatten().find(holds);
-        Ok(Self {
-            folder,
-            settings: apart,
-            plugins,
-        })
+        Ok(Self { folder, settings: apart, plugins })
     }
 
     /// A folder of its own for a part.
@@ -85,21 +79,14 @@ impl Place {
             () = signals.wait() => {}
         }
         // What was measured is dropped with its connections; nobody uses the cluster any more.
-        let cluster = Cluster::open(&self.folder(part)?)
-            .await
-            .map_err(anyhow::Error::new)?;
+        let cluster = Cluster::open(&self.folder(part)?).await.map_err(anyhow::Error::new)?;
         cluster.stop().await.map_err(anyhow::Error::new)?;
-        Err(Failure::Failed(anyhow!(
-            "a signal ended the measurement of {part}"
-        )))
+        Err(Failure::Failed(anyhow!("a signal ended the measurement of {part}")))
     }
 
     /// Where the components are.
     pub(super) fn plugins(&self) -> Result<&Path, Failure> {
-        self.plugins.as_deref().ok_or(Failure::NotFound {
-            what: "plugin",
-            name: BOT.to_owned(),
-        })
+        self.plugins.as_deref().ok_or(Failure::NotFound { what: "plugin", name: BOT.to_owned() })
     }
 
     /// The component's bytes.
@@ -109,10 +96,7 @@ impl Place {
 
     /// The component, ready to make bots of, without a compile cache.
     pub(super) fn plugin(&self) -> Result<Plugin, Failure> {
-        let engine = Engine::new(&EngineConfig {
-            cache: None,
-            deadlines: false,
-        });
+        let engine = Engine::new(&EngineConfig { cache: None, deadlines: false });
         let engine = engine.map_err(|error| Failure::Failed(error.into()))?;
         Plugin::load(&engine, &self.component()?, BOT)
             .map_err(|error| Failure::Usage(format!("{BOT}: {error}")))

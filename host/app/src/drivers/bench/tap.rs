@@ -31,9 +31,7 @@ pub(super) fn start(to: SocketAddr, seen: Sender<Instant>) -> Result<SocketAddr>
             }
         }
     };
-    std::thread::Builder::new()
-        .name("wire-tap".to_owned())
-        .spawn(accept)?;
+    std::thread::Builder::new().name("wire-tap".to_owned()).spawn(accept)?;
     Ok(address)
 }
 

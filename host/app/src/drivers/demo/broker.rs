@@ -23,20 +23,14 @@ impl Broker {
     /// The account that these variables describe.
     pub(super) fn of(variables: &[(String, String)]) -> Result<Self> {
         let lookup = |name: &str| {
-            variables
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| value.clone())
+            variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
         };
         let account: AccountConfig = accounts(lookup, false)?
             .into_iter()
             .next()
             .context("the tour's keys describe no account")?;
         let alpaca = Alpaca::new(&account, RestLimits::default(), Arc::new(|_| {}))?;
-        Ok(Self {
-            alpaca,
-            label: account.label.to_string(),
-        })
+        Ok(Self { alpaca, label: account.label.to_string() })
     }
 
     /// The market's time.
@@ -64,17 +58,10 @@ impl Broker {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<SymbolBar>> {
-        let symbols = symbols
-            .iter()
-            .map(|symbol| Symbol::new(symbol))
-            .collect::<Result<Vec<_>, _>>()?;
-        let request = HistoryRequest {
-            symbols,
-            timeframe: "1Min".to_owned(),
-            from,
-            to,
-            bars_max: BARS_MAX,
-        };
+        let symbols =
+            symbols.iter().map(|symbol| Symbol::new(symbol)).collect::<Result<Vec<_>, _>>()?;
+        let request =
+            HistoryRequest { symbols, timeframe: "1Min".to_owned(), from, to, bars_max: BARS_MAX };
         done("bars", self.alpaca.history_bars(&request).await)
     }
 }

@@ -30,23 +30,10 @@ impl Child {
         let file = File::options().create(true).append(true).open(log);
         let file = file.with_context(|| format!("{} can't be written", log.display()))?;
         // A group of its own: ctrl-C reaches the tour alone, which then ends its children in order.
-        command
-            .stdin(Stdio::null())
-            .stderr(file)
-            .kill_on_drop(true)
-            .process_group(0);
-        let process = command
-            .spawn()
-            .with_context(|| format!("the {name} can't be started"))?;
-        let pid = process
-            .id()
-            .with_context(|| format!("the {name} has no process id"))?;
-        Ok(Self {
-            name,
-            process,
-            pid,
-            log: log.to_owned(),
-        })
+        command.stdin(Stdio::null()).stderr(file).kill_on_drop(true).process_group(0);
+        let process = command.spawn().with_context(|| format!("the {name} can't be started"))?;
+        let pid = process.id().with_context(|| format!("the {name} has no process id"))?;
+        Ok(Self { name, process, pid, log: log.to_owned() })
     }
 
     pub(super) const fn pid(&self) -> u32 {
@@ -80,28 +67,21 @@ impl Child {
     pub(super) fn check(&mut self) -> Result<()> {
         match self.process.try_wait()? {
             None => Ok(()),
-            Some(status) => bail!(
-                "the {} ended by itself with {status}{}",
-                self.name,
-                self.last_words()
-            ),
+            Some(status) => {
+                bail!("the {} ended by itself with {status}{}", self.name, self.last_words())
+            }
         }
     }
 
     /// kill -9, and waits until it is gone.
     pub(super) async fn kill(mut self) -> Result<()> {
-        self.process
-            .kill()
-            .await
-            .with_context(|| format!("the {} can't be killed", self.name))
+        self.process.kill().await.with_context(|| format!("the {} can't be killed", self.name))
     }
 
     /// Asks it to end, and waits; one that doesn't is killed, which is an error.
     pub(super) async fn end(mut self) -> Result<()> {
         if self.process.try_wait()?.is_none() {
-            let pid = i32::try_from(self.pid)
-                .ok()
-                .and_then(rustix::process::Pid::from_raw);
+            let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
             let pid = pid.with_context(|| format!("the {} has no process id", self.name))?;
             // Not waited for yet, so the number is still this child's.
             rustix::process::kill_process(pid, rustix::process::Signal::TERM)

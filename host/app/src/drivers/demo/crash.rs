@@ -32,8 +32,7 @@ const BELOW_BPS: [u32; 2] = [5, 15];
 
 /// Plays it.
 pub(super) async fn play(tour: &mut Tour<'_>) -> Result<()> {
-    tour.voice
-        .scene("kill -9 of the host while orders of a person are open at the broker")?;
+    tour.voice.scene("kill -9 of the host while orders of a person are open at the broker")?;
     for _ in 0..ATTEMPTS {
         let orders = submit(tour).await?;
         let before = std::mem::take(&mut tour.books.bots);
@@ -51,13 +50,9 @@ pub(super) async fn play(tour: &mut Tour<'_>) -> Result<()> {
         tour.voice.say(&format!(
             "a new host restored the books and was ready to trade after {recovered_ms} ms"
         ))?;
-        tour.crash = Some(Crash {
-            killed_at,
-            recovered_ms,
-        });
+        tour.crash = Some(Crash { killed_at, recovered_ms });
         if filled.is_empty() {
-            tour.voice
-                .say("no order filled while it was down: once more")?;
+            tour.voice.say("no order filled while it was down: once more")?;
             continue;
         }
         booked(tour, &filled).await?;
@@ -76,22 +71,14 @@ async fn submit(tour: &mut Tour<'_>) -> Result<Vec<Order>> {
                 symbol: Symbol::new(symbol)?,
                 side: Side::Buy,
                 size: Size::Qty(Qty::new(Decimal::from(HAND_QTY))),
-                order_type: OrderType::Limit {
-                    limit_price: Price::new(limit),
-                },
+                order_type: OrderType::Limit { limit_price: Price::new(limit) },
                 time_in_force: TimeInForce::Day,
                 extended_hours: false,
                 reason: Some("by hand".into()),
                 tag: None,
             };
-            let command = Command::OrderSubmit {
-                sleeve: Slug::new(HAND)?,
-                intent,
-            };
-            let Reply::Done {
-                order: Some(order), ..
-            } = tour.stage.command(command).await?
-            else {
+            let command = Command::OrderSubmit { sleeve: Slug::new(HAND)?, intent };
+            let Reply::Done { order: Some(order), .. } = tour.stage.command(command).await? else {
                 bail!("the host gave no number for an order by hand");
             };
             ids.push(order.0.to_string());
@@ -110,11 +97,8 @@ async fn limit_below(tour: &Tour<'_>, symbol: &str, below_bps: u32) -> Result<De
     let now = broker.market_time().await?;
     let hour = 3_600 * 1_000_000_000;
     let bars = broker.bars(&[symbol], now.plus(-hour), now).await?;
-    let last = bars
-        .last()
-        .with_context(|| format!("the broker has no price of {symbol}"))?
-        .close
-        .get();
+    let last =
+        bars.last().with_context(|| format!("the broker has no price of {symbol}"))?.close.get();
     let share = Decimal::ONE - Decimal::from(below_bps) / Decimal::from(10_000_u32);
     Ok((last * share).round_dp(2))
 }
@@ -124,13 +108,7 @@ async fn at_broker(tour: &Tour<'_>, id: &str) -> Result<Order> {
     loop {
         let order = order_show(tour.stage.store()?.reads(), None, id).await?;
         let order = order.with_context(|| format!("the database has no order {id}"))?;
-        if tour
-            .stage
-            .broker()?
-            .order(&order.client_order_id)
-            .await?
-            .is_some()
-        {
+        if tour.stage.broker()?.order(&order.client_order_id).await?.is_some() {
             return Ok(order);
         }
         ensure!(
@@ -143,10 +121,7 @@ async fn at_broker(tour: &Tour<'_>, id: &str) -> Result<Order> {
 
 /// Those without any fill in the books, now that nobody writes them.
 async fn open_of(tour: &Tour<'_>, orders: &[Order]) -> Result<Vec<Order>> {
-    let narrower = OrderFilter {
-        open: true,
-        status: None,
-    };
+    let narrower = OrderFilter { open: true, status: None };
     let mut open = order_list(tour.stage.store()?.reads(), &by_hand(), &narrower).await?;
     open.retain(|order| {
         order.filled_qty.0.is_zero() && orders.iter().any(|mine| mine.id == order.id)
@@ -155,10 +130,7 @@ async fn open_of(tour: &Tour<'_>, orders: &[Order]) -> Result<Vec<Order>> {
 }
 
 fn by_hand() -> Filter {
-    Filter {
-        sleeve: Some(HAND.to_owned()),
-        ..Filter::default()
-    }
+    Filter { sleeve: Some(HAND.to_owned()), ..Filter::default() }
 }
 
 /// Those that the broker has filled although the books know nothing of it.
@@ -189,34 +161,20 @@ async fn filled_meanwhile(tour: &mut Tour<'_>, open: &[Order]) -> Result<Vec<Ord
 /// Every fill of the time without a host is in the books, found by the comparison with the broker.
 async fn booked(tour: &mut Tour<'_>, filled: &[Order]) -> Result<()> {
     let ids: Vec<i64> = filled.iter().map(|order| order.id).collect();
-    tour.until(
-        "the fills of the time without a host are booked",
-        BOOKED_MAX,
-        async |_, books| {
-            Ok(ids
-                .iter()
-                .all(|id| books.executions_of(*id).next().is_some())
-                .then_some(()))
-        },
-    )
+    tour.until("the fills of the time without a host are booked", BOOKED_MAX, async |_, books| {
+        Ok(ids.iter().all(|id| books.executions_of(*id).next().is_some()).then_some(()))
+    })
     .await?;
     let found = execution_list(tour.stage.store()?.reads(), &by_hand()).await?;
     for id in ids {
-        let mine: Vec<_> = found
-            .iter()
-            .filter(|execution| execution.order_id == Some(id))
-            .collect();
-        let first = mine
-            .first()
-            .with_context(|| format!("order {id} has no execution"))?;
+        let mine: Vec<_> =
+            found.iter().filter(|execution| execution.order_id == Some(id)).collect();
+        let first = mine.first().with_context(|| format!("order {id} has no execution"))?;
         ensure!(
             first.source != "stream",
             "the fill of order {id} came from a stream that nobody read"
         );
-        tour.voice.say(&format!(
-            "found by comparing with the broker: {}",
-            table::fill(first)
-        ))?;
+        tour.voice.say(&format!("found by comparing with the broker: {}", table::fill(first)))?;
     }
     Ok(())
 }
@@ -225,13 +183,9 @@ async fn booked(tour: &mut Tour<'_>, filled: &[Order]) -> Result<()> {
 async fn resumed(tour: &mut Tour<'_>, before: &[Bot]) -> Result<()> {
     tour.until("the bots run again", BOOKED_MAX, async |_, books| {
         let runs = |plan: &BotPlan| {
-            let old = before
-                .iter()
-                .find(|bot| bot.name == plan.name)
-                .map_or(0, |bot| bot.generation);
-            books
-                .bot(plan.name)
-                .map(|bot| bot.state == "running" && bot.generation > old)
+            let old =
+                before.iter().find(|bot| bot.name == plan.name).map_or(0, |bot| bot.generation);
+            books.bot(plan.name).map(|bot| bot.state == "running" && bot.generation > old)
         };
         let behaved = BOTS.iter().filter(|bot| bot.name != HOSTILE_BOT);
         let all = behaved.map(runs).collect::<Result<Vec<bool>>>()?;
@@ -239,11 +193,6 @@ async fn resumed(tour: &mut Tour<'_>, before: &[Bot]) -> Result<()> {
     })
     .await?;
     let quarantined = tour.books.bot(HOSTILE_BOT)?.state == "quarantined";
-    ensure!(
-        quarantined,
-        "{HOSTILE_BOT} left its quarantine with the crash"
-    );
-    Ok(tour.voice.say(&format!(
-        "the bots trade on; {HOSTILE_BOT} stays in quarantine"
-    ))?)
+    ensure!(quarantined, "{HOSTILE_BOT} left its quarantine with the crash");
+    Ok(tour.voice.say(&format!("the bots trade on; {HOSTILE_BOT} stays in quarantine"))?)
 }

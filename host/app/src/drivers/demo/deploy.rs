@@ -14,30 +14,15 @@ const RUNNING_MAX: Duration = Duration::from_secs(60);
 pub(super) async fn play(tour: &mut Tour<'_>) -> Result<()> {
     tour.voice
         .scene("one account, several owners: each gets its own capital and not a cent more")?;
-    typed(
-        tour,
-        &[
-            "sleeve",
-            "create",
-            plan::HAND,
-            "--capital",
-            plan::HAND_CAPITAL,
-        ],
-    )
-    .await?;
-    let behaved: Vec<&BotPlan> = plan::BOTS
-        .iter()
-        .filter(|bot| bot.name != plan::HOSTILE_BOT)
-        .collect();
+    typed(tour, &["sleeve", "create", plan::HAND, "--capital", plan::HAND_CAPITAL]).await?;
+    let behaved: Vec<&BotPlan> =
+        plan::BOTS.iter().filter(|bot| bot.name != plan::HOSTILE_BOT).collect();
     for bot in &behaved {
         deploy(tour, bot).await?;
     }
     tour.until("every bot gets events", RUNNING_MAX, async |_, books| {
         let started = |bot: &&BotPlan| {
-            books
-                .bot_events
-                .iter()
-                .any(|e| e.bot == bot.name && e.kind == "started")
+            books.bot_events.iter().any(|e| e.bot == bot.name && e.kind == "started")
         };
         Ok(behaved.iter().all(started).then_some(()))
     })

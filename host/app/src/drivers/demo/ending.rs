@@ -56,10 +56,7 @@ pub(super) async fn play(tour: &mut Tour<'_>) -> Result<Ended> {
 /// Gives the host time for the market's last bars, so that its marks are the broker's prices.
 async fn last_bars(tour: &Tour<'_>) -> Result<()> {
     let began = std::time::Instant::now();
-    let last = Filter {
-        limit: Some(1),
-        ..Filter::default()
-    };
+    let last = Filter { limit: Some(1), ..Filter::default() };
     let end = Plan::market_after(tour.plan.minutes).0;
     while began.elapsed() < LAST_BARS_MAX {
         let points = equity_curve(tour.stage.store()?.reads(), &last).await?;
@@ -73,11 +70,7 @@ async fn last_bars(tour: &Tour<'_>) -> Result<()> {
 
 async fn stop_bots(tour: &Tour<'_>) -> Result<()> {
     for bot in BOTS.iter().filter(|bot| bot.name != HOSTILE_BOT) {
-        tour.stage
-            .command(Command::BotStop {
-                name: Slug::new(bot.name)?,
-            })
-            .await?;
+        tour.stage.command(Command::BotStop { name: Slug::new(bot.name)? }).await?;
     }
     Ok(())
 }
@@ -97,12 +90,7 @@ async fn quiet(tour: &mut Tour<'_>) -> Result<()> {
                     | "abandoned"
             )
         };
-        books
-            .orders
-            .iter()
-            .filter(|order| !is_final(&order.status))
-            .map(|order| order.id)
-            .collect()
+        books.orders.iter().filter(|order| !is_final(&order.status)).map(|order| order.id).collect()
     };
     tour.look().await?;
     for id in open(&tour.books) {
@@ -150,11 +138,8 @@ async fn collect(
     let symbols: Vec<&str> = plan::SYMBOLS.split(',').collect();
     let bars = tour.stage.broker()?.bars(&symbols, first, last).await?;
     let books = &tour.books;
-    let contained = books
-        .bots
-        .iter()
-        .filter(|bot| bot.state == "quarantined")
-        .map(|bot| Contained {
+    let contained =
+        books.bots.iter().filter(|bot| bot.state == "quarantined").map(|bot| Contained {
             bot: bot.name.clone(),
             cause: bot.state_reason.clone().unwrap_or_default(),
             state: bot.state.clone(),
@@ -172,24 +157,11 @@ async fn collect(
         crash: tour.crash.context("the host was never killed")?,
         out: tour.stage.out.display().to_string(),
     };
-    let report = page::write(
-        tour.stage,
-        tour.plan,
-        &tour.books,
-        &bars,
-        &document,
-        &invariants,
-    )
-    .await?;
+    let report =
+        page::write(tour.stage, tour.plan, &tour.books, &bars, &document, &invariants).await?;
     let wrong = wrong(&document, &tour.books, &invariants, snapshot);
     let data = tour.stage.data().display().to_string();
-    Ok(Ended {
-        document,
-        invariants,
-        report,
-        data,
-        wrong,
-    })
+    Ok(Ended { document, invariants, report, data, wrong })
 }
 
 fn account(snapshot: &BrokerSnapshot) -> Account {
@@ -217,17 +189,11 @@ fn wrong(
             wrong.push(otherwise);
         }
     };
-    claim(
-        document.reconcile.balanced,
-        "books and broker differ".to_owned(),
-    );
+    claim(document.reconcile.balanced, "books and broker differ".to_owned());
     let cash = table::total(&books.sleeves, |sleeve| sleeve.cash);
     claim(
         same_cents(cash, snapshot.cash.get()),
-        format!(
-            "the sleeves' cash is {cash} together, the broker's {}",
-            snapshot.cash
-        ),
+        format!("the sleeves' cash is {cash} together, the broker's {}", snapshot.cash),
     );
     // At the broker's own prices: a mark of ours may be older.
     let equity = cash + at_broker_prices(books, snapshot);
@@ -241,45 +207,26 @@ fn wrong(
     for invariant in invariants.iter().filter(|invariant| !invariant.ok) {
         claim(
             false,
-            format!(
-                "invariant {} does not hold: {}",
-                invariant.id,
-                invariant.rows.join("; ")
-            ),
+            format!("invariant {} does not hold: {}", invariant.id, invariant.rows.join("; ")),
         );
     }
     for bot in BOTS.iter().filter(|bot| bot.name != HOSTILE_BOT) {
-        let traded = books
-            .executions
-            .iter()
-            .any(|execution| execution.sleeve == bot.name);
+        let traded = books.executions.iter().any(|execution| execution.sleeve == bot.name);
         claim(traded, format!("{} never traded", bot.name));
     }
     claim(
-        document
-            .contained
-            .iter()
-            .any(|contained| contained.bot == HOSTILE_BOT),
+        document.contained.iter().any(|contained| contained.bot == HOSTILE_BOT),
         format!("{HOSTILE_BOT} is not in quarantine"),
     );
-    claim(
-        document.contained.len() == 1,
-        "a well-behaved bot was contained".to_owned(),
-    );
-    claim(
-        !document.reloads.is_empty(),
-        format!("{RELOADED_BOT} was not reloaded"),
-    );
+    claim(document.contained.len() == 1, "a well-behaved bot was contained".to_owned());
+    claim(!document.reloads.is_empty(), format!("{RELOADED_BOT} was not reloaded"));
     wrong
 }
 
 /// What all sleeves hold together, at the prices that the broker values it with.
 fn at_broker_prices(books: &Books, snapshot: &BrokerSnapshot) -> Decimal {
     let price = |symbol: &str| {
-        let position = snapshot
-            .positions
-            .iter()
-            .find(|p| p.symbol.as_str() == symbol);
+        let position = snapshot.positions.iter().find(|p| p.symbol.as_str() == symbol);
         position
             .and_then(|position| position.current_price)
             .map_or(Decimal::ZERO, |price| price.get())
@@ -306,11 +253,7 @@ impl Ended {
         self.account().print()?;
         voice.say("\nbooks and broker side by side, from the host")?;
         reconcile::show(&document.reconcile)?;
-        let held = self
-            .invariants
-            .iter()
-            .filter(|invariant| invariant.ok)
-            .count();
+        let held = self.invariants.iter().filter(|invariant| invariant.ok).count();
         voice.say(&format!(
             "\n{held} of {} invariants of the books hold; {} bars, {} orders, {} executions in {} s",
             self.invariants.len(),
@@ -355,23 +298,11 @@ impl Ended {
 pub(super) fn next(data: &str) -> Vec<(String, &'static str)> {
     let command = |words: &str| format!("stockade --data {data} {words}");
     vec![
-        (
-            command("position list"),
-            "who holds what, and its share of the account's position",
-        ),
-        (
-            command("roundtrip list --sleeve dip"),
-            "each trade with its profit",
-        ),
+        (command("position list"), "who holds what, and its share of the account's position"),
+        (command("roundtrip list --sleeve dip"), "each trade with its profit"),
         (command("bot show rogue"), "what became of the hostile bot"),
-        (
-            command("journal list --limit 10"),
-            "the balanced entries behind every figure",
-        ),
+        (command("journal list --limit 10"), "the balanced entries behind every figure"),
         (command("figures trend"), "what the equity curve says"),
-        (
-            command("db check"),
-            "asks every rule of the books once more",
-        ),
+        (command("db check"), "asks every rule of the books once more"),
     ]
 }

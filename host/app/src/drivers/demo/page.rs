@@ -42,16 +42,11 @@ pub(super) async fn write(
     );
     data.equity = curves(&points);
     data.prices = prices(books, bars);
-    data.figures = figures_of(
-        &points,
-        &round_trip_list(stage.store()?.reads(), &Filter::default()).await?,
-    )?;
+    data.figures =
+        figures_of(&points, &round_trip_list(stage.store()?.reads(), &Filter::default()).await?)?;
     data.next = ending::next(&stage.data().display().to_string())
         .into_iter()
-        .map(|(name, meaning)| Fact {
-            name,
-            value: meaning.to_owned(),
-        })
+        .map(|(name, meaning)| Fact { name, value: meaning.to_owned() })
         .collect();
     let path = stage.out.join("report.html");
     std::fs::write(&path, render(&data))
@@ -60,10 +55,7 @@ pub(super) async fn write(
 }
 
 fn of(document: &Document, invariants: &[Invariant]) -> ReportData {
-    let fact = |name: &str, value: String| Fact {
-        name: name.to_owned(),
-        value,
-    };
+    let fact = |name: &str, value: String| Fact { name: name.to_owned(), value };
     let held = invariants.iter().filter(|invariant| invariant.ok).count();
     ReportData {
         title: "stockade: the tour".to_owned(),
@@ -74,12 +66,7 @@ fn of(document: &Document, invariants: &[Invariant]) -> ReportData {
             fact("Executions", document.executions.to_string()),
             fact(
                 "Books and broker",
-                if document.reconcile.balanced {
-                    "balanced"
-                } else {
-                    "differ"
-                }
-                .to_owned(),
+                if document.reconcile.balanced { "balanced" } else { "differ" }.to_owned(),
             ),
             fact("Invariants", format!("{held} of {} hold", invariants.len())),
         ],
@@ -160,15 +147,8 @@ fn curves(points: &[EquityPoint]) -> Vec<Curve> {
         if matches!(point.sleeve.as_str(), "house" | "suspense" | HOSTILE_BOT) {
             continue;
         }
-        let fresh = || Curve {
-            name: point.sleeve.clone(),
-            points: Vec::new(),
-        };
-        curves
-            .entry(&point.sleeve)
-            .or_insert_with(fresh)
-            .points
-            .push((point.at.0, point.equity.0));
+        let fresh = || Curve { name: point.sleeve.clone(), points: Vec::new() };
+        curves.entry(&point.sleeve).or_insert_with(fresh).points.push((point.at.0, point.equity.0));
     }
     curves.into_values().collect()
 }
@@ -177,11 +157,8 @@ fn curves(points: &[EquityPoint]) -> Vec<Curve> {
 fn figures_of(points: &[EquityPoint], trips: &[RoundTrip]) -> Result<Vec<FigureColumn>> {
     let mut columns = Vec::new();
     for curve in curves(points) {
-        let equity: Vec<f64> = curve
-            .points
-            .iter()
-            .filter_map(|(_, equity)| value(*equity))
-            .collect();
+        let equity: Vec<f64> =
+            curve.points.iter().filter_map(|(_, equity)| value(*equity)).collect();
         let mine = trips.iter().filter(|trip| trip.sleeve == curve.name);
         let net: Vec<f64> = mine.filter_map(|trip| value(trip.net.0)).collect();
         let found = figures(&Request {
@@ -223,11 +200,7 @@ fn prices(books: &Books, bars: &[SymbolBar]) -> Vec<PricePicture> {
                 at: execution.at.0,
                 price: execution.price.0,
                 qty: execution.qty.0,
-                side: if execution.side == "buy" {
-                    TradeSide::Buy
-                } else {
-                    TradeSide::Sell
-                },
+                side: if execution.side == "buy" { TradeSide::Buy } else { TradeSide::Sell },
                 sleeve: execution.sleeve.clone(),
             })
             .collect();
@@ -236,11 +209,7 @@ fn prices(books: &Books, bars: &[SymbolBar]) -> Vec<PricePicture> {
         }
         let mine = bars.iter().filter(|bar| bar.symbol.as_str() == symbol);
         let points = mine.map(|bar| (bar.at.0, bar.close.get())).collect();
-        pictures.push(PricePicture {
-            symbol: symbol.to_owned(),
-            points,
-            trades,
-        });
+        pictures.push(PricePicture { symbol: symbol.to_owned(), points, trades });
     }
     pictures
 }

@@ -27,36 +27,25 @@ pub(super) fn folder(named: Option<&Path>) -> Result<PathBuf, Failure> {
 
 /// The folder of the bots: the one that was named, or the nearest `bots` beside the program.
 pub(super) fn bots(named: Option<&Path>, program: &Path) -> Result<PathBuf, Failure> {
-    let needed = plan::BOTS
-        .iter()
-        .map(|bot| bot.plugin)
-        .chain([plan::RELOADED.1]);
+    let needed = plan::BOTS.iter().map(|bot| bot.plugin).chain([plan::RELOADED.1]);
     let files: Vec<String> = needed.map(|name| format!("{name}.wasm")).collect();
     let missing = |folder: &Path| files.iter().find(|file| !folder.join(file).is_file());
     if let Some(named) = named {
         return match missing(named) {
             None => Ok(named.canonicalize()?),
-            Some(file) => Err(Failure::Usage(format!(
-                "{} has no {file} (--plugins)",
-                named.display()
-            ))),
+            Some(file) => {
+                Err(Failure::Usage(format!("{} has no {file} (--plugins)", named.display())))
+            }
         };
     }
-    let beside = program
-        .ancestors()
-        .skip(1)
-        .take(3)
-        .map(|folder| folder.join("bots"));
-    beside
-        .into_iter()
-        .find(|folder| missing(folder).is_none())
-        .ok_or_else(|| {
-            Failure::Usage(format!(
-                "no folder with the tour's bots beside {}: name one with {} (--plugins)",
-                program.display(),
-                files.join(", ")
-            ))
-        })
+    let beside = program.ancestors().skip(1).take(3).map(|folder| folder.join("bots"));
+    beside.into_iter().find(|folder| missing(folder).is_none()).ok_or_else(|| {
+        Failure::Usage(format!(
+            "no folder with the tour's bots beside {}: name one with {} (--plugins)",
+            program.display(),
+            files.join(", ")
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -77,16 +66,12 @@ mod tests {
     #[test]
     fn a_bot_that_is_missing_is_named() {
         let dir = tempfile::tempdir().unwrap();
-        let failure = bots(Some(dir.path()), Path::new("/x/stockade"))
-            .unwrap_err()
-            .to_string();
+        let failure = bots(Some(dir.path()), Path::new("/x/stockade")).unwrap_err().to_string();
         assert!(failure.contains("sma-cross.wasm"), "{failure}");
         for bot in &plan::BOTS {
             std::fs::write(dir.path().join(format!("{}.wasm", bot.plugin)), "x").unwrap();
         }
-        let failure = bots(Some(dir.path()), Path::new("/x/stockade"))
-            .unwrap_err()
-            .to_string();
+        let failure = bots(Some(dir.path()), Path::new("/x/stockade")).unwrap_err().to_string();
         assert!(failure.contains("sma-cross-v2.wasm"), "{failure}");
     }
 
@@ -95,16 +80,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let beside = dir.path().join("bots");
         std::fs::create_dir(&beside).unwrap();
-        for name in plan::BOTS
-            .iter()
-            .map(|bot| bot.plugin)
-            .chain([plan::RELOADED.1])
-        {
+        for name in plan::BOTS.iter().map(|bot| bot.plugin).chain([plan::RELOADED.1]) {
             std::fs::write(beside.join(format!("{name}.wasm")), "x").unwrap();
         }
-        assert_eq!(
-            bots(None, &dir.path().join("debug").join("stockade")).unwrap(),
-            beside
-        );
+        assert_eq!(bots(None, &dir.path().join("debug").join("stockade")).unwrap(), beside);
     }
 }

@@ -98,13 +98,7 @@ impl Plan {
     fn lasting(seconds: u64, seed: u64, market_seconds: u64) -> Self {
         let minutes = (market_seconds * BARS_A_SECOND).min(MINUTES_MAX);
         let speed = (minutes * 60 / market_seconds).max(1);
-        Self {
-            seconds,
-            seed,
-            minutes,
-            speed,
-            market_seconds,
-        }
+        Self { seconds, seed, minutes, speed, market_seconds }
     }
 
     /// The same where one command takes so many milliseconds: a slow machine gets a longer market.
@@ -140,10 +134,7 @@ mod tests {
             let plan = Plan::of(seconds, 1);
             assert!(plan.minutes <= 380, "{seconds}");
             // Bars at this speed take no longer than the tour has.
-            assert!(
-                plan.minutes * 60 / plan.speed <= seconds + seconds / 5,
-                "{seconds}"
-            );
+            assert!(plan.minutes * 60 / plan.speed <= seconds + seconds / 5, "{seconds}");
             assert!(plan.reload_at() < plan.crash_at() && plan.crash_at() < plan.minutes);
         }
     }
@@ -159,9 +150,7 @@ mod tests {
     fn nobody_trades_against_the_orders_by_hand() {
         for bot in BOTS.iter().filter(|bot| bot.name != HOSTILE_BOT) {
             assert!(
-                HAND_SYMBOLS
-                    .iter()
-                    .all(|symbol| !bot.symbols.contains(symbol)),
+                HAND_SYMBOLS.iter().all(|symbol| !bot.symbols.contains(symbol)),
                 "{}",
                 bot.name
             );

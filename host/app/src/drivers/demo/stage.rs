@@ -62,9 +62,8 @@ impl Stage {
         settings.account = None;
         std::fs::create_dir(&settings.data)?;
         std::fs::create_dir(&settings.plugins)?;
-        let kept = KEPT
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+        let kept =
+            KEPT.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
         let environment = kept.collect();
         Ok(Self {
             out,
@@ -144,12 +143,7 @@ impl Stage {
                 plan::CASH,
             ])
             .args(["--key", &format!("{KEY}:{secret}")])
-            .args([
-                "--speed",
-                &plan.speed.to_string(),
-                "--minutes",
-                &plan.minutes.to_string(),
-            ])
+            .args(["--speed", &plan.speed.to_string(), "--minutes", &plan.minutes.to_string()])
             .args(["--seed", &plan.seed.to_string()])
             .arg("--state")
             .arg(self.out.join("exchange.state"))
@@ -186,11 +180,7 @@ impl Stage {
         self.host = Some(Child::start("host", command, &self.out.join("host.log"))?);
         loop {
             self.check()?;
-            if self
-                .health()
-                .await?
-                .is_some_and(|health| health.ready && health.account_stream)
-            {
+            if self.health().await?.is_some_and(|health| health.ready && health.account_stream) {
                 return Ok(began.elapsed());
             }
             if began.elapsed() > READY_MAX {
@@ -231,22 +221,12 @@ impl Stage {
             .args(words)
             .stdin(Stdio::null())
             .kill_on_drop(true);
-        let output = command
-            .output()
-            .await
-            .context("a command can't be started")?;
+        let output = command.output().await.context("a command can't be started")?;
         if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout)
-                .trim_end()
-                .to_owned());
+            return Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
         }
         let said = String::from_utf8_lossy(&output.stderr);
-        bail!(
-            "stockade {} ended with {}: {}",
-            words.join(" "),
-            output.status,
-            said.trim_end()
-        )
+        bail!("stockade {} ended with {}: {}", words.join(" "), output.status, said.trim_end())
     }
 
     /// Has the host's desk carry out a command.
@@ -261,17 +241,12 @@ impl Stage {
     /// Asks the host.
     pub(super) async fn ask(&self, task: Task) -> Result<Answer> {
         let link = Link::open(&self.settings.socket()).await?;
-        link.context("the host does not listen")?
-            .call(None, task)
-            .await
+        link.context("the host does not listen")?.call(None, task).await
     }
 
     /// An error where a child has ended by itself.
     pub(super) fn check(&mut self) -> Result<()> {
-        [&mut self.exchange, &mut self.host]
-            .into_iter()
-            .flatten()
-            .try_for_each(Child::check)
+        [&mut self.exchange, &mut self.host].into_iter().flatten().try_for_each(Child::check)
     }
 
     /// kill -9 of the host; gives its process id.
@@ -284,11 +259,7 @@ impl Stage {
 
     /// Ends the host in good order.
     pub(super) async fn end_host(&mut self) -> Result<()> {
-        self.host
-            .take()
-            .context("the host does not run")?
-            .end()
-            .await
+        self.host.take().context("the host does not run")?.end().await
     }
 
     pub(super) fn store(&self) -> Result<&Store> {

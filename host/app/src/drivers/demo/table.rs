@@ -28,11 +28,7 @@ pub(super) fn sleeves(sleeves: &[Sleeve], orders: &[Order], executions: &[Execut
             money(sleeve.equity),
             money(profit(sleeve)),
             percent(sleeve.return_pct),
-            orders
-                .iter()
-                .filter(|order| order.sleeve == sleeve.name)
-                .count()
-                .to_string(),
+            orders.iter().filter(|order| order.sleeve == sleeve.name).count().to_string(),
             executions
                 .iter()
                 .filter(|execution| execution.sleeve == sleeve.name)
@@ -55,11 +51,7 @@ pub(super) fn positions(sleeve: &Sleeve) -> String {
         .iter()
         .map(|held| format!("{} {}", quantity(held.qty), held.symbol))
         .collect();
-    if held.is_empty() {
-        "-".to_owned()
-    } else {
-        held.join(", ")
-    }
+    if held.is_empty() { "-".to_owned() } else { held.join(", ") }
 }
 
 /// The time of day of the market, UTC.
@@ -70,36 +62,23 @@ pub(super) fn clock(at: At) -> String {
 
 /// A fill on one line.
 pub(super) fn fill(execution: &Execution) -> String {
-    let order = execution
-        .order_id
-        .map_or_else(String::new, |order| format!(", order {order}"));
+    let order = execution.order_id.map_or_else(String::new, |order| format!(", order {order}"));
     format!(
         "{}  {:<8} {} {} {} at {}{order} (booked from the {})",
         clock(execution.at),
         execution.sleeve,
-        if execution.side == "buy" {
-            "bought"
-        } else {
-            "sold"
-        },
+        if execution.side == "buy" { "bought" } else { "sold" },
         quantity(execution.qty),
         execution.symbol,
         price(execution.price),
-        if execution.source == "stream" {
-            "stream"
-        } else {
-            "account's activities"
-        },
+        if execution.source == "stream" { "stream" } else { "account's activities" },
     )
 }
 
 /// A sleeve's part of the account's position.
 pub(super) fn share(position: &Position) -> String {
     let (sleeve, qty) = (&position.sleeve, quantity(position.qty));
-    format!(
-        "{sleeve} has {qty} ({} %)",
-        percent(position.share_of_account_pct)
-    )
+    format!("{sleeve} has {qty} ({} %)", percent(position.share_of_account_pct))
 }
 
 /// Amounts of all sleeves together.

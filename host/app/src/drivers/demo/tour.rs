@@ -60,9 +60,7 @@ impl Books {
 
     /// Executions of an order.
     pub(super) fn executions_of(&self, order: i64) -> impl Iterator<Item = &Execution> {
-        self.executions
-            .iter()
-            .filter(move |execution| execution.order_id == Some(order))
+        self.executions.iter().filter(move |execution| execution.order_id == Some(order))
     }
 }
 
@@ -139,10 +137,7 @@ impl<'a> Tour<'a> {
 
     fn tell_refusals(&mut self) -> Result<()> {
         for refusal in self.books.refusals.iter().skip(self.refusals_seen) {
-            let told = self
-                .refusals_told
-                .entry(refusal.sleeve.clone())
-                .or_default();
+            let told = self.refusals_told.entry(refusal.sleeve.clone()).or_default();
             *told += 1;
             if *told <= REFUSALS_TOLD {
                 self.voice.say(&format!(
@@ -161,8 +156,7 @@ impl<'a> Tour<'a> {
     fn tell_bot_events(&mut self) -> Result<()> {
         for event in self.books.bot_events.iter().skip(self.events_told) {
             let (at, bot) = (table::clock(event.at), &event.bot);
-            self.voice
-                .say(&format!("{at}  {bot:<8} {}: {}", event.kind, event.message))?;
+            self.voice.say(&format!("{at}  {bot:<8} {}: {}", event.kind, event.message))?;
         }
         self.events_told = self.books.bot_events.len();
         Ok(())
@@ -173,20 +167,10 @@ impl<'a> Tour<'a> {
         if self.shares_told {
             return Ok(());
         }
-        let shared = |symbol: &str| {
-            self.books
-                .positions
-                .iter()
-                .filter(|p| p.symbol == symbol)
-                .count()
-                > 1
-        };
-        let both: Vec<&Position> = self
-            .books
-            .positions
-            .iter()
-            .filter(|p| shared(&p.symbol))
-            .collect();
+        let shared =
+            |symbol: &str| self.books.positions.iter().filter(|p| p.symbol == symbol).count() > 1;
+        let both: Vec<&Position> =
+            self.books.positions.iter().filter(|p| shared(&p.symbol)).collect();
         let Some(first) = both.first() else {
             return Ok(());
         };
@@ -209,12 +193,8 @@ impl<'a> Tour<'a> {
         if !self.voice.is_live() && !due {
             return Ok(());
         }
-        let table = table::sleeves(
-            &self.books.sleeves,
-            &self.books.orders,
-            &self.books.executions,
-        )
-        .text();
+        let table =
+            table::sleeves(&self.books.sleeves, &self.books.orders, &self.books.executions).text();
         if self.voice.is_live() {
             self.voice.show(&format!("\n{table}"));
         } else {

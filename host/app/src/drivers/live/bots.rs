@@ -4,40 +4,33 @@
 //! Decides nothing about money. An instance gets one call at a time; its events wait in order and
 //! none is lost. The desk decides who runs: strikes, back-off and quarantine are its states.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use stockade_core::broker::Answer;
-use stockade_core::desk::{BotReport, Desk, Event, IntentBatch, OrderUpdate};
+use stockade_core::desk::{BotReport, Desk, Event, OrderUpdate};
 use stockade_core::market::MarketEvent;
 use stockade_core::row::BotRow;
 use stockade_core::sleeve::Prices;
 use stockade_core::{InstrumentId, Now, SleeveId, Slug, Symbol, Timestamp};
 use stockade_runtime::{
-    BotConfig, BotInstrument, EVENTS_PER_CALL_MAX, Engine, EngineConfig, EventKind, Folder,
-    FolderEvent, History, LogLevel, LogLine, Plugin, SessionEvent, SessionKind, Snapshot,
+    BotConfig, BotInstrument, Engine, EngineConfig, EventKind, Folder, FolderEvent, History,
+    LogLevel, LogLine, Plugin, SessionEvent, SessionKind, Snapshot,
 };
 use stockade_store::Store;
-use stockade_venue::alpaca::{Alpaca, HistoryRequest};
+use stockade_venue::alpaca::Alpaca;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Incoming;
-use super::shard::{BotEvent, Done, PriceTable, ShardReply, Shards, Sight, Start, Work, same_kind};
+use super::prepare::{Prepared, prepare};
+use super::shard::{BotEvent, PriceTable, ShardReply, Shards, Sight, Start, Work};
+use super::slot::{Phase, ROLL_BACK_CALLS, RollBack, Slot};
 use crate::config::Settings;
 use crate::link;
 
 /// Length of a bar, in nanoseconds.
-const MINUTE_NS: i64 = 60 * 1_000_000_000;
-/// Events that wait for one bot. Money events are few; bars beyond this mean that it can't keep up.
-const QUEUE_MAX: usize = 100_000;
-/// Time stamps of one call.
-const BATCH_MAX: usize = 256;
-/// Calls that a new version must survive before the old one is let go.
-const ROLL_BACK_CALLS: u32 = 16;
-/// Bars of history read for one bot at its start.
-const HISTORY_BARS_MAX: usize = 200_000;
+pub(super) const MINUTE_NS: i64 = 60 * 1_000_000_000;
 /// Events of the plugins folder that wait for the host.
 const FOLDER_EVENTS_MAX: usize = 64;
 /// Bars of each instrument kept for the bots' `history`.
@@ -52,55 +45,6 @@ pub(crate) enum BotMessage {
     Prepared(SleeveId, u64, Box<Result<Prepared, String>>),
     /// Something happened in the plugins folder.
     Folder(FolderEvent),
-}
-
-/// What was read for a start.
-pub(crate) struct Prepared {
-    /// The last bar that the state has seen.
-    cursor: Option<Timestamp>,
-    state: Option<Snapshot>,
-    /// Bars since the state, or the warm-up.
-    bars: Vec<stockade_venue::alpaca::SymbolBar>,
-}
-
-#[derive(PartialEq, Eq)]
-enum Phase {
-    /// An instance is being made.
-    Starting,
-    Idle,
-    /// A call, save or reload is under way.
-    Busy,
-}
-
-/// The version before, kept until the new one has proved itself.
-struct RollBack {
-    plugin: Plugin,
-    state: Snapshot,
-    /// Events that the new version has handled.
-    since: Vec<BotEvent>,
-    calls_left: u32,
-}
-
-struct Slot {
-    generation: u64,
-    plugin: Plugin,
-    row: BotRow,
-    wanted: Vec<InstrumentId>,
-    phase: Phase,
-    queue: VecDeque<BotEvent>,
-    /// Bars up to here were seen in catching up.
-    seen: Timestamp,
-    next_timer: Option<Timestamp>,
-    saved_at: Timestamp,
-    last_event: Timestamp,
-    /// The last bar that the instance has seen, by its start: a saved state goes on behind it.
-    cursor: Timestamp,
-    roll_back: Option<RollBack>,
-    reload: Option<(Plugin, Option<oneshot::Sender<link::Answer>>)>,
-    /// The person who waits for the reload that is under way.
-    answer: Option<oneshot::Sender<link::Answer>>,
-    /// The bot that the reload under way is to become.
-    becoming: Option<Plugin>,
 }
 
 /// All bots of an account.
@@ -134,10 +78,7 @@ impl Bots {
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("can't make {}", folder.display()))?;
         let cache = Some(settings.data.join("cache"));
-        let engine = Engine::new(&EngineConfig {
-            deadlines: true,
-            cache,
-        })?;
+        let engine = Engine::new(&EngineConfig { deadlines: true, cache })?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let shards = Shards::new((cores - 1).clamp(1, SHARDS_MAX), &inputs)?;
         let (events, mut folder_events) = mpsc::channel(FOLDER_EVENTS_MAX);
@@ -145,11 +86,7 @@ impl Bots {
         let to_host = inputs.clone();
         tokio::spawn(async move {
             while let Some(event) = folder_events.recv().await {
-                if to_host
-                    .send(Incoming::Bot(BotMessage::Folder(event)))
-                    .await
-                    .is_err()
-                {
+                if to_host.send(Incoming::Bot(BotMessage::Folder(event))).await.is_err() {
                     return;
                 }
             }
@@ -182,24 +119,13 @@ impl Bots {
                 // It is being compiled: the bot starts when it is there.
                 self.waiting.insert(sleeve, generation);
             } else {
-                self.fail(
-                    sleeve,
-                    generation,
-                    format!("there is no {}", file.display()),
-                );
+                self.fail(sleeve, generation, format!("there is no {}", file.display()));
             }
             return;
         };
-        let wanted: Vec<InstrumentId> = row
-            .symbols
-            .iter()
-            .filter_map(|symbol| desk.find(symbol))
-            .collect();
-        let kept = self
-            .slots
-            .remove(&sleeve)
-            .map(|slot| slot.queue)
-            .unwrap_or_default();
+        let wanted: Vec<InstrumentId> =
+            row.symbols.iter().filter_map(|symbol| desk.find(symbol)).collect();
+        let kept = self.slots.remove(&sleeve).map(|slot| slot.queue).unwrap_or_default();
         let timer = plugin.description().timer_period;
         let slot = Slot {
             generation,
@@ -219,29 +145,20 @@ impl Bots {
             becoming: None,
         };
         self.slots.insert(sleeve, slot);
-        let (store, alpaca, label, inputs) = (
-            self.store.clone(),
-            self.alpaca.clone(),
-            self.label.clone(),
-            self.inputs.clone(),
-        );
+        let (store, alpaca, label, inputs) =
+            (self.store.clone(), self.alpaca.clone(), self.label.clone(), self.inputs.clone());
         tokio::spawn(async move {
             let prepared = prepare(&store, &alpaca, &label, &row, &plugin, now.market).await;
             let prepared = Box::new(prepared.map_err(|error| format!("{error:#}")));
             let _ = inputs
-                .send(Incoming::Bot(BotMessage::Prepared(
-                    sleeve, generation, prepared,
-                )))
+                .send(Incoming::Bot(BotMessage::Prepared(sleeve, generation, prepared)))
                 .await;
         });
     }
 
     fn fail(&self, sleeve: SleeveId, generation: u64, cause: String) {
         let inputs = self.inputs.clone();
-        let event = Event::Bot {
-            sleeve,
-            report: BotReport::Failed { generation, cause },
-        };
+        let event = Event::Bot { sleeve, report: BotReport::Failed { generation, cause } };
         tokio::spawn(async move {
             let _ = inputs.send(Incoming::Event(event)).await;
         });
@@ -297,18 +214,9 @@ impl Bots {
 
     /// Tells the bots that a session begins or has ended.
     pub(crate) fn session(&mut self, open: bool, day: u32, at: Timestamp) {
-        let kind = if open {
-            SessionKind::Open
-        } else {
-            SessionKind::Close
-        };
+        let kind = if open { SessionKind::Open } else { SessionKind::Close };
         for slot in self.slots.values_mut() {
-            if slot
-                .plugin
-                .description()
-                .events
-                .contains(&EventKind::Session)
-            {
+            if slot.plugin.description().events.contains(&EventKind::Session) {
                 slot.push(BotEvent::Session(SessionEvent { at, kind, day }));
             }
         }
@@ -330,8 +238,7 @@ impl Bots {
             if slot.phase == Phase::Idle && now.machine.since(slot.saved_at) >= interval {
                 slot.saved_at = now.machine;
                 slot.phase = Phase::Busy;
-                self.shards
-                    .send(*sleeve, Work::Save(*sleeve, slot.generation));
+                self.shards.send(*sleeve, Work::Save(*sleeve, slot.generation));
             }
         }
         Vec::new()
@@ -357,24 +264,13 @@ impl Bots {
                 slot.answer = answer;
                 slot.becoming = Some(plugin.clone());
                 let config = config(&self.settings, desk, &slot.row, &plugin, &self.history);
-                let start = Start {
-                    plugin,
-                    config,
-                    state: None,
-                    since: Vec::new(),
-                    sight,
-                };
-                self.shards.send(
-                    sleeve,
-                    Work::Reload(sleeve, slot.generation + 1, Box::new(start)),
-                );
+                let start = Start { plugin, config, state: None, since: Vec::new(), sight };
+                self.shards
+                    .send(sleeve, Work::Reload(sleeve, slot.generation + 1, Box::new(start)));
                 continue;
             }
             let events = slot.batch(desk.open_order_count(sleeve) == 0);
-            self.shards.send(
-                sleeve,
-                Work::Call(sleeve, slot.generation, events, Box::new(sight)),
-            );
+            self.shards.send(sleeve, Work::Call(sleeve, slot.generation, events, Box::new(sight)));
         }
     }
 
@@ -383,11 +279,7 @@ impl Bots {
         if prices.instruments.len() != desk.instruments().len() {
             *prices = price_table(desk);
         }
-        Some(Sight {
-            view: desk.view(sleeve)?,
-            prices: prices.clone(),
-            now,
-        })
+        Some(Sight { view: desk.view(sleeve)?, prices: prices.clone(), now })
     }
 
     /// What a shard or the folder tells; gives what the desk must know.
@@ -426,10 +318,7 @@ impl Bots {
             FolderEvent::Failed { path, error } => {
                 let name = stem(&path);
                 tracing::error!(plugin = %name, %error, "not loaded");
-                let running = self
-                    .slots
-                    .iter()
-                    .filter(|(_, slot)| slot.row.plugin == name);
+                let running = self.slots.iter().filter(|(_, slot)| slot.row.plugin == name);
                 let report = |(sleeve, slot): (&SleeveId, &Slot)| Event::Bot {
                     sleeve: *sleeve,
                     report: slot.kept("the new file".to_owned(), error.to_string()),
@@ -450,9 +339,7 @@ impl Bots {
     /// Takes the bots that wait for a plugin.
     fn waiting_for(&mut self, plugin: &str, desk: &Desk) -> Vec<(SleeveId, u64)> {
         let is = |sleeve: &SleeveId| desk.bot(*sleeve).is_some_and(|row| row.plugin == plugin);
-        self.waiting
-            .extract_if(.., |sleeve, _| is(sleeve))
-            .collect()
+        self.waiting.extract_if(.., |sleeve, _| is(sleeve)).collect()
     }
 
     fn on_prepared(
@@ -495,8 +382,7 @@ impl Bots {
             .collect();
         // What waited and was seen in catching up is not given twice.
         let seen = slot.seen;
-        slot.queue
-            .retain(|event| !matches!(event, BotEvent::Bars(bars) if bars[0].at <= seen));
+        slot.queue.retain(|event| !matches!(event, BotEvent::Bars(bars) if bars[0].at <= seen));
         since.extend(standing_orders(desk, sleeve));
         let start = Start {
             plugin: slot.plugin.clone(),
@@ -505,8 +391,7 @@ impl Bots {
             since,
             sight,
         };
-        self.shards
-            .send(sleeve, Work::Start(sleeve, generation, Box::new(start)));
+        self.shards.send(sleeve, Work::Start(sleeve, generation, Box::new(start)));
         Vec::new()
     }
 
@@ -527,20 +412,11 @@ impl Bots {
                     }
                     Err(cause) => {
                         self.slots.remove(&sleeve);
-                        vec![Event::Bot {
-                            sleeve,
-                            report: BotReport::Failed { generation, cause },
-                        }]
+                        vec![Event::Bot { sleeve, report: BotReport::Failed { generation, cause } }]
                     }
                 }
             }
-            ShardReply::Called {
-                sleeve,
-                generation,
-                events,
-                outcome,
-                log,
-            } => {
+            ShardReply::Called { sleeve, generation, events, outcome, log } => {
                 self.keep_log(sleeve, &log);
                 let Some(slot) = self.current(sleeve, generation) else {
                     return Vec::new();
@@ -559,29 +435,20 @@ impl Bots {
                 let report = match outcome {
                     Ok(state) => {
                         let (digest, at) = (slot.plugin.digest().to_string(), slot.cursor);
-                        BotReport::Saved {
-                            generation,
-                            digest,
-                            bytes: state.to_bytes().into(),
-                            at,
-                        }
+                        BotReport::Saved { generation, digest, bytes: state.to_bytes().into(), at }
                     }
                     Err(cause) => BotReport::Strike { generation, cause },
                 };
                 vec![Event::Bot { sleeve, report }]
             }
-            ShardReply::Reloaded {
-                sleeve,
-                generation,
-                outcome,
-            } => self.reloaded(sleeve, generation, outcome),
+            ShardReply::Reloaded { sleeve, generation, outcome } => {
+                self.reloaded(sleeve, generation, outcome)
+            }
         }
     }
 
     fn current(&mut self, sleeve: SleeveId, generation: u64) -> Option<&mut Slot> {
-        self.slots
-            .get_mut(&sleeve)
-            .filter(|slot| slot.generation == generation)
+        self.slots.get_mut(&sleeve).filter(|slot| slot.generation == generation)
     }
 
     /// A strike: a new version inside its roll-back window gives way to the old one, which catches
@@ -602,10 +469,7 @@ impl Bots {
         };
         let Some(back) = slot.roll_back.take() else {
             let generation = slot.generation;
-            return vec![Event::Bot {
-                sleeve,
-                report: BotReport::Strike { generation, cause },
-            }];
+            return vec![Event::Bot { sleeve, report: BotReport::Strike { generation, cause } }];
         };
         let refused = slot.plugin.digest().to_string();
         slot.requeue(events);
@@ -628,8 +492,7 @@ impl Bots {
             refused_digest: refused,
             cause: format!("struck within its first events: {cause}"),
         };
-        self.shards
-            .send(sleeve, Work::Start(sleeve, generation, Box::new(start)));
+        self.shards.send(sleeve, Work::Start(sleeve, generation, Box::new(start)));
         vec![Event::Bot { sleeve, report }]
     }
 
@@ -659,10 +522,8 @@ impl Bots {
                     since: Vec::new(),
                     calls_left: ROLL_BACK_CALLS,
                 });
-                let (digest, version) = (
-                    slot.plugin.digest().to_string(),
-                    slot.plugin.description().version.clone(),
-                );
+                let (digest, version) =
+                    (slot.plugin.digest().to_string(), slot.plugin.description().version.clone());
                 if let Some(answer) = answer {
                     let report = link::ReloadReport {
                         bot: slot.row.name.to_string(),
@@ -678,12 +539,7 @@ impl Bots {
                 }
                 vec![Event::Bot {
                     sleeve,
-                    report: BotReport::Reloaded {
-                        generation,
-                        digest,
-                        version,
-                        pause_ns,
-                    },
+                    report: BotReport::Reloaded { generation, digest, version, pause_ns },
                 }]
             }
             Err(cause) => {
@@ -706,18 +562,13 @@ impl Bots {
         answer: oneshot::Sender<link::Answer>,
         desk: &Desk,
     ) {
-        let name = desk
-            .bot(sleeve)
-            .map(|row| row.plugin.clone())
-            .unwrap_or_default();
+        let name = desk.bot(sleeve).map(|row| row.plugin.clone()).unwrap_or_default();
         let failed = |message: String| link::Answer::Failed { message };
-        let (Some(plugin), Some(slot)) = (
-            self.plugins.get(&name).cloned(),
-            self.slots.get_mut(&sleeve),
-        ) else {
-            let _ = answer.send(failed(format!(
-                "plugin {name} is not loaded, or the bot does not run"
-            )));
+        let (Some(plugin), Some(slot)) =
+            (self.plugins.get(&name).cloned(), self.slots.get_mut(&sleeve))
+        else {
+            let _ = answer
+                .send(failed(format!("plugin {name} is not loaded, or the bot does not run")));
             return;
         };
         if dry_run {
@@ -749,11 +600,9 @@ impl Bots {
         if lines.is_empty() {
             return;
         }
-        if let Err(error) = append_log(
-            &self.settings.bot_log(slot.row.name.as_str()),
-            slot.last_event,
-            lines,
-        ) {
+        if let Err(error) =
+            append_log(&self.settings.bot_log(slot.row.name.as_str()), slot.last_event, lines)
+        {
             // A full log disk is no reason to stop trading.
             tracing::warn!(%error, bot = %slot.row.name, "log lines are lost");
         }
@@ -763,140 +612,6 @@ impl Bots {
     pub(crate) async fn close(&mut self) -> Vec<Event> {
         self.stop_all();
         Vec::new()
-    }
-}
-
-impl Slot {
-    fn push(&mut self, event: BotEvent) {
-        if self.queue.len() < QUEUE_MAX {
-            self.queue.push_back(event);
-        } else if matches!(event, BotEvent::Order(_)) {
-            // Money events are never dropped: the oldest bar makes room.
-            if let Some(place) = self
-                .queue
-                .iter()
-                .position(|e| !matches!(e, BotEvent::Order(_)))
-            {
-                self.queue.remove(place);
-            }
-            self.queue.push_back(event);
-        }
-    }
-
-    fn wants(&self, kind: EventKind, instrument: InstrumentId) -> bool {
-        self.wanted.contains(&instrument) && self.plugin.description().events.contains(&kind)
-    }
-
-    fn is_due(&self) -> bool {
-        self.phase == Phase::Idle && (!self.queue.is_empty() || self.reload.is_some())
-    }
-
-    /// The next events of one kind. Many time stamps go together only while the bot has no open
-    /// order, so that a batch means what single calls mean.
-    fn batch(&mut self, free: bool) -> Vec<BotEvent> {
-        let front: &[BotEvent] = self.queue.make_contiguous();
-        let same = same_kind(front);
-        let mut bars = 0;
-        let fits = |event: &&BotEvent| {
-            bars += if let BotEvent::Bars(group) = event {
-                group.len()
-            } else {
-                1
-            };
-            bars <= EVENTS_PER_CALL_MAX
-        };
-        let most = match front.first() {
-            Some(BotEvent::Bars(_)) if !free => 1,
-            _ => front.iter().take(BATCH_MAX).take_while(fits).count().max(1),
-        };
-        self.queue.drain(..same.min(most)).collect()
-    }
-
-    fn requeue(&mut self, events: Vec<BotEvent>) {
-        for event in events.into_iter().rev() {
-            self.queue.push_front(event);
-        }
-    }
-
-    fn started(&mut self, sleeve: SleeveId) -> Vec<Event> {
-        self.phase = Phase::Idle;
-        let generation = self.generation;
-        let mut events = vec![Event::Bot {
-            sleeve,
-            report: BotReport::Ready { generation },
-        }];
-        if *self.row.digest != **self.plugin.digest() {
-            // The file was replaced while the bot was down.
-            self.generation += 1;
-            let report = BotReport::Reloaded {
-                generation: self.generation,
-                digest: self.plugin.digest().to_string(),
-                version: self.plugin.description().version.clone(),
-                pause_ns: 0,
-            };
-            self.row.digest = self.plugin.digest().to_string();
-            events.push(Event::Bot { sleeve, report });
-        }
-        events
-    }
-
-    fn called(&mut self, sleeve: SleeveId, mut events: Vec<BotEvent>, done: Done) -> Vec<Event> {
-        let rest = events.split_off(done.handled.min(events.len()));
-        self.requeue(rest);
-        if let Some(at) = events.iter().rev().find_map(event_time) {
-            self.last_event = self.last_event.max(at);
-        }
-        if let Some(at) = events.iter().rev().find_map(bar_time) {
-            self.cursor = self.cursor.max(at);
-        }
-        if let Some(back) = &mut self.roll_back {
-            back.since.extend(events);
-            back.calls_left -= 1;
-            if back.calls_left == 0 {
-                self.roll_back = None;
-            }
-        }
-        if done.requests.is_empty() {
-            return Vec::new();
-        }
-        let batch = IntentBatch {
-            sleeve,
-            generation: self.generation,
-            requests: done.requests,
-            snapshot: done.state.map(|state| state.to_bytes().into()),
-            digest: self.plugin.digest().clone(),
-            seen: self.cursor,
-        };
-        vec![Event::Intents { batch }]
-    }
-
-    /// The running version goes on.
-    fn kept(&self, refused_digest: String, cause: String) -> BotReport {
-        BotReport::RolledBack {
-            generation: self.generation,
-            digest: self.plugin.digest().to_string(),
-            version: self.plugin.description().version.clone(),
-            refused_digest,
-            cause,
-        }
-    }
-}
-
-fn bar_time(event: &BotEvent) -> Option<Timestamp> {
-    match event {
-        BotEvent::Bars(bars) => bars.first().map(|bar| bar.at),
-        _ => None,
-    }
-}
-
-fn event_time(event: &BotEvent) -> Option<Timestamp> {
-    match event {
-        BotEvent::Bars(bars) => bars.first().map(|bar| bar.at),
-        BotEvent::Quote(quote) => Some(quote.at),
-        BotEvent::Trade(trade) => Some(trade.at),
-        BotEvent::Order(update) => Some(update.at),
-        BotEvent::Timer(at) => Some(*at),
-        BotEvent::Session(session) => Some(session.at),
     }
 }
 
@@ -922,18 +637,12 @@ fn standing_orders(desk: &Desk, sleeve: SleeveId) -> Vec<BotEvent> {
 
 fn price_table(desk: &Desk) -> PriceTable {
     let instruments: Arc<[_]> = desk.instruments().into();
-    let places = desk
-        .instruments()
-        .iter()
-        .filter_map(|i| Some((i.symbol.clone(), desk.find(&i.symbol)?)));
+    let places =
+        desk.instruments().iter().filter_map(|i| Some((i.symbol.clone(), desk.find(&i.symbol)?)));
     let places = Arc::new(places.collect());
     let count = u32::try_from(instruments.len()).unwrap_or(u32::MAX);
     let last = (0..count).map(|id| desk.last(InstrumentId(id))).collect();
-    PriceTable {
-        instruments,
-        places,
-        last,
-    }
+    PriceTable { instruments, places, last }
 }
 
 fn config(
@@ -948,11 +657,7 @@ fn config(
         .iter()
         .filter_map(|symbol: &Symbol| {
             let id = desk.find(symbol)?;
-            Some(BotInstrument {
-                id,
-                symbol: symbol.clone(),
-                class: desk.instrument(id)?.class,
-            })
+            Some(BotInstrument { id, symbol: symbol.clone(), class: desk.instrument(id)?.class })
         })
         .collect();
     let limits = settings.limits.of(plugin.tier());
@@ -965,93 +670,14 @@ fn config(
     }
 }
 
-/// Reads a bot's last state and the bars since it; without a state, the bars of its warm-up.
-async fn prepare(
-    store: &Store,
-    alpaca: &Alpaca,
-    label: &Slug,
-    row: &BotRow,
-    plugin: &Plugin,
-    now: Timestamp,
-) -> Result<Prepared> {
-    let snapshot = store.snapshot_load(label.as_str(), row.sleeve).await?;
-    let warm_up = i64::from(plugin.description().warm_up_bars);
-    let cursor = snapshot.as_ref().map(|snapshot| snapshot.at);
-    let from = match &snapshot {
-        Some(snapshot) => snapshot.at.plus(1),
-        // Nights and weekends have no bars: a calendar week holds at least three sessions.
-        None if warm_up > 0 => now.plus(-(warm_up * MINUTE_NS * 6 + 7 * 86_400 * 1_000_000_000)),
-        None => {
-            return Ok(Prepared {
-                state: None,
-                cursor,
-                bars: Vec::new(),
-            });
-        }
-    };
-    let request = HistoryRequest {
-        symbols: row.symbols.clone(),
-        timeframe: "1Min".to_owned(),
-        from,
-        to: now,
-        bars_max: HISTORY_BARS_MAX,
-    };
-    // A state as new as the market has nothing to catch up with.
-    let mut bars = if from > now {
-        Vec::new()
-    } else {
-        match alpaca.history_bars(&request).await {
-            Answer::Done { value } => value,
-            other => anyhow::bail!("the bars since its last state can't be read: {other:?}"),
-        }
-    };
-    if snapshot.is_none() {
-        let most = usize::try_from(warm_up).unwrap_or(0);
-        keep_last(&mut bars, most);
-    }
-    let state = snapshot
-        .map(|snapshot| Snapshot::from_bytes(&snapshot.bytes))
-        .transpose();
-    Ok(Prepared {
-        state: state.context("its last state")?,
-        cursor,
-        bars,
-    })
-}
-
-/// Keeps the last `most` bars of each symbol.
-fn keep_last(bars: &mut Vec<stockade_venue::alpaca::SymbolBar>, most: usize) {
-    let mut counts: BTreeMap<Symbol, usize> = BTreeMap::new();
-    let mut kept: Vec<_> = std::mem::take(bars)
-        .into_iter()
-        .rev()
-        .filter(|bar| {
-            let count = counts.entry(bar.symbol.clone()).or_default();
-            *count += 1;
-            *count <= most
-        })
-        .collect();
-    kept.reverse();
-    *bars = kept;
-}
-
 fn append_log(path: &Path, at: Timestamp, lines: &[LogLine]) -> std::io::Result<()> {
     use std::io::Write;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)?;
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
     for line in lines {
-        writeln!(
-            file,
-            "{} {} {}",
-            stockade_store::query::At(at.0),
-            level(line),
-            line.text
-        )?;
+        writeln!(file, "{} {} {}", stockade_store::query::At(at.0), level(line), line.text)?;
     }
     Ok(())
 }
@@ -1066,7 +692,5 @@ const fn level(line: &LogLine) -> &'static str {
 }
 
 fn stem(path: &Path) -> String {
-    path.file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned())
-        .unwrap_or_default()
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }

@@ -23,10 +23,7 @@ impl Clock {
     pub(crate) fn new(broker: Timestamp) -> Self {
         let offset = broker.since(machine());
         let present = offset.abs() < PRESENT_NS;
-        Self {
-            offset: present.then_some(offset),
-            seen: broker,
-        }
+        Self { offset: present.then_some(offset), seen: broker }
     }
 
     /// Whether the broker replays the past.
@@ -37,10 +34,7 @@ impl Clock {
     /// An event of the market carries this time.
     pub(crate) fn see(&mut self, at: Timestamp) {
         // A time from the future is a broken feed, not the market's (RELIABILITY M8).
-        if self
-            .offset
-            .is_none_or(|offset| at.since(machine().plus(offset)) < PRESENT_NS)
-        {
+        if self.offset.is_none_or(|offset| at.since(machine().plus(offset)) < PRESENT_NS) {
             self.seen = self.seen.max(at);
         }
     }
@@ -48,9 +42,7 @@ impl Clock {
     /// Both times, for an input.
     pub(crate) fn now(&self) -> Now {
         let machine = machine();
-        let market = self
-            .offset
-            .map_or(self.seen, |offset| machine.plus(offset).max(self.seen));
+        let market = self.offset.map_or(self.seen, |offset| machine.plus(offset).max(self.seen));
         Now { market, machine }
     }
 }

@@ -28,23 +28,13 @@ impl Edge {
         match action {
             Action::Submit { order, attempt } => self.ask(move |alpaca| async move {
                 let answer = alpaca.submit(&order).await;
-                Event::Submitted {
-                    order: order.order,
-                    attempt,
-                    answer,
-                }
+                Event::Submitted { order: order.order, attempt, answer }
             }),
-            Action::Cancel {
-                order,
-                broker_order_id,
-            } => self.ask(move |alpaca| async move {
+            Action::Cancel { order, broker_order_id } => self.ask(move |alpaca| async move {
                 let answer = alpaca.cancel(&broker_order_id).await;
                 Event::CancelAnswered { order, answer }
             }),
-            Action::LookUp {
-                order,
-                client_order_id,
-            } => self.ask(move |alpaca| async move {
+            Action::LookUp { order, client_order_id } => self.ask(move |alpaca| async move {
                 let answer = alpaca.look_up(&client_order_id).await;
                 Event::LookedUp { order, answer }
             }),

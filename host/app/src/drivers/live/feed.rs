@@ -68,13 +68,7 @@ impl Assets {
         let Answer::Done { value } = self.alpaca.history_bars(&request).await else {
             return Vec::new();
         };
-        let last = |symbol: &Symbol| {
-            value
-                .iter()
-                .rev()
-                .find(|bar| bar.symbol == *symbol)
-                .cloned()
-        };
+        let last = |symbol: &Symbol| value.iter().rev().find(|bar| bar.symbol == *symbol).cloned();
         symbols.iter().filter_map(last).collect()
     }
 }
@@ -97,10 +91,7 @@ impl Feeds {
     }
 
     pub(crate) fn assets(&self) -> Assets {
-        Assets {
-            alpaca: self.alpaca.clone(),
-            looked_at: self.looked_at.clone(),
-        }
+        Assets { alpaca: self.alpaca.clone(), looked_at: self.looked_at.clone() }
     }
 
     /// Whether the broker was never asked for a symbol; one that it doesn't know is asked for once.
@@ -133,10 +124,7 @@ impl Feeds {
             Feed::Stock => &mut self.stock,
             Feed::Crypto => &mut self.crypto,
         };
-        let subscription = Subscription {
-            bars: symbols,
-            ..Subscription::default()
-        };
+        let subscription = Subscription { bars: symbols, ..Subscription::default() };
         if let Some(stream) = slot {
             stream.subscribe(subscription);
             return Ok(());

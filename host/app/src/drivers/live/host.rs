@@ -87,10 +87,7 @@ impl Host {
 
     /// Runs until it is told to stop, or must.
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Incoming>) -> Result<Ended> {
-        let started = Event::Started {
-            epoch: self.parts.epoch,
-            take_over: self.parts.take_over,
-        };
+        let started = Event::Started { epoch: self.parts.epoch, take_over: self.parts.take_over };
         self.put(started, None).await?;
         while let Some(incoming) = inputs.recv().await {
             if let Some(ended) = self.take(incoming).await? {
@@ -100,9 +97,7 @@ impl Host {
             if let Some(why) = self.refused.take() {
                 bail!("{why}");
             }
-            self.parts
-                .bots
-                .pump(&self.parts.desk, self.parts.clock.now());
+            self.parts.bots.pump(&self.parts.desk, self.parts.clock.now());
         }
         bail!("every sender of inputs is gone")
     }
@@ -110,9 +105,8 @@ impl Host {
     async fn take(&mut self, incoming: Incoming) -> Result<Option<Ended>> {
         match incoming {
             Incoming::Event(event) => {
-                if let Event::Snapshot {
-                    answer: stockade_core::broker::Answer::Done { value },
-                } = &event
+                if let Event::Snapshot { answer: stockade_core::broker::Answer::Done { value } } =
+                    &event
                 {
                     self.parts.clock.see(value.began);
                 }
@@ -128,9 +122,7 @@ impl Host {
             Incoming::Committed(_, _, Err(error)) => self.rebuild(error).await?,
             Incoming::Bot(reply) => {
                 let events =
-                    self.parts
-                        .bots
-                        .on_reply(reply, &self.parts.desk, self.parts.clock.now());
+                    self.parts.bots.on_reply(reply, &self.parts.desk, self.parts.clock.now());
                 self.put_all(events).await?;
             }
             Incoming::Request(request, answer) => self.on_request(request, answer).await?,
@@ -158,9 +150,7 @@ impl Host {
                     Ok(ticket) => ticket.outcome().await,
                     Err(ended) => Err(ended),
                 };
-                let _ = inputs
-                    .send(Incoming::Committed(life, number, outcome))
-                    .await;
+                let _ = inputs.send(Incoming::Committed(life, number, outcome)).await;
             });
         }
         for action in self.out.actions.drain(..) {
@@ -200,9 +190,7 @@ impl Host {
         match action {
             Action::Notify { sleeve, update } => self.parts.bots.notify(sleeve, update),
             Action::StartBot { sleeve, generation } => {
-                self.parts
-                    .bots
-                    .start(&self.parts.desk, sleeve, generation, self.parts.clock.now());
+                self.parts.bots.start(&self.parts.desk, sleeve, generation, self.parts.clock.now());
                 self.feed_wanted();
             }
             Action::StopBot { sleeve } => self.parts.bots.stop(sleeve),
@@ -283,25 +271,13 @@ impl Host {
 
     async fn market_event(&mut self, event: MarketEvent) -> Result<()> {
         self.parts.clock.see(market::reached(&event, BAR_NS));
-        self.put(
-            Event::Market {
-                market: event.clone(),
-            },
-            None,
-        )
-        .await?;
+        self.put(Event::Market { market: event.clone() }, None).await?;
         self.parts.bots.market(event);
         self.watch_session().await?;
         let now = self.parts.clock.now().market;
         if now.since(self.sampled_at) >= self.parts.equity_interval_ns {
             self.sampled_at = now;
-            self.put(
-                Event::Sample {
-                    session_close: None,
-                },
-                None,
-            )
-            .await?;
+            self.put(Event::Sample { session_close: None }, None).await?;
         }
         Ok(())
     }
@@ -356,34 +332,21 @@ impl Host {
             link::Task::Command(command) => self.on_command(*command, answer).await,
             link::Task::Host(link::HostRequest::Health) => {
                 let health = self.health();
-                let _ = answer.send(link::Answer::Host(link::HostReply::Health {
-                    accounts: vec![health],
-                }));
+                let _ = answer
+                    .send(link::Answer::Host(link::HostReply::Health { accounts: vec![health] }));
                 Ok(())
             }
             link::Task::Host(link::HostRequest::Reconcile) => {
                 let count = self.parts.desk.reconciliation().count;
                 self.comparing.push((count, machine(), answer));
-                self.put(
-                    Event::Command {
-                        command: Command::Reconcile,
-                    },
-                    None,
-                )
-                .await
+                self.put(Event::Command { command: Command::Reconcile }, None).await
             }
             link::Task::Host(link::HostRequest::Reload { bot, dry_run }) => {
-                let found = self
-                    .parts
-                    .desk
-                    .bots()
-                    .find(|row| row.name == bot)
-                    .map(|row| row.sleeve);
+                let found =
+                    self.parts.desk.bots().find(|row| row.name == bot).map(|row| row.sleeve);
                 match found {
                     Some(sleeve) => {
-                        self.parts
-                            .bots
-                            .reload_by_hand(sleeve, dry_run, answer, &self.parts.desk)
+                        self.parts.bots.reload_by_hand(sleeve, dry_run, answer, &self.parts.desk)
                     }
                     None => {
                         let (what, name) = ("bot".to_owned(), bot.to_string());
@@ -442,9 +405,7 @@ impl Host {
             let _ = inputs.send(Incoming::Event(event)).await;
             let bars = assets.last_bars(&symbols, now).await;
             if !bars.is_empty() {
-                let _ = inputs
-                    .send(Incoming::Market(MarketMessage::Bars(bars)))
-                    .await;
+                let _ = inputs.send(Incoming::Market(MarketMessage::Bars(bars))).await;
             }
             let again = Incoming::Request(link::Task::Command(Box::new(command)), answer);
             let _ = inputs.send(again).await;
@@ -461,10 +422,7 @@ impl Host {
         let desk = &self.parts.desk;
         let priced = |symbol: &Symbol| desk.find(symbol).is_some_and(|id| desk.last(id).is_some());
         let new = |symbol: &Symbol| self.parts.feeds.is_new(symbol) || !self.named.contains(symbol);
-        named
-            .into_iter()
-            .filter(|symbol| !priced(symbol) && new(symbol))
-            .collect()
+        named.into_iter().filter(|symbol| !priced(symbol) && new(symbol)).collect()
     }
 
     fn health(&self) -> link::AccountHealth {
@@ -485,9 +443,7 @@ impl Host {
             account_stream: self.account_stream,
             data_stream: self.data_stream,
             latency_ms: None,
-            cash: compared
-                .at
-                .map(|_| stockade_store::query::Number(compared.cash_broker.get())),
+            cash: compared.at.map(|_| stockade_store::query::Number(compared.cash_broker.get())),
             buying_power: None,
         }
     }
@@ -502,9 +458,7 @@ impl Host {
             .partition(|(asked, at, _)| due(*asked, *at));
         self.comparing = waiting;
         for (_, _, answer) in ready {
-            let _ = answer.send(link::Answer::Host(link::HostReply::Compared(
-                self.comparison(),
-            )));
+            let _ = answer.send(link::Answer::Host(link::HostReply::Compared(self.comparison())));
         }
     }
 
@@ -523,61 +477,31 @@ impl Host {
         self.outbox.discard();
         self.parts.bots.stop_all();
         let options = WriterOptions::default();
-        self.parts.writer = WriterHandle::spawn(
-            &self.parts.store,
-            &self.parts.label,
-            self.parts.epoch,
-            options,
-        )
-        .await?;
+        self.parts.writer =
+            WriterHandle::spawn(&self.parts.store, &self.parts.label, self.parts.epoch, options)
+                .await?;
         let rows = self.parts.store.account_load(&self.parts.label).await?;
         let rows = rows.with_context(|| format!("account {} has no rows", self.parts.label))?;
         self.parts.desk = Desk::restore(rows, self.parts.desk_settings)?;
-        self.put(
-            Event::Started {
-                epoch: self.parts.epoch,
-                take_over: true,
-            },
-            None,
-        )
-        .await?;
+        self.put(Event::Started { epoch: self.parts.epoch, take_over: true }, None).await?;
         if let CommitError::Constraint { constraint, .. } = &error {
             // What broke a rule of the books must not go on: a person looks first.
             let why = format!("the database refused a row ({constraint})");
-            let command = Command::Halt {
-                scope: Scope::Account,
-                reducing: false,
-                why,
-            };
+            let command = Command::Halt { scope: Scope::Account, reducing: false, why };
             self.put(Event::Command { command }, None).await?;
         }
-        self.put(
-            Event::AccountStream {
-                up: self.account_stream,
-            },
-            None,
-        )
-        .await
+        self.put(Event::AccountStream { up: self.account_stream }, None).await
     }
 
     /// Saves the bots' states, samples the curve, and waits for the last commit.
     async fn close(mut self, ended: Ended) -> Result<Ended> {
         let saves = self.parts.bots.close().await;
         self.put_all(saves).await?;
-        self.put(
-            Event::Sample {
-                session_close: None,
-            },
-            None,
-        )
-        .await?;
+        self.put(Event::Sample { session_close: None }, None).await?;
         let last = Group { rows: Vec::new() };
         self.parts.writer.commit(last).await?;
         self.parts.writer.close().await;
-        self.parts
-            .store
-            .lease_release(&self.parts.label, self.parts.epoch)
-            .await?;
+        self.parts.store.lease_release(&self.parts.label, self.parts.epoch).await?;
         Ok(ended)
     }
 }

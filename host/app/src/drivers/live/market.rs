@@ -26,9 +26,7 @@ pub(crate) fn bars(desk: &Desk, incoming: &[SymbolBar]) -> Vec<MarketEvent> {
     known.sort_by_key(|bar| (bar.at, bar.instrument));
     let mut events = Vec::new();
     for group in known.chunk_by(|a, b| a.at == b.at) {
-        events.push(MarketEvent::Bars {
-            bars: group.to_vec(),
-        });
+        events.push(MarketEvent::Bars { bars: group.to_vec() });
     }
     events
 }
@@ -56,9 +54,9 @@ pub(crate) fn trade(desk: &Desk, trade: &SymbolTrade) -> Option<MarketEvent> {
 /// The time that the market has reached with an event: a bar is complete at its interval's end.
 pub(crate) fn reached(event: &MarketEvent, interval_ns: i64) -> Timestamp {
     match event {
-        MarketEvent::Bars { bars } => bars
-            .first()
-            .map_or(Timestamp::default(), |b| b.at.plus(interval_ns)),
+        MarketEvent::Bars { bars } => {
+            bars.first().map_or(Timestamp::default(), |b| b.at.plus(interval_ns))
+        }
         MarketEvent::Quote(quote) => quote.at,
         MarketEvent::Trade(trade) => trade.at,
     }

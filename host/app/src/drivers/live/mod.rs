@@ -11,7 +11,9 @@ mod feed;
 mod host;
 mod market;
 mod outbox;
+mod prepare;
 mod shard;
+mod slot;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,9 +90,7 @@ pub(crate) async fn run(settings: &Settings, args: &RunArgs) -> Result<(), Failu
         return super::paper::run(settings, args).await;
     }
     let accounts = chosen(settings, args)?;
-    run_accounts(settings, args, accounts)
-        .await
-        .map_err(Failure::Failed)
+    run_accounts(settings, args, accounts).await.map_err(Failure::Failed)
 }
 
 fn chosen(settings: &Settings, args: &RunArgs) -> Result<Vec<AccountConfig>, Failure> {
@@ -98,10 +98,7 @@ fn chosen(settings: &Settings, args: &RunArgs) -> Result<Vec<AccountConfig>, Fai
     if let Some(label) = &settings.account {
         accounts.retain(|account| account.label == label.as_str());
         if accounts.is_empty() {
-            return Err(Failure::NotFound {
-                what: "account",
-                name: label.to_string(),
-            });
+            return Err(Failure::NotFound { what: "account", name: label.to_string() });
         }
     }
     if accounts.is_empty() {
@@ -123,9 +120,8 @@ async fn run_accounts(
         .with_context(|| format!("can't make the data folder {}", settings.data.display()))?;
     let mut base = super::base::open(settings).await?;
     base.keep_running();
-    let listener = link::bind(&settings.socket())
-        .await
-        .context("the data folder is held by another host")?;
+    let listener =
+        link::bind(&settings.socket()).await.context("the data folder is held by another host")?;
     let mut hosts = Vec::new();
     let mut routes = Vec::new();
     for account in accounts {
@@ -176,20 +172,11 @@ fn route(
                 .find(|(label, _)| wanted.is_none_or(|wanted| wanted.as_str() == label));
             let Some((_, sender)) = found else {
                 let name = wanted.map(ToString::to_string).unwrap_or_default();
-                return link::Answer::NotFound {
-                    what: "account".to_owned(),
-                    name,
-                };
+                return link::Answer::NotFound { what: "account".to_owned(), name };
             };
-            let ended = || link::Answer::Failed {
-                message: "the host is ending".to_owned(),
-            };
+            let ended = || link::Answer::Failed { message: "the host is ending".to_owned() };
             let (answer, wait) = oneshot::channel();
-            if sender
-                .send(Incoming::Request(request.task, answer))
-                .await
-                .is_err()
-            {
+            if sender.send(Incoming::Request(request.task, answer)).await.is_err() {
                 return ended();
             }
             wait.await.unwrap_or_else(|_| ended())
@@ -199,10 +186,9 @@ fn route(
 
 async fn stop_on_signal(senders: Vec<mpsc::Sender<Incoming>>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         tracing::error!("signals can't be listened to");
         return;
     };
@@ -225,11 +211,7 @@ pub(super) async fn prepare(
 ) -> Result<Prepared> {
     let (sender, receiver) = mpsc::channel(INPUTS_MAX);
     let label = Slug::new(&account.label)?;
-    let alpaca = Arc::new(Alpaca::new(
-        &account,
-        RestLimits::default(),
-        notices(sender.clone()),
-    )?);
+    let alpaca = Arc::new(Alpaca::new(&account, RestLimits::default(), notices(sender.clone()))?);
     let clock = broker_clock(&alpaca).await?;
     let now = clock.now();
     let epoch = super::base::lease(store, label.as_str(), args.take_over).await?;
@@ -240,10 +222,7 @@ pub(super) async fn prepare(
         WriterHandle::spawn(store, label.as_str(), epoch, WriterOptions::default()).await?;
     renew(store.clone(), label.to_string(), epoch, sender.clone());
     let seed = super::base::machine().0.unsigned_abs();
-    forward_account(
-        account_stream(&account, StreamLimits::default(), seed)?,
-        sender.clone(),
-    );
+    forward_account(account_stream(&account, StreamLimits::default(), seed)?, sender.clone());
     tick(sender.clone());
     if args.until_end {
         tokio::spawn(watch_end(alpaca.clone(), sender.clone()));
@@ -281,9 +260,7 @@ pub(super) async fn prepare(
 }
 
 fn seconds(seconds: u64) -> i64 {
-    i64::try_from(seconds)
-        .unwrap_or(i64::MAX / 1_000_000_000)
-        .saturating_mul(1_000_000_000)
+    i64::try_from(seconds).unwrap_or(i64::MAX / 1_000_000_000).saturating_mul(1_000_000_000)
 }
 
 fn desk_settings(settings: &Settings, clock: &Clock) -> stockade_core::desk::Settings {
@@ -331,13 +308,7 @@ async fn rows_of(store: &Store, label: &Slug, now: Now) -> Result<Rows> {
     if let Some(rows) = store.account_load(label.as_str()).await? {
         return Ok(rows);
     }
-    let rows = Rows::new_account(
-        label.clone(),
-        super::base::era(),
-        true,
-        Controls::live(),
-        now,
-    );
+    let rows = Rows::new_account(label.clone(), super::base::era(), true, Controls::live(), now);
     store.account_create(&rows.account, &rows.to_rows()).await?;
     Ok(rows)
 }

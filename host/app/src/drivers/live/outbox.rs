@@ -62,10 +62,7 @@ mod tests {
     use super::*;
 
     fn alert(text: &str) -> Held {
-        Held::Action(Action::Alert {
-            severity: "info".to_owned(),
-            message: text.to_owned(),
-        })
+        Held::Action(Action::Alert { severity: "info".to_owned(), message: text.to_owned() })
     }
 
     fn released(outbox: &mut Outbox) -> Vec<String> {

@@ -142,9 +142,7 @@ impl Shards {
         let count = u64::try_from(self.threads.len()).unwrap_or(1);
         let index = usize::try_from(sleeve.0 % count).unwrap_or(0);
         // A thread ends only with a panic, which ends the process.
-        self.threads[index]
-            .send(work)
-            .expect("the bots' threads run as long as the host");
+        self.threads[index].send(work).expect("the bots' threads run as long as the host");
     }
 }
 
@@ -174,13 +172,7 @@ fn perform(work: Work, bots: &mut BTreeMap<SleeveId, (u64, Bot)>) -> Option<Shar
             let Some((present, bot)) = bots.get_mut(&sleeve) else {
                 // It died outside of a call, such as in the save before a reload that failed.
                 let (outcome, log) = (Err("its instance has ended".to_owned()), Vec::new());
-                return Some(ShardReply::Called {
-                    sleeve,
-                    generation,
-                    events,
-                    outcome,
-                    log,
-                });
+                return Some(ShardReply::Called { sleeve, generation, events, outcome, log });
             };
             if *present != generation {
                 return None;
@@ -190,13 +182,7 @@ fn perform(work: Work, bots: &mut BTreeMap<SleeveId, (u64, Bot)>) -> Option<Shar
             if outcome.is_err() {
                 bots.remove(&sleeve);
             }
-            Some(ShardReply::Called {
-                sleeve,
-                generation,
-                events,
-                outcome,
-                log,
-            })
+            Some(ShardReply::Called { sleeve, generation, events, outcome, log })
         }
         Work::Save(sleeve, generation) => {
             let Some((present, bot)) = bots.get_mut(&sleeve) else {
@@ -221,11 +207,7 @@ fn perform(work: Work, bots: &mut BTreeMap<SleeveId, (u64, Bot)>) -> Option<Shar
             if kept.is_alive() {
                 bots.insert(sleeve, (generation_now, kept));
             }
-            Some(ShardReply::Reloaded {
-                sleeve,
-                generation,
-                outcome,
-            })
+            Some(ShardReply::Reloaded { sleeve, generation, outcome })
         }
         Work::Renumber(sleeve, generation) => {
             if let Some((present, _)) = bots.get_mut(&sleeve) {
@@ -248,13 +230,7 @@ fn make(start: Start) -> Result<Bot, String> {
     let mut rest = start.since.as_slice();
     while !rest.is_empty() {
         let batch = same_kind(rest).min(CATCH_UP_BATCH);
-        let done = call(
-            &mut bot,
-            &rest[..batch],
-            &start.sight,
-            true,
-            &mut Vec::new(),
-        )?;
+        let done = call(&mut bot, &rest[..batch], &start.sight, true, &mut Vec::new())?;
         rest = &rest[done.handled.max(1)..];
     }
     Ok(bot)
@@ -278,10 +254,7 @@ pub(crate) fn same_kind(events: &[BotEvent]) -> usize {
     let Some(first) = events.first().map(kind) else {
         return 0;
     };
-    events
-        .iter()
-        .take_while(|event| kind(event) == first)
-        .count()
+    events.iter().take_while(|event| kind(event) == first).count()
 }
 
 /// Calls a bot with events of one kind; the count of bars becomes a count of time stamps again.
@@ -317,13 +290,7 @@ fn call(
         BotEvent::Session(_) => Events::Session(&sessions),
     };
     let (view, prices, now) = (&sight.view, &sight.prices, sight.now);
-    let outcome = match bot.call(&Call {
-        events: batch,
-        warm_up,
-        view,
-        prices,
-        now,
-    }) {
+    let outcome = match bot.call(&Call { events: batch, warm_up, view, prices, now }) {
         Ok(outcome) => outcome,
         Err(strike) => {
             let cause = strike.to_string();
@@ -339,16 +306,8 @@ fn call(
     };
     let asked = !warm_up && !outcome.requests.is_empty();
     // The state is committed with what it asked for; a save that fails is a strike of its own.
-    let state = if asked {
-        Some(bot.save().map_err(|strike| strike.to_string())?)
-    } else {
-        None
-    };
-    Ok(Done {
-        handled,
-        requests: outcome.requests,
-        state,
-    })
+    let state = if asked { Some(bot.save().map_err(|strike| strike.to_string())?) } else { None };
+    Ok(Done { handled, requests: outcome.requests, state })
 }
 
 fn groups(events: &[BotEvent], bars: usize) -> usize {

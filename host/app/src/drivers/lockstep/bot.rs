@@ -15,7 +15,10 @@ use super::guest::Guest;
 use super::market::Market;
 
 /// Time stamps of one call: beyond this a call costs no less per bar.
-const BATCH: usize = 64;
+const BATCH_MAX: usize = 64;
+/// Time stamps of the first call after it asked for something: what is handed over and not handled
+/// has to be handed over again.
+const BATCH_MIN: usize = 8;
 
 /// What a bot asks for.
 #[derive(Debug, Default)]
@@ -41,6 +44,8 @@ pub(crate) struct LocalBot {
     guest: Box<dyn Guest>,
     /// The instruments it gets; `None` means all.
     wanted: Option<Vec<InstrumentId>>,
+    /// Time stamps of the next call, while nothing else can change what it sees.
+    batch: usize,
     /// The first time stamp that it has not seen.
     horizon: usize,
     /// What it asked for, and at which time stamp.
@@ -70,6 +75,7 @@ impl LocalBot {
             keeps: false,
             guest,
             wanted: (!all).then_some(wanted),
+            batch: BATCH_MAX,
             horizon: 0,
             asked: None,
             updates: Vec::new(),
@@ -98,23 +104,18 @@ impl LocalBot {
     fn taken(&mut self, outcome: Outcome) -> Result<Asked, Strike> {
         let requests = outcome.requests;
         if !self.keeps {
-            return Ok(Asked {
-                requests,
-                state: None,
-            });
+            return Ok(Asked { requests, state: None });
         }
         self.log.extend(outcome.logs);
-        let state = if requests.is_empty() {
-            None
-        } else {
-            Some(self.guest.save()?.into())
-        };
+        let state = if requests.is_empty() { None } else { Some(self.guest.save()?.into()) };
         Ok(Asked { requests, state })
     }
 
-    /// Tells it what became of an order.
+    /// Tells it what became of an order, if it wants to hear of it.
     pub(crate) fn notify(&mut self, update: OrderUpdate) {
-        self.updates.push(update);
+        if self.guest.hears() {
+            self.updates.push(update);
+        }
     }
 
     /// What it asks for on hearing of its orders.
@@ -173,11 +174,7 @@ impl LocalBot {
         desk: &Desk,
         now: Now,
     ) -> Result<(), Strike> {
-        let ahead = if desk.open_order_count(self.sleeve) == 0 {
-            BATCH
-        } else {
-            1
-        };
+        let ahead = if desk.open_order_count(self.sleeve) == 0 { self.batch } else { 1 };
         let first = market.range(group).start;
         let mut end = (group + ahead).min(market.len());
         while end > group + 1 && market.range(end - 1).end - first > EVENTS_PER_CALL_MAX {
@@ -212,24 +209,22 @@ impl LocalBot {
             prices: desk,
             now: now.market,
         })?;
-        let handled = usize::try_from(outcome.handled)
-            .unwrap_or(usize::MAX)
-            .min(bars.len());
+        let handled = usize::try_from(outcome.handled).unwrap_or(usize::MAX).min(bars.len());
         if handled < bars.len() || !outcome.requests.is_empty() {
             let place = handled.saturating_sub(1);
-            let place = if self.wanted.is_some() {
-                self.places[place]
-            } else {
-                first + place
-            };
+            let place = if self.wanted.is_some() { self.places[place] } else { first + place };
             let at = market.group_of(place, group);
             self.horizon = at + 1;
+            self.batch = BATCH_MIN;
             let asked = self.taken(outcome)?;
             if !asked.requests.is_empty() {
                 self.asked = Some((at, asked));
             }
-        } else if self.keeps {
-            self.log.extend(outcome.logs);
+        } else {
+            self.batch = (self.batch * 2).min(BATCH_MAX);
+            if self.keeps {
+                self.log.extend(outcome.logs);
+            }
         }
         Ok(())
     }

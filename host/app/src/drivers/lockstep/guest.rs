@@ -1,12 +1,15 @@
 //! What answers a bot's calls in the loop: a component's instance, or a strategy of this program
 //! that a component is measured against.
 
-use stockade_runtime::{Bot, Call, Outcome, Strike};
+use stockade_runtime::{Bot, Call, EventKind, Outcome, Strike};
 
 /// One bot's strategy.
 pub(crate) trait Guest {
     /// Hands over events; what it asks for comes back.
     fn call(&mut self, call: &Call<'_>) -> Result<Outcome, Strike>;
+
+    /// Whether it wants to hear of its orders.
+    fn hears(&self) -> bool;
 
     /// Its state, as it is stored.
     fn save(&mut self) -> Result<Vec<u8>, Strike>;
@@ -15,6 +18,10 @@ pub(crate) trait Guest {
 impl Guest for Bot {
     fn call(&mut self, call: &Call<'_>) -> Result<Outcome, Strike> {
         Self::call(self, call)
+    }
+
+    fn hears(&self) -> bool {
+        self.plugin().description().events.contains(&EventKind::Orders)
     }
 
     fn save(&mut self) -> Result<Vec<u8>, Strike> {

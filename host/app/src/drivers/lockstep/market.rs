@@ -32,11 +32,7 @@ impl Market {
         mut intern: impl FnMut(&Symbol) -> Result<model::SymbolId, E>,
     ) -> Result<Self, E> {
         let interval = interval_ns(rows).unwrap_or(INTERVAL_DEFAULT_NS);
-        let ids = rows
-            .symbols
-            .iter()
-            .map(&mut intern)
-            .collect::<Result<Vec<_>, E>>()?;
+        let ids = rows.symbols.iter().map(&mut intern).collect::<Result<Vec<_>, E>>()?;
         let mut order: Vec<usize> = (0..rows.rows.len()).collect();
         order.sort_by_key(|i| (rows.rows[*i].at, rows.rows[*i].symbol));
         let mut market = Self {
@@ -50,9 +46,7 @@ impl Market {
         for index in order {
             let row = &rows.rows[index];
             if last != Some(row.at) {
-                market
-                    .bounds
-                    .push(u32::try_from(market.bars.len()).unwrap_or(u32::MAX));
+                market.bounds.push(u32::try_from(market.bars.len()).unwrap_or(u32::MAX));
                 last = Some(row.at);
             }
             market.bars.push(Bar {
@@ -75,9 +69,7 @@ impl Market {
                 volume: row.volume,
             });
         }
-        market
-            .bounds
-            .push(u32::try_from(market.bars.len()).unwrap_or(u32::MAX));
+        market.bounds.push(u32::try_from(market.bars.len()).unwrap_or(u32::MAX));
         Ok(market)
     }
 

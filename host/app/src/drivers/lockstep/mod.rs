@@ -85,10 +85,7 @@ pub(crate) struct Lockstep<S> {
 impl<S: Sink> Lockstep<S> {
     pub(crate) fn new(desk: Desk, exchange: model::Exchange, sink: S, at: Timestamp) -> Self {
         // Neither clock of the desk goes back.
-        let now = Now {
-            market: at,
-            machine: at.max(desk.now().machine),
-        };
+        let now = Now { market: at, machine: at.max(desk.now().machine) };
         Self {
             desk,
             exchange,
@@ -104,10 +101,7 @@ impl<S: Sink> Lockstep<S> {
 
     /// Starts the desk and compares it with the broker, until orders can be sent.
     pub(crate) fn start(&mut self, epoch: u64) -> Result<()> {
-        self.put(Event::Started {
-            epoch,
-            take_over: false,
-        })?;
+        self.put(Event::Started { epoch, take_over: false })?;
         self.put(Event::AccountStream { up: true })?;
         for _ in 0..10 {
             if self.desk.is_ready() {
@@ -115,19 +109,13 @@ impl<S: Sink> Lockstep<S> {
             }
             self.pass(60_000_000_000)?;
         }
-        bail!(
-            "the comparison with the exchange did not end: {:?}",
-            self.desk.reconciliation()
-        )
+        bail!("the comparison with the exchange did not end: {:?}", self.desk.reconciliation())
     }
 
     /// A person's command.
     pub(crate) fn command(&mut self, command: Command) -> Result<Reply> {
         self.put(Event::Command { command })?;
-        self.out
-            .reply
-            .take()
-            .ok_or_else(|| anyhow::anyhow!("a command got no answer"))
+        self.out.reply.take().ok_or_else(|| anyhow::anyhow!("a command got no answer"))
     }
 
     /// Puts one input in, commits its rows, then does what it caused, to the end.
@@ -137,14 +125,7 @@ impl<S: Sink> Lockstep<S> {
     }
 
     fn take(&mut self, event: Event) -> Result<()> {
-        step(
-            &mut self.desk,
-            Input {
-                now: self.now,
-                event,
-            },
-            &mut self.out,
-        );
+        step(&mut self.desk, Input { now: self.now, event }, &mut self.out);
         if !self.out.rows.is_empty() {
             self.sink.commit(&mut self.out.rows)?;
             self.out.rows.clear();
@@ -165,33 +146,20 @@ impl<S: Sink> Lockstep<S> {
                 Action::Submit { order, attempt } => {
                     self.sink.before(ExchangeRequest::Submit(&order), at)?;
                     let answer = translate::submit(&mut self.exchange, &order, at);
-                    self.take(Event::Submitted {
-                        order: order.order,
-                        attempt,
-                        answer,
-                    })?;
+                    self.take(Event::Submitted { order: order.order, attempt, answer })?;
                 }
-                Action::Cancel {
-                    order,
-                    broker_order_id,
-                } => {
-                    self.sink
-                        .before(ExchangeRequest::Cancel(&broker_order_id), at)?;
+                Action::Cancel { order, broker_order_id } => {
+                    self.sink.before(ExchangeRequest::Cancel(&broker_order_id), at)?;
                     let answer = translate::cancel(&mut self.exchange, &broker_order_id, at);
                     self.take(Event::CancelAnswered { order, answer })?;
                 }
-                Action::LookUp {
-                    order,
-                    client_order_id,
-                } => {
+                Action::LookUp { order, client_order_id } => {
                     let answer = translate::look_up(&self.exchange, &client_order_id);
                     self.take(Event::LookedUp { order, answer })?;
                 }
                 Action::Snapshot { since } => {
                     let value = translate::snapshot(&self.exchange, since, at);
-                    self.take(Event::Snapshot {
-                        answer: Answer::Done { value },
-                    })?;
+                    self.take(Event::Snapshot { answer: Answer::Done { value } })?;
                 }
                 Action::Notify { sleeve, update } => {
                     if let Some(bot) = self.bots.iter_mut().find(|bot| bot.sleeve == sleeve) {
@@ -219,9 +187,7 @@ impl<S: Sink> Lockstep<S> {
         let mut updates = std::mem::take(&mut self.updates);
         self.exchange.drain_events_into(&mut updates);
         for update in updates.drain(..) {
-            self.take(Event::TradeUpdate {
-                update: translate::trade_update(&update),
-            })?;
+            self.take(Event::TradeUpdate { update: translate::trade_update(&update) })?;
         }
         self.updates = updates;
         Ok(())
@@ -230,14 +196,10 @@ impl<S: Sink> Lockstep<S> {
     /// One time stamp.
     pub(crate) fn tick(&mut self, group: usize, market: &Market) -> Result<()> {
         let (at, range) = (market.at(group), market.range(group));
-        self.now = Now {
-            market: at.max(self.now.market),
-            machine: at.max(self.now.machine),
-        };
+        self.now = Now { market: at.max(self.now.market), machine: at.max(self.now.machine) };
         self.exchange.on_bars(&market.model[range]);
         // Sessions end, and day orders with them, after the bars that end then.
-        self.exchange
-            .advance(model::Nanos(at.0).plus(market.interval_ns));
+        self.exchange.advance(model::Nanos(at.0).plus(market.interval_ns));
         if self.exchange.has_events() {
             self.settle()?;
         }
@@ -247,9 +209,7 @@ impl<S: Sink> Lockstep<S> {
     /// The second half of a time stamp: what the bots make of it.
     pub(crate) fn decide(&mut self, group: usize, market: &Market) -> Result<()> {
         let bars = market.bars[market.range(group)].to_vec();
-        self.take(Event::Market {
-            market: MarketEvent::Bars { bars },
-        })?;
+        self.take(Event::Market { market: MarketEvent::Bars { bars } })?;
         self.hear()?;
         let mut index = 0;
         while let Some(bot) = self.bots.get_mut(index) {
@@ -299,10 +259,7 @@ impl<S: Sink> Lockstep<S> {
     fn strike(&mut self, index: usize, strike: &stockade_runtime::Strike) -> Result<()> {
         let bot = &self.bots[index];
         let (sleeve, generation) = (bot.sleeve, bot.generation);
-        let report = BotReport::Strike {
-            generation,
-            cause: strike.to_string(),
-        };
+        let report = BotReport::Strike { generation, cause: strike.to_string() };
         self.put(Event::Bot { sleeve, report })
     }
 

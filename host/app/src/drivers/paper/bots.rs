@@ -20,35 +20,21 @@ impl Session {
         let (bot, version) = match self.instance(sleeve, generation) {
             Ok(made) => made,
             Err(error) => {
-                let report = BotReport::Failed {
-                    generation,
-                    cause: format!("{error:#}"),
-                };
+                let report = BotReport::Failed { generation, cause: format!("{error:#}") };
                 return self.lockstep.put(Event::Bot { sleeve, report });
             }
         };
         let digest = bot.digest.to_string();
         let known = self.lockstep.desk.bot(sleeve).map(|row| row.digest.clone());
         // In the order of the sleeves, so that a restart asks the bots in the same order.
-        let place = self
-            .lockstep
-            .bots
-            .partition_point(|other| other.sleeve < sleeve);
+        let place = self.lockstep.bots.partition_point(|other| other.sleeve < sleeve);
         self.lockstep.bots.insert(place, bot);
-        self.lockstep.put(Event::Bot {
-            sleeve,
-            report: BotReport::Ready { generation },
-        })?;
+        self.lockstep.put(Event::Bot { sleeve, report: BotReport::Ready { generation } })?;
         if known.is_some_and(|known| known != digest) {
             // The file was replaced since the bot was deployed.
             let generation = generation + 1;
             self.lockstep.bots[place].generation = generation;
-            let report = BotReport::Reloaded {
-                generation,
-                digest,
-                version,
-                pause_ns: 0,
-            };
+            let report = BotReport::Reloaded { generation, digest, version, pause_ns: 0 };
             self.lockstep.put(Event::Bot { sleeve, report })?;
         }
         if self.place > 0 {
@@ -62,25 +48,13 @@ impl Session {
     /// Makes an instance and brings it up to the next time stamp.
     fn instance(&mut self, sleeve: SleeveId, generation: u64) -> Result<(LocalBot, String)> {
         let desk = &self.lockstep.desk;
-        let row = desk
-            .bot(sleeve)
-            .cloned()
-            .ok_or_else(|| anyhow!("sleeve {sleeve} has no bot"))?;
+        let row = desk.bot(sleeve).cloned().ok_or_else(|| anyhow!("sleeve {sleeve} has no bot"))?;
         let ids = guests::wanted(desk, &row);
-        let loading = self
-            .opening
-            .store
-            .snapshot_load(self.opening.label.as_str(), sleeve);
+        let loading = self.opening.store.snapshot_load(self.opening.label.as_str(), sleeve);
         let state = self.opening.runtime.block_on(loading)?;
         let bytes = state.as_ref().map(|state| state.bytes.as_slice());
-        let Made {
-            mut guest,
-            digest,
-            version,
-            warm_up_bars,
-        } = self
-            .maker
-            .make(&row, guests::instruments(desk, &ids), bytes)?;
+        let Made { mut guest, digest, version, warm_up_bars } =
+            self.maker.make(&row, guests::instruments(desk, &ids), bytes)?;
         let from = match &state {
             Some(state) => guests::groups_until(&self.market, state.at),
             None => guests::first_group(&self.market, row.created_at, &ids, warm_up_bars),
@@ -118,49 +92,26 @@ impl Session {
     /// Reads a bot's file again and puts the new version in the old one's place, with its state.
     pub(super) fn reload(&mut self, name: &Slug, dry_run: bool) -> Result<Answer> {
         let began = std::time::Instant::now();
-        let row = self
-            .lockstep
-            .desk
-            .bots()
-            .find(|row| row.name == *name)
-            .cloned();
+        let row = self.lockstep.desk.bots().find(|row| row.name == *name).cloned();
         let Some(row) = row else {
-            return Ok(Answer::NotFound {
-                what: "bot".to_owned(),
-                name: name.to_string(),
-            });
+            return Ok(Answer::NotFound { what: "bot".to_owned(), name: name.to_string() });
         };
         let failed = |message: String| Ok(Answer::Failed { message });
-        let Some(place) = self
-            .lockstep
-            .bots
-            .iter()
-            .position(|bot| bot.sleeve == row.sleeve)
-        else {
+        let Some(place) = self.lockstep.bots.iter().position(|bot| bot.sleeve == row.sleeve) else {
             return failed(format!("bot {name} does not run"));
         };
         let state = match self.lockstep.bots[place].save() {
             Ok(state) => state,
             Err(strike) => {
-                let report = BotReport::Strike {
-                    generation: row.generation,
-                    cause: strike.to_string(),
-                };
-                self.lockstep.put(Event::Bot {
-                    sleeve: row.sleeve,
-                    report,
-                })?;
-                return failed(format!(
-                    "the running version could not save its state: {strike}"
-                ));
+                let report =
+                    BotReport::Strike { generation: row.generation, cause: strike.to_string() };
+                self.lockstep.put(Event::Bot { sleeve: row.sleeve, report })?;
+                return failed(format!("the running version could not save its state: {strike}"));
             }
         };
         let ids = guests::wanted(&self.lockstep.desk, &row);
-        let made = self.maker.make(
-            &row,
-            guests::instruments(&self.lockstep.desk, &ids),
-            Some(&state),
-        );
+        let made =
+            self.maker.make(&row, guests::instruments(&self.lockstep.desk, &ids), Some(&state));
         let made = match made {
             Ok(made) => made,
             Err(error) => {
@@ -170,11 +121,8 @@ impl Session {
             }
         };
         let pause_ns = i64::try_from(began.elapsed().as_nanos()).unwrap_or(i64::MAX);
-        let pause_ms = Number(if dry_run {
-            Decimal::ZERO
-        } else {
-            Decimal::new(pause_ns / 1_000, 3)
-        });
+        let pause_ms =
+            Number(if dry_run { Decimal::ZERO } else { Decimal::new(pause_ns / 1_000, 3) });
         let (from, to) = (row.digest, made.digest.clone());
         if !dry_run {
             let generation = row.generation + 1;
@@ -185,18 +133,9 @@ impl Session {
                 version: made.version,
                 pause_ns,
             };
-            self.lockstep.put(Event::Bot {
-                sleeve: row.sleeve,
-                report,
-            })?;
+            self.lockstep.put(Event::Bot { sleeve: row.sleeve, report })?;
         }
-        let report = ReloadReport {
-            bot: name.to_string(),
-            from,
-            to,
-            pause_ms,
-            dry_run,
-        };
+        let report = ReloadReport { bot: name.to_string(), from, to, pause_ms, dry_run };
         Ok(Answer::Host(HostReply::Reloaded(report)))
     }
 
@@ -229,9 +168,5 @@ fn append(path: &std::path::Path, text: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)?
-        .write_all(text)
+    std::fs::OpenOptions::new().create(true).append(true).open(path)?.write_all(text)
 }

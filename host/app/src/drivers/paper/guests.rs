@@ -50,15 +50,8 @@ pub(super) struct PluginFolder {
 impl PluginFolder {
     pub(super) fn new(settings: &Settings, folder: PathBuf) -> Result<Self> {
         let cache = Some(settings.data.join("cache"));
-        let engine = Engine::new(&EngineConfig {
-            cache,
-            deadlines: false,
-        })?;
-        Ok(Self {
-            engine,
-            folder,
-            settings: settings.clone(),
-        })
+        let engine = Engine::new(&EngineConfig { cache, deadlines: false })?;
+        Ok(Self { engine, folder, settings: settings.clone() })
     }
 }
 
@@ -95,26 +88,17 @@ impl Maker for PluginFolder {
 
 /// The places in the desk's table of what a bot gets, sorted.
 pub(super) fn wanted(desk: &Desk, row: &BotRow) -> Vec<InstrumentId> {
-    let mut ids: Vec<InstrumentId> = row
-        .symbols
-        .iter()
-        .filter_map(|symbol| desk.find(symbol))
-        .collect();
+    let mut ids: Vec<InstrumentId> =
+        row.symbols.iter().filter_map(|symbol| desk.find(symbol)).collect();
     ids.sort_unstable();
     ids
 }
 
 /// A bot's instruments, in its own order.
 pub(super) fn instruments(desk: &Desk, ids: &[InstrumentId]) -> Vec<BotInstrument> {
-    let known = ids
-        .iter()
-        .filter_map(|id| Some((*id, desk.instrument(*id)?)));
+    let known = ids.iter().filter_map(|id| Some((*id, desk.instrument(*id)?)));
     known
-        .map(|(id, known)| BotInstrument {
-            id,
-            symbol: known.symbol.clone(),
-            class: known.class,
-        })
+        .map(|(id, known)| BotInstrument { id, symbol: known.symbol.clone(), class: known.class })
         .collect()
 }
 

@@ -14,9 +14,9 @@ impl Session {
     pub(super) fn answer(&mut self, task: Task) -> Result<Answer> {
         let reply = match task {
             Task::Command(command) => self.on_command(*command)?,
-            Task::Host(HostRequest::Health) => Answer::Host(HostReply::Health {
-                accounts: vec![self.health()],
-            }),
+            Task::Host(HostRequest::Health) => {
+                Answer::Host(HostReply::Health { accounts: vec![self.health()] })
+            }
             Task::Host(HostRequest::Reconcile) => {
                 self.compare()?;
                 let compared = comparison::of(&self.lockstep.desk, self.opening.label.as_str());
@@ -34,10 +34,7 @@ impl Session {
             Command::OrderSubmit { intent, .. } => std::slice::from_ref(&intent.symbol),
             _ => &[],
         };
-        if let Some(symbol) = named
-            .iter()
-            .find(|symbol| !self.market.symbols.contains(symbol))
-        {
+        if let Some(symbol) = named.iter().find(|symbol| !self.market.symbols.contains(symbol)) {
             return Ok(Answer::Failed {
                 message: format!("the replayed files hold no bars of {symbol}"),
             });

@@ -71,12 +71,7 @@ impl Record {
         seed: u64,
         bars: &Bars,
     ) -> Result<Self> {
-        let header = Header {
-            version: VERSION,
-            seed,
-            config: config.clone(),
-            bars: digest(bars),
-        };
+        let header = Header { version: VERSION, seed, config: config.clone(), bars: digest(bars) };
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -108,12 +103,7 @@ impl Record {
         let file = file.with_context(|| format!("{} can't be written", path.display()))?;
         file.set_len(u64::try_from(whole.len())?)?;
         let finished = lines.iter().any(|line| line.request == Request::Finish);
-        let mut record = Self {
-            file,
-            path: path.to_owned(),
-            lines,
-            finished,
-        };
+        let mut record = Self { file, path: path.to_owned(), lines, finished };
         if known.is_none() {
             record.write(&header)?;
         }
@@ -141,10 +131,7 @@ impl Record {
     fn write<T: Serialize>(&mut self, line: &T) -> Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
-        let written = self
-            .file
-            .write_all(&text)
-            .and_then(|()| self.file.sync_data());
+        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
         written.with_context(|| format!("{} can't be written", self.path.display()))
     }
 
@@ -195,9 +182,5 @@ fn digest(bars: &Bars) -> String {
             hash.update(value.normalize().serialize());
         }
     }
-    hash.finalize()
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

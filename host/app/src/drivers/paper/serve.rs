@@ -26,15 +26,11 @@ impl Session {
         let outcome = self.replay(&mut inputs, until_end);
         // A desk whose commit failed has nothing more to say.
         let ended = if outcome.is_ok() {
-            self.lockstep.put(Event::Sample {
-                session_close: None,
-            })
+            self.lockstep.put(Event::Sample { session_close: None })
         } else {
             Ok(())
         };
-        let Self {
-            lockstep, opening, ..
-        } = self;
+        let Self { lockstep, opening, .. } = self;
         opening.runtime.block_on(lockstep.sink.writer.close());
         outcome.and(ended)
     }
@@ -88,11 +84,7 @@ impl Session {
             if self.is_any_running() && left.is_zero() {
                 return Ok(true);
             }
-            let wait = if self.is_any_running() {
-                left
-            } else {
-                Duration::from_secs(3600)
-            };
+            let wait = if self.is_any_running() { left } else { Duration::from_secs(3600) };
             let next = self
                 .opening
                 .runtime
@@ -111,10 +103,7 @@ impl Session {
     }
 
     fn is_any_running(&self) -> bool {
-        self.lockstep
-            .desk
-            .bots()
-            .any(|bot| bot.state == BotState::Running)
+        self.lockstep.desk.bots().any(|bot| bot.state == BotState::Running)
     }
 
     /// One message from outside. `false`: it is time to end.

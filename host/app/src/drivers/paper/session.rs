@@ -65,38 +65,26 @@ impl Session {
         let (settings, controls, config) =
             backtest::rules(Profile::Live, Money::new(Decimal::from(CASH)));
         let start = Timestamp(bars.rows.first().map_or(0, |row| row.at - 1));
-        let path = opening
-            .settings
-            .data
-            .join(format!("exchange-{}.jsonl", opening.label));
+        let path = opening.settings.data.join(format!("exchange-{}.jsonl", opening.label));
         let mut record = Record::open(&path, &config, SEED, bars)?;
         let mut exchange = model::Exchange::new(config, SEED, translate::nanos(start))?;
         let mut market = Market::new(bars, |symbol| exchange.intern(symbol.as_str()))?;
-        let rows = match opening
-            .runtime
-            .block_on(opening.store.account_load(opening.label.as_str()))?
-        {
-            Some(rows) => rows,
-            None => {
-                let now = Now {
-                    market: start,
-                    machine: start,
-                };
-                let rows =
-                    Rows::new_account(opening.label.clone(), base::era(), true, controls, now);
-                let opening_rows = rows.to_rows();
-                let created = opening.store.account_create(&rows.account, &opening_rows);
-                opening.runtime.block_on(created)?;
-                rows
-            }
-        };
+        let rows =
+            match opening.runtime.block_on(opening.store.account_load(opening.label.as_str()))? {
+                Some(rows) => rows,
+                None => {
+                    let now = Now { market: start, machine: start };
+                    let rows =
+                        Rows::new_account(opening.label.clone(), base::era(), true, controls, now);
+                    let opening_rows = rows.to_rows();
+                    let created = opening.store.account_create(&rows.account, &opening_rows);
+                    opening.runtime.block_on(created)?;
+                    rows
+                }
+            };
         let now = rows.account.now.market;
         let matched = record.repeat(&mut exchange, &market, now);
-        let place = if record.is_finished() {
-            market.len()
-        } else {
-            matched.saturating_sub(1)
-        };
+        let place = if record.is_finished() { market.len() } else { matched.saturating_sub(1) };
         let desk = Desk::restore(rows, settings)?;
         let spawned = WriterHandle::spawn(
             &opening.store,
@@ -113,9 +101,7 @@ impl Session {
             .iter()
             .map(|symbol| translate::instrument_of(&lockstep.exchange, symbol))
             .collect();
-        lockstep.put(Event::Instruments {
-            instruments: listed,
-        })?;
+        lockstep.put(Event::Instruments { instruments: listed })?;
         place_instruments(&mut market, &lockstep.desk)?;
         let mut session = Self {
             opening,
@@ -139,12 +125,7 @@ impl Session {
         for _ in 0..LOOKUPS_MAX {
             self.lockstep.pass(LOOKUP_NS)?;
             let unknown = |status| matches!(status, OrderStatus::Unknown | OrderStatus::Accepted);
-            if !self
-                .lockstep
-                .desk
-                .open_orders()
-                .any(|order| unknown(order.status))
-            {
+            if !self.lockstep.desk.open_orders().any(|order| unknown(order.status)) {
                 break;
             }
         }
@@ -157,9 +138,7 @@ impl Session {
         if let Some((day, close)) = self.session
             && at >= close
         {
-            self.lockstep.put(Event::Sample {
-                session_close: Some(day),
-            })?;
+            self.lockstep.put(Event::Sample { session_close: Some(day) })?;
             self.session = None;
         }
         if std::mem::take(&mut self.matched) {
@@ -169,29 +148,16 @@ impl Session {
         }
         self.place += 1;
         if self.session.is_none() {
-            let open = translate::sessions(at)
-                .into_iter()
-                .find(|s| s.open <= at && at < s.close);
+            let open = translate::sessions(at).into_iter().find(|s| s.open <= at && at < s.close);
             self.session = open.map(|session| (session.day, session.close));
         }
-        if self
-            .lockstep
-            .desk
-            .bots()
-            .any(|bot| bot.state == BotState::Suspended)
-        {
+        if self.lockstep.desk.bots().any(|bot| bot.state == BotState::Suspended) {
             self.lockstep.put(Event::Timer)?;
         }
-        let interval = self
-            .opening
-            .settings
-            .equity_interval_seconds
-            .saturating_mul(1_000_000_000);
+        let interval = self.opening.settings.equity_interval_seconds.saturating_mul(1_000_000_000);
         if u64::try_from(at.since(self.sampled_at)).is_ok_and(|since| since >= interval) {
             self.sampled_at = at;
-            self.lockstep.put(Event::Sample {
-                session_close: None,
-            })?;
+            self.lockstep.put(Event::Sample { session_close: None })?;
         }
         self.heed_notes()
     }
@@ -202,9 +168,7 @@ impl Session {
             self.lockstep.finish()?;
         }
         if let Some((day, _)) = self.session.take() {
-            self.lockstep.put(Event::Sample {
-                session_close: Some(day),
-            })?;
+            self.lockstep.put(Event::Sample { session_close: Some(day) })?;
         }
         self.heed_notes()?;
         self.compare()?;

@@ -48,18 +48,12 @@ impl Guest for Walker {
             }
             outcome.handled += 1;
             self.bars += 1;
-            let busy = call
-                .view
-                .orders
-                .iter()
-                .any(|order| order.instrument == bar.instrument);
+            let busy = call.view.orders.iter().any(|order| order.instrument == bar.instrument);
             if !self.bars.is_multiple_of(EVERY) || call.warm_up || busy {
                 continue;
             }
-            let held = call
-                .view
-                .position(bar.instrument)
-                .map_or(Qty::ZERO, |position| position.qty);
+            let held =
+                call.view.position(bar.instrument).map_or(Qty::ZERO, |position| position.qty);
             let (side, qty) = if held.is_positive() {
                 (Side::Sell, held)
             } else {
@@ -69,12 +63,7 @@ impl Guest for Walker {
             outcome.requests.push(BotRequest::Submit {
                 intent_id: IntentId(call.view.next_intent.0 + place),
                 intent: Intent {
-                    symbol: call
-                        .prices
-                        .instrument(bar.instrument)
-                        .unwrap()
-                        .symbol
-                        .clone(),
+                    symbol: call.prices.instrument(bar.instrument).unwrap().symbol.clone(),
                     side,
                     size: Size::Qty(qty),
                     order_type: OrderType::Market,
@@ -86,6 +75,10 @@ impl Guest for Walker {
             });
         }
         Ok(outcome)
+    }
+
+    fn hears(&self) -> bool {
+        true
     }
 
     fn save(&mut self) -> Result<Vec<u8>, Strike> {
@@ -104,12 +97,7 @@ impl Maker for Walkers {
     ) -> anyhow::Result<Made> {
         let bars = state.map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().unwrap()));
         let guest = Box::new(Walker { bars });
-        Ok(Made {
-            guest,
-            digest: "walker".to_owned(),
-            version: "1".to_owned(),
-            warm_up_bars: 0,
-        })
+        Ok(Made { guest, digest: "walker".to_owned(), version: "1".to_owned(), warm_up_bars: 0 })
     }
 }
 
@@ -117,19 +105,14 @@ fn bars(folder: &Path) -> Bars {
     let source = |name: &str, seed| {
         let path = folder.join(format!("{name}.csv"));
         market::write(&path, seed, 900, Sessions::Calendar).unwrap();
-        Source {
-            path,
-            symbol: Some(Symbol::new(name).unwrap()),
-        }
+        Source { path, symbol: Some(Symbol::new(name).unwrap()) }
     };
     // The files' order is not the alphabet's: a restored desk has another table.
     read_bars(&[source("ZZZ", 1), source("AAA", 2)]).unwrap()
 }
 
 fn symbols() -> Vec<Symbol> {
-    ["ZZZ", "AAA"]
-        .map(|name| Symbol::new(name).unwrap())
-        .to_vec()
+    ["ZZZ", "AAA"].map(|name| Symbol::new(name).unwrap()).to_vec()
 }
 
 fn capital() -> Money {
@@ -138,11 +121,7 @@ fn capital() -> Money {
 
 /// What an execution is, in words.
 fn line(at: i64, symbol: &str, side: &str, qty: Decimal, price: Decimal) -> String {
-    format!(
-        "{at} {symbol} {side} {} {}",
-        qty.normalize(),
-        price.normalize()
-    )
+    format!("{at} {symbol} {side} {} {}", qty.normalize(), price.normalize())
 }
 
 /// The executions of the backtest with the live rules.
@@ -168,24 +147,13 @@ fn expected(bars: &Bars) -> Vec<String> {
     let result = run_native(&setup, bars, Box::new(Walker { bars: 0 })).unwrap();
     let lines = result.executions.iter();
     lines
-        .map(|e| {
-            line(
-                e.at.0,
-                e.symbol.as_str(),
-                e.side.as_str(),
-                e.qty.get(),
-                e.price.get(),
-            )
-        })
+        .map(|e| line(e.at.0, e.symbol.as_str(), e.side.as_str(), e.qty.get(), e.price.get()))
         .collect()
 }
 
 async fn booked(store: &Store) -> Vec<String> {
-    let filter = Filter {
-        account: Some("replay".to_owned()),
-        limit: Some(10_000),
-        ..Filter::default()
-    };
+    let filter =
+        Filter { account: Some("replay".to_owned()), limit: Some(10_000), ..Filter::default() };
     let mut found = execution_list(store.reads(), &filter).await.unwrap();
     found.sort_by_key(|execution| execution.entry);
     let text =
@@ -194,10 +162,7 @@ async fn booked(store: &Store) -> Vec<String> {
 }
 
 async fn open(database: &TestDatabase, folder: &Path, bars: &Bars) -> anyhow::Result<Session> {
-    let flags = Flags {
-        data: Some(folder.to_owned()),
-        ..Flags::default()
-    };
+    let flags = Flags { data: Some(folder.to_owned()), ..Flags::default() };
     let opening = Opening {
         runtime: Handle::current(),
         store: Arc::new(database.store.clone()),
@@ -221,10 +186,7 @@ fn deploy(session: &mut Session) {
         seed: 1,
     };
     let answer = session.answer(Task::Command(Box::new(command))).unwrap();
-    assert!(
-        matches!(answer, Answer::Reply(Reply::Done { .. })),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Answer::Reply(Reply::Done { .. })), "{answer:?}");
 }
 
 fn go_on(session: &mut Session) -> anyhow::Result<()> {
@@ -245,11 +207,7 @@ async fn a_replay_gives_the_executions_of_the_backtest_with_the_live_rules() {
         go_on(&mut session).unwrap();
     });
     let expected = expected(&bars);
-    assert!(
-        expected.len() > 100,
-        "{} executions are no test",
-        expected.len()
-    );
+    assert!(expected.len() > 100, "{} executions are no test", expected.len());
     assert_eq!(booked(&database.store).await, expected);
 }
 
@@ -291,10 +249,5 @@ async fn other_files_are_refused_in_words() {
     drop(open(&database, folder.path(), &bars).await.unwrap());
     bars.rows[3].close += Decimal::ONE;
     let error = open(&database, folder.path(), &bars).await.err().unwrap();
-    assert!(
-        error
-            .to_string()
-            .contains("belongs to a replay of other files"),
-        "{error:#}"
-    );
+    assert!(error.to_string().contains("belongs to a replay of other files"), "{error:#}");
 }

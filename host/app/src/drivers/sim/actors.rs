@@ -54,18 +54,10 @@ impl World {
 
     /// The market moves: the broker sees it, then the desk.
     pub(crate) fn tick(&mut self) -> Checked {
-        let after = if self.quiet {
-            4_000
-        } else {
-            self.random.between(300, 2_500)
-        };
+        let after = if self.quiet { 4_000 } else { self.random.between(300, 2_500) };
         self.schedule(after * MS, Happening::Tick);
         let place = usize::try_from(self.random.below(3)).unwrap_or(0);
-        let step = if self.random.chance(self.faults.price_jumps) {
-            80
-        } else {
-            4
-        };
+        let step = if self.random.chance(self.faults.price_jumps) { 80 } else { 4 };
         self.cents[place] = (self.cents[place]
             + self.cents[place] * self.random.between(-step, step) / 1_000)
             .max(500);
@@ -92,12 +84,7 @@ impl World {
         let (price, size) = (Decimal::new(self.cents[place], 2), Decimal::from(100));
         let (bid, ask) = (price - Decimal::new(1, 2), price + Decimal::new(1, 2));
         self.broker.exchange.advance(at);
-        self.broker.exchange.on_trade(&exchange::Trade {
-            symbol,
-            at,
-            price,
-            size,
-        });
+        self.broker.exchange.on_trade(&exchange::Trade { symbol, at, price, size });
         self.broker.exchange.on_quote(&exchange::Quote {
             symbol,
             at,
@@ -120,21 +107,9 @@ impl World {
         let one = Qty::new(Decimal::ONE);
         let market = if self.random.chance(self.faults.bad_quote) {
             let (bid, ask) = self.bad_quote(price);
-            MarketEvent::Quote(Quote {
-                instrument,
-                at,
-                bid,
-                bid_size: one,
-                ask,
-                ask_size: one,
-            })
+            MarketEvent::Quote(Quote { instrument, at, bid, bid_size: one, ask, ask_size: one })
         } else if self.random.chance(500) {
-            MarketEvent::Trade(Trade {
-                instrument,
-                at,
-                price,
-                size: one,
-            })
+            MarketEvent::Trade(Trade { instrument, at, price, size: one })
         } else {
             let bar = Bar {
                 instrument,
@@ -160,21 +135,13 @@ impl World {
     }
 
     fn stranger_trades(&mut self) {
-        if self
-            .host
-            .as_ref()
-            .is_none_or(|host| host.desk.account().opened_at.is_none())
-        {
+        if self.host.as_ref().is_none_or(|host| host.desk.account().opened_at.is_none()) {
             return;
         }
         let Some(symbol) = self.random.pick(&self.symbols).cloned() else {
             return;
         };
-        let side = if self.random.chance(700) {
-            exchange::Side::Buy
-        } else {
-            exchange::Side::Sell
-        };
+        let side = if self.random.chance(700) { exchange::Side::Buy } else { exchange::Side::Sell };
         let qty = Decimal::from(self.random.between(1, 5));
         let tif = if symbol.as_str() == "BTCUSD" {
             exchange::TimeInForce::Gtc
@@ -186,19 +153,13 @@ impl World {
         let at = exchange::Nanos(self.market().0);
         if self.broker.exchange.submit(order, at).is_ok() {
             self.counters.strangers += 1;
-            self.trace.line(self.now, || {
-                format!("a stranger trades {qty} {symbol} ({side})")
-            });
+            self.trace.line(self.now, || format!("a stranger trades {qty} {symbol} ({side})"));
         }
     }
 
     fn stranger_cancels(&mut self) {
-        let open: Vec<exchange::Id> = self
-            .broker
-            .exchange
-            .open_orders()
-            .map(|order| order.id)
-            .collect();
+        let open: Vec<exchange::Id> =
+            self.broker.exchange.open_orders().map(|order| order.id).collect();
         let at = exchange::Nanos(self.market().0);
         if let Some(id) = self.random.pick(&open)
             && self.broker.exchange.cancel(*id, at).is_ok()
@@ -215,11 +176,8 @@ impl World {
             .find(&symbol)
             .and_then(|id| view.position(id))
             .map_or(Qty::ZERO, |position| position.available);
-        let side = if held.is_positive() && self.random.chance(550) {
-            Side::Sell
-        } else {
-            Side::Buy
-        };
+        let side =
+            if held.is_positive() && self.random.chance(550) { Side::Sell } else { Side::Buy };
         let order_type = self.order_type(place, side);
         let size = self.size(place, side, held, view);
         let time_in_force = match self.random.below(10) {
@@ -250,17 +208,10 @@ impl World {
         ));
         match self.random.below(20) {
             0..8 => OrderType::Market,
-            8..15 => OrderType::Limit {
-                limit_price: self.near(place, 8),
-            },
+            8..15 => OrderType::Limit { limit_price: self.near(place, 8) },
             15 | 16 => OrderType::Stop { stop_price },
-            17 | 18 => OrderType::StopLimit {
-                stop_price,
-                limit_price: self.near(place, 20),
-            },
-            _ => OrderType::Limit {
-                limit_price: Price::new(self.garbage()),
-            },
+            17 | 18 => OrderType::StopLimit { stop_price, limit_price: self.near(place, 20) },
+            _ => OrderType::Limit { limit_price: Price::new(self.garbage()) },
         }
     }
 
@@ -271,10 +222,7 @@ impl World {
             0 => Size::Qty(Qty::new(self.garbage())),
             1 => Size::Notional(Money::new(self.garbage())),
             2 => Size::Qty(Qty::new(most * Decimal::from(3))),
-            3 | 4 => Size::Notional(Money::new(Decimal::new(
-                self.random.between(100, 400_000),
-                2,
-            ))),
+            3 | 4 => Size::Notional(Money::new(Decimal::new(self.random.between(100, 400_000), 2))),
             5 => Size::Qty(Qty::new(Decimal::new(self.random.between(1, 4_000), 3))),
             6 | 7 if side == Side::Sell => Size::Qty(held),
             8 => Size::Qty(Qty::new(most)),
@@ -309,9 +257,7 @@ impl World {
         if host.desk.account().opened_at.is_none() {
             return Ok(());
         }
-        let missing = BOTS
-            .iter()
-            .find(|name| host.desk.sleeve(&slug(name)).is_none());
+        let missing = BOTS.iter().find(|name| host.desk.sleeve(&slug(name)).is_none());
         let command = if let Some(name) = missing {
             self.deploy(name)
         } else if host.desk.sleeve(&slug(HAND)).is_none() {
@@ -363,43 +309,20 @@ impl World {
     }
 
     fn scope(&mut self) -> Scope {
-        if self.random.chance(250) {
-            Scope::Account
-        } else {
-            Scope::Sleeve { name: self.name() }
-        }
+        if self.random.chance(250) { Scope::Account } else { Scope::Sleeve { name: self.name() } }
     }
 
     fn command(&mut self) -> Option<Command> {
         Some(match self.random.below(24) {
-            0 | 1 => Command::CapitalAdd {
-                name: self.name(),
-                amount: self.amount(),
-            },
-            2 => Command::CapitalWithdraw {
-                name: self.name(),
-                amount: self.amount(),
-            },
-            3 => Command::CapitalMove {
-                from: self.name(),
-                to: self.name(),
-                amount: self.amount(),
-            },
-            4 => Command::CapitalAllocate {
-                name: self.name(),
-                amount: self.amount(),
-            },
+            0 | 1 => Command::CapitalAdd { name: self.name(), amount: self.amount() },
+            2 => Command::CapitalWithdraw { name: self.name(), amount: self.amount() },
+            3 => Command::CapitalMove { from: self.name(), to: self.name(), amount: self.amount() },
+            4 => Command::CapitalAllocate { name: self.name(), amount: self.amount() },
             5..11 => return self.order_by_hand(),
-            11 => Command::OrderCancel {
-                order: self.open_order()?,
-            },
+            11 => Command::OrderCancel { order: self.open_order()? },
             12 => {
                 let (qty, limit_price) = self.change();
-                Command::OrderReplace {
-                    order: self.open_order()?,
-                    qty,
-                    limit_price,
-                }
+                Command::OrderReplace { order: self.open_order()?, qty, limit_price }
             }
             13 | 14 => return self.assign(),
             15 => Command::PositionMove {
@@ -414,56 +337,32 @@ impl World {
                 reducing: self.random.chance(500),
                 why: "a drill".to_owned(),
             },
-            18..21 => Command::Resume {
-                scope: self.scope(),
-            },
+            18..21 => Command::Resume { scope: self.scope() },
             21 => match self.random.below(3) {
-                0 => Command::BotStop {
-                    name: self.bot_name(),
-                },
+                0 => Command::BotStop { name: self.bot_name() },
                 1 => Command::BotSet {
                     name: self.bot_name(),
                     params: vec![("fast".to_owned(), "5".to_owned())],
                 },
-                _ => Command::BotRelease {
-                    name: self.bot_name(),
-                },
+                _ => Command::BotRelease { name: self.bot_name() },
             },
-            22 => Command::BotStart {
-                name: self.bot_name(),
-            },
+            22 => Command::BotStart { name: self.bot_name() },
             _ => Command::Reconcile,
         })
     }
 
     fn order_by_hand(&mut self) -> Option<Command> {
-        let sleeve = if self.random.chance(800) {
-            slug(HAND)
-        } else {
-            self.name()
-        };
+        let sleeve = if self.random.chance(800) { slug(HAND) } else { self.name() };
         let host = self.host.take()?;
-        let view = host
-            .desk
-            .sleeve(&sleeve)
-            .map(|row| row.id)
-            .and_then(|id| host.desk.view(id));
+        let view = host.desk.sleeve(&sleeve).map(|row| row.id).and_then(|id| host.desk.view(id));
         let intent = view.and_then(|view| self.intent(&view, &host.desk));
         self.host = Some(host);
-        Some(Command::OrderSubmit {
-            sleeve,
-            intent: intent?,
-        })
+        Some(Command::OrderSubmit { sleeve, intent: intent? })
     }
 
     fn open_order(&mut self) -> Option<OrderId> {
-        let open: Vec<OrderId> = self
-            .host
-            .as_ref()?
-            .desk
-            .open_orders()
-            .map(|order| order.id)
-            .collect();
+        let open: Vec<OrderId> =
+            self.host.as_ref()?.desk.open_orders().map(|order| order.id).collect();
         self.random.pick(&open).copied()
     }
 
@@ -474,33 +373,14 @@ impl World {
     fn assign(&mut self) -> Option<Command> {
         let held: Vec<(InstrumentId, Qty)> = {
             let desk = &self.host.as_ref()?.desk;
-            desk.holdings(SleeveId::SUSPENSE)
-                .map(|(id, holding)| (id, holding.qty))
-                .collect()
+            desk.holdings(SleeveId::SUSPENSE).map(|(id, holding)| (id, holding.qty)).collect()
         };
         let (id, qty) = *self.random.pick(&held)?;
-        let symbol = self
-            .host
-            .as_ref()?
-            .desk
-            .instruments()
-            .get(id.index())?
-            .symbol
-            .clone();
-        let qty = if self.random.chance(200) {
-            qty + Qty::new(Decimal::ONE)
-        } else {
-            qty
-        };
+        let symbol = self.host.as_ref()?.desk.instruments().get(id.index())?.symbol.clone();
+        let qty = if self.random.chance(200) { qty + Qty::new(Decimal::ONE) } else { qty };
         let (to, cost) = (self.name(), self.amount());
         let opened = self.market().plus(-self.random.between(0, 90_000_000) * MS);
-        Some(Command::PositionAssign {
-            symbol,
-            qty,
-            to,
-            cost,
-            opened,
-        })
+        Some(Command::PositionAssign { symbol, qty, to, cost, opened })
     }
 
     fn control(&mut self) -> Command {

@@ -16,23 +16,13 @@ impl World {
             host.bots.insert(sleeve, generation);
         }
         let report = if self.random.chance(self.faults.bot_strikes) {
-            BotReport::Failed {
-                generation,
-                cause: "trap".to_owned(),
-            }
+            BotReport::Failed { generation, cause: "trap".to_owned() }
         } else {
             BotReport::Ready { generation }
         };
         let (life, after) = (self.life, self.random.between(50, 2_000) * MS);
         self.schedule_input(after, Event::Bot { sleeve, report });
-        self.schedule(
-            after + 2,
-            Happening::Call {
-                life,
-                sleeve,
-                generation,
-            },
-        );
+        self.schedule(after + 2, Happening::Call { life, sleeve, generation });
     }
 
     /// Calls a bot; what it asks for reaches the desk a moment later.
@@ -44,20 +34,10 @@ impl World {
             return Ok(());
         }
         let (life, again) = (self.life, self.random.between(500, 5_000) * MS);
-        self.schedule(
-            again,
-            Happening::Call {
-                life,
-                sleeve,
-                generation,
-            },
-        );
+        self.schedule(again, Happening::Call { life, sleeve, generation });
         let after = self.random.between(1, 1_500) * MS;
         if self.random.chance(self.faults.bot_strikes / 4) {
-            let report = BotReport::Strike {
-                generation,
-                cause: "out of fuel".to_owned(),
-            };
+            let report = BotReport::Strike { generation, cause: "out of fuel".to_owned() };
             self.schedule_input(after, Event::Bot { sleeve, report });
             return Ok(());
         }
@@ -82,10 +62,7 @@ impl World {
         let Some(host) = self.host.take() else {
             return Ok(Vec::new());
         };
-        let asked = host
-            .desk
-            .view(sleeve)
-            .map(|view| self.ask_with(&view, &host.desk));
+        let asked = host.desk.view(sleeve).map(|view| self.ask_with(&view, &host.desk));
         self.host = Some(host);
         asked.unwrap_or_else(|| Ok(Vec::new()))
     }
@@ -108,9 +85,7 @@ impl World {
             match self.random.below(10) {
                 0 | 1 if !view.orders.is_empty() => {
                     if let Some(order) = self.random.pick(&view.orders) {
-                        buffered.requests.push(BotRequest::Cancel {
-                            intent_id: order.intent_id,
-                        });
+                        buffered.requests.push(BotRequest::Cancel { intent_id: order.intent_id });
                     }
                 }
                 2 if !view.orders.is_empty() => {
@@ -155,10 +130,7 @@ impl World {
         }
         let free = (view.cash - view.reserved).get();
         if held > free && held > Decimal::ZERO {
-            let what = format!(
-                "one call of {} was admitted for {held}, it has {free}",
-                view.name
-            );
+            let what = format!("one call of {} was admitted for {held}, it has {free}", view.name);
             return Err(Violation::new("I21", what));
         }
         Ok(buffered.requests)

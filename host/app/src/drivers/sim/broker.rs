@@ -72,11 +72,7 @@ impl Broker {
         for _ in 0..number {
             self.requests.push_back(machine);
         }
-        while self
-            .requests
-            .front()
-            .is_some_and(|at| machine - at >= 60 * NANOS_PER_SECOND)
-        {
+        while self.requests.front().is_some_and(|at| machine - at >= 60 * NANOS_PER_SECOND) {
             self.requests.pop_front();
         }
         self.busiest_minute = self.busiest_minute.max(self.requests.len());
@@ -90,16 +86,13 @@ impl Broker {
             let (Some(id), Some(symbol)) = (line.execution_id, &line.symbol) else {
                 continue;
             };
-            let found = self
-                .executions
-                .entry(id.to_string())
-                .or_insert_with(|| Execution {
-                    cash: Decimal::ZERO,
-                    fee: Decimal::ZERO,
-                    symbol: model::symbol(symbol),
-                    qty: Decimal::ZERO,
-                    booked: false,
-                });
+            let found = self.executions.entry(id.to_string()).or_insert_with(|| Execution {
+                cash: Decimal::ZERO,
+                fee: Decimal::ZERO,
+                symbol: model::symbol(symbol),
+                qty: Decimal::ZERO,
+                booked: false,
+            });
             found.cash += line.cash_delta;
             found.qty += line.qty_delta;
             if line.kind == JournalKind::Fee {
@@ -186,21 +179,14 @@ impl Broker {
     /// Positions as they were at `at`.
     pub(crate) fn snapshot_positions(&self, at: Timestamp) -> Vec<PositionReport> {
         let mut held: BTreeMap<Symbol, Decimal> = BTreeMap::new();
-        for line in self
-            .exchange
-            .journal()
-            .iter()
-            .take_while(|line| line.at.0 <= at.0)
-        {
+        for line in self.exchange.journal().iter().take_while(|line| line.at.0 <= at.0) {
             if let Some(symbol) = &line.symbol {
                 *held.entry(model::symbol(symbol)).or_default() += line.qty_delta;
             }
         }
         let report = |(symbol, qty): (Symbol, Decimal)| {
-            let price = self
-                .exchange
-                .position(symbol.as_str())
-                .map(|position| position.current_price);
+            let price =
+                self.exchange.position(symbol.as_str()).map(|position| position.current_price);
             PositionReport {
                 symbol,
                 qty: Qty::new(qty),
@@ -208,10 +194,7 @@ impl Broker {
                 current_price: price.map(Price::new),
             }
         };
-        held.into_iter()
-            .filter(|(_, qty)| !qty.is_zero())
-            .map(report)
-            .collect()
+        held.into_iter().filter(|(_, qty)| !qty.is_zero()).map(report).collect()
     }
 
     /// Open orders, and those updated since; `hidden` hides what landed lately.
@@ -235,11 +218,8 @@ impl Broker {
             let wanted = found
                 .into_iter()
                 .filter(|order| !order.status.is_final() || order.updated_at.0 >= since.0);
-            orders.extend(
-                wanted
-                    .filter(|order| !hidden(&order.client_order_id))
-                    .map(model::report),
-            );
+            orders
+                .extend(wanted.filter(|order| !hidden(&order.client_order_id)).map(model::report));
             if !full {
                 return orders;
             }
@@ -253,15 +233,11 @@ impl Broker {
         renamed: bool,
         hidden: impl Fn(&Fill) -> bool,
     ) -> Vec<Fill> {
-        let fills = model::fills(&self.exchange, since)
-            .into_iter()
-            .filter(|fill| !hidden(fill));
+        let fills = model::fills(&self.exchange, since).into_iter().filter(|fill| !hidden(fill));
         let finish = |mut fill: Fill| {
             // Fees are activities of their own; the venue adds them to their fill.
-            let fee = self
-                .executions
-                .get(&fill.execution_id)
-                .map_or(Decimal::ZERO, |found| found.fee);
+            let fee =
+                self.executions.get(&fill.execution_id).map_or(Decimal::ZERO, |found| found.fee);
             fill.fee = Money::new(fee);
             if renamed {
                 fill.execution_id.insert_str(0, RENAMED);

@@ -53,11 +53,7 @@ pub(super) fn ensure(
     invariant: &'static str,
     what: impl FnOnce() -> String,
 ) -> Checked {
-    if holds {
-        Ok(())
-    } else {
-        Err(Violation::new(invariant, what()))
-    }
+    if holds { Ok(()) } else { Err(Violation::new(invariant, what())) }
 }
 
 /// What an order holds at worst.
@@ -168,10 +164,7 @@ pub(crate) fn after_step(world: &mut World, seen: &Seen, out: &Effects) -> Check
     for action in &out.actions {
         if let Action::Submit { order, .. } = action {
             ensure(host.told_up, "W4", || {
-                format!(
-                    "order {} goes out while the account stream is down",
-                    order.order
-                )
+                format!("order {} goes out while the account stream is down", order.order)
             })?;
             ensure(host.gap_read, "W4", || {
                 format!(
@@ -180,10 +173,7 @@ pub(crate) fn after_step(world: &mut World, seen: &Seen, out: &Effects) -> Check
                 )
             })?;
             ensure(!seen.stale_batch, "L2", || {
-                format!(
-                    "order {} comes of an instance that doesn't run",
-                    order.order
-                )
+                format!("order {} comes of an instance that doesn't run", order.order)
             })?;
         }
     }

@@ -26,11 +26,7 @@ macro_rules! faults {
 fn draw(random: &mut Random, most: u64) -> u32 {
     let on = random.chance(450);
     let rate = random.below(most) + 1;
-    if on {
-        u32::try_from(rate).unwrap_or(0)
-    } else {
-        0
-    }
+    if on { u32::try_from(rate).unwrap_or(0) } else { 0 }
 }
 
 faults! {

@@ -47,12 +47,8 @@ pub(crate) fn run(first: u64, seeds: u64, steps: u64, mut told: impl FnMut(&Fail
                     "trace hashes {:016x} and {:016x} of the same seed",
                     outcome.hash, again.hash
                 );
-                outcome.failure = Some(failure(
-                    seed,
-                    steps,
-                    outcome.steps,
-                    Violation::new("I31", what),
-                ));
+                outcome.failure =
+                    Some(failure(seed, steps, outcome.steps, Violation::new("I31", what)));
             }
         }
         report.seeds += 1;

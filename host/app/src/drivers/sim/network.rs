@@ -25,29 +25,13 @@ pub(crate) enum Way {
 /// A request on its way.
 #[derive(Debug)]
 pub(crate) enum Request {
-    Submit {
-        life: u64,
-        order: BrokerOrder,
-        attempt: u32,
-        way: Way,
-    },
-    Cancel {
-        life: u64,
-        order: OrderId,
-        broker_order_id: String,
-        way: Way,
-    },
-    LookUp {
-        life: u64,
-        order: OrderId,
-        client_order_id: String,
-    },
+    Submit { life: u64, order: BrokerOrder, attempt: u32, way: Way },
+    Cancel { life: u64, order: OrderId, broker_order_id: String, way: Way },
+    LookUp { life: u64, order: OrderId, client_order_id: String },
 }
 
 fn unknown<T>() -> Answer<T> {
-    Answer::Unknown {
-        why: "timed out".to_owned(),
-    }
+    Answer::Unknown { why: "timed out".to_owned() }
 }
 
 impl World {
@@ -61,11 +45,7 @@ impl World {
 
     /// Whether faults may strike: not before the account is opened, whose first look has to be sound.
     fn calm(&self) -> bool {
-        self.quiet
-            || self
-                .host
-                .as_ref()
-                .is_none_or(|host| host.desk.account().opened_at.is_none())
+        self.quiet || self.host.as_ref().is_none_or(|host| host.desk.account().opened_at.is_none())
     }
 
     fn strikes(&mut self, rate: u32) -> bool {
@@ -78,18 +58,9 @@ impl World {
         self.tell_budget(used);
         let (id, life, there) = (order.order, self.life, self.latency());
         let back = self.latency();
-        let answer = |answer| Event::Submitted {
-            order: id,
-            attempt,
-            answer,
-        };
+        let answer = |answer| Event::Submitted { order: id, attempt, answer };
         let post = |way| {
-            Happening::Reach(Box::new(Request::Submit {
-                life,
-                order: order.clone(),
-                attempt,
-                way,
-            }))
+            Happening::Reach(Box::new(Request::Submit { life, order: order.clone(), attempt, way }))
         };
         if self.strikes(self.faults.submit_not_taken) {
             self.checks.not_taken(&order.client_order_id);
@@ -97,10 +68,7 @@ impl World {
             let retry_after = self.random.between(0, 20) * NANOS_PER_SECOND;
             self.schedule_input(
                 back,
-                answer(Answer::NotTaken {
-                    retry_after,
-                    why: "429".to_owned(),
-                }),
+                answer(Answer::NotTaken { retry_after, why: "429".to_owned() }),
             );
         } else if self.strikes(self.faults.submit_lost) {
             self.counters.unknowns += 1;
@@ -113,22 +81,14 @@ impl World {
             self.schedule(late, post(Way::Lost));
         } else if self.strikes(self.faults.submit_unanswered) {
             self.counters.unknowns += 1;
-            let after = if self.random.chance(500) {
-                TIMEOUT
-            } else {
-                back
-            };
+            let after = if self.random.chance(500) { TIMEOUT } else { back };
             self.schedule_input(after, answer(unknown()));
             self.schedule(there, post(Way::Lost));
         } else if self.strikes(self.faults.submit_refused) {
             let message = "insufficient buying power".to_owned();
             self.schedule_input(
                 there + back,
-                answer(Answer::Refused {
-                    http: 403,
-                    code: 40_310_000,
-                    message,
-                }),
+                answer(Answer::Refused { http: 403, code: 40_310_000, message }),
             );
         } else if self.strikes(self.faults.submit_twice) {
             self.schedule(there, post(Way::Lost));
@@ -144,34 +104,17 @@ impl World {
         self.tell_budget(used);
         let (life, there) = (self.life, self.latency());
         if self.strikes(self.faults.cancel_lost) {
-            self.schedule_input(
-                TIMEOUT,
-                Event::CancelAnswered {
-                    order,
-                    answer: unknown(),
-                },
-            );
+            self.schedule_input(TIMEOUT, Event::CancelAnswered { order, answer: unknown() });
             return;
         }
         let lost = self.strikes(self.faults.cancel_unanswered);
         if lost {
-            self.schedule_input(
-                TIMEOUT,
-                Event::CancelAnswered {
-                    order,
-                    answer: unknown(),
-                },
-            );
+            self.schedule_input(TIMEOUT, Event::CancelAnswered { order, answer: unknown() });
         }
         let way = if lost { Way::Lost } else { Way::Arrives };
         self.schedule(
             there,
-            Happening::Reach(Box::new(Request::Cancel {
-                life,
-                order,
-                broker_order_id,
-                way,
-            })),
+            Happening::Reach(Box::new(Request::Cancel { life, order, broker_order_id, way })),
         );
     }
 
@@ -180,23 +123,13 @@ impl World {
         let used = self.broker.count_request(self.now, 1);
         self.tell_budget(used);
         if self.strikes(self.faults.read_fails) {
-            self.schedule_input(
-                TIMEOUT,
-                Event::LookedUp {
-                    order,
-                    answer: unknown(),
-                },
-            );
+            self.schedule_input(TIMEOUT, Event::LookedUp { order, answer: unknown() });
             return;
         }
         let (life, there) = (self.life, self.latency());
         self.schedule(
             there,
-            Happening::Reach(Box::new(Request::LookUp {
-                life,
-                order,
-                client_order_id,
-            })),
+            Happening::Reach(Box::new(Request::LookUp { life, order, client_order_id })),
         );
     }
 
@@ -211,14 +144,7 @@ impl World {
         let (life, there, at) = (self.life, self.latency(), self.market());
         // The clock is read first, the account a moment later.
         let snapshot = Box::new(self.broker.snapshot_account(since, at));
-        self.schedule(
-            there,
-            Happening::Part {
-                life,
-                part: 0,
-                snapshot,
-            },
-        );
+        self.schedule(there, Happening::Part { life, part: 0, snapshot });
     }
 
     /// Reads the next part of a snapshot: the account, positions, orders, fills, each at its own time.
@@ -235,27 +161,19 @@ impl World {
                 } else {
                     0
                 };
-                snapshot.positions = self
-                    .broker
-                    .snapshot_positions(at.plus(-lag * NANOS_PER_SECOND));
+                snapshot.positions =
+                    self.broker.snapshot_positions(at.plus(-lag * NANOS_PER_SECOND));
             }
             2 => {
                 let lags = self.strikes(self.faults.lookup_lags);
                 let (broker, now) = (&self.broker, self.now);
                 let lately = |id: &str| {
-                    broker
-                        .landed
-                        .get(id)
-                        .is_some_and(|at| now - at < READ_LAG_S * NANOS_PER_SECOND)
+                    broker.landed.get(id).is_some_and(|at| now - at < READ_LAG_S * NANOS_PER_SECOND)
                 };
                 snapshot.orders = broker.snapshot_orders(snapshot.since, |id| lags && lately(id));
             }
             _ => {
-                let rate = u64::from(if self.calm() {
-                    0
-                } else {
-                    self.faults.activity_late
-                });
+                let rate = u64::from(if self.calm() { 0 } else { self.faults.activity_late });
                 let renamed = self.faults.activity_renamed > 0;
                 let late = |fill: &stockade_core::broker::Fill| {
                     let lot = fingerprint(&fill.execution_id);
@@ -269,23 +187,11 @@ impl World {
         if part < 3 {
             self.schedule(
                 after,
-                Happening::Part {
-                    life,
-                    part: part + 1,
-                    snapshot: Box::new(snapshot),
-                },
+                Happening::Part { life, part: part + 1, snapshot: Box::new(snapshot) },
             );
         } else {
-            let event = Event::Snapshot {
-                answer: Answer::Done { value: snapshot },
-            };
-            self.schedule(
-                after,
-                Happening::Input {
-                    life,
-                    event: Box::new(event),
-                },
-            );
+            let event = Event::Snapshot { answer: Answer::Done { value: snapshot } };
+            self.schedule(after, Happening::Input { life, event: Box::new(event) });
         }
     }
 
@@ -294,62 +200,28 @@ impl World {
         let at = self.market();
         let back = self.latency();
         match request {
-            Request::Submit {
-                life,
-                order,
-                attempt,
-                way,
-            } => {
+            Request::Submit { life, order, attempt, way } => {
                 let answer = self.broker.submit(&order, self.now, at);
                 self.trace.line(self.now, || {
-                    format!(
-                        "  broker: {} {:?}",
-                        order.client_order_id,
-                        answer_kind(&answer)
-                    )
+                    format!("  broker: {} {:?}", order.client_order_id, answer_kind(&answer))
                 });
                 if let Answer::Refused { message, .. } = &answer {
                     self.counters.refused += 1;
                     super::check::refused(self, &order, message)?;
                 }
                 if way == Way::Arrives {
-                    let event = Event::Submitted {
-                        order: order.order,
-                        attempt,
-                        answer,
-                    };
-                    self.schedule(
-                        back,
-                        Happening::Input {
-                            life,
-                            event: Box::new(event),
-                        },
-                    );
+                    let event = Event::Submitted { order: order.order, attempt, answer };
+                    self.schedule(back, Happening::Input { life, event: Box::new(event) });
                 }
             }
-            Request::Cancel {
-                life,
-                order,
-                broker_order_id,
-                way,
-            } => {
+            Request::Cancel { life, order, broker_order_id, way } => {
                 let answer = model::cancel(&mut self.broker.exchange, &broker_order_id, at);
                 if way == Way::Arrives {
                     let event = Event::CancelAnswered { order, answer };
-                    self.schedule(
-                        back,
-                        Happening::Input {
-                            life,
-                            event: Box::new(event),
-                        },
-                    );
+                    self.schedule(back, Happening::Input { life, event: Box::new(event) });
                 }
             }
-            Request::LookUp {
-                life,
-                order,
-                client_order_id,
-            } => {
+            Request::LookUp { life, order, client_order_id } => {
                 let landed = self.broker.landed.get(&client_order_id).copied();
                 let lately = landed.is_some_and(|at| self.now - at < READ_LAG_S * NANOS_PER_SECOND);
                 let answer = if lately && self.strikes(self.faults.lookup_lags) {
@@ -358,13 +230,7 @@ impl World {
                     model::look_up(&self.broker.exchange, &client_order_id)
                 };
                 let event = Event::LookedUp { order, answer };
-                self.schedule(
-                    back,
-                    Happening::Input {
-                        life,
-                        event: Box::new(event),
-                    },
-                );
+                self.schedule(back, Happening::Input { life, event: Box::new(event) });
             }
         }
         self.deliver();
@@ -390,20 +256,10 @@ impl World {
             if self.strikes(self.faults.update_twice) {
                 self.counters.updates_doubled += 1;
                 let after = self.random.between(5, 3_000) * MS;
-                self.schedule(
-                    after,
-                    Happening::Update {
-                        socket,
-                        update: update.clone(),
-                    },
-                );
+                self.schedule(after, Happening::Update { socket, update: update.clone() });
             }
             let late = self.strikes(self.faults.update_late);
-            let after = if late {
-                self.random.between(200, 20_000) * MS
-            } else {
-                5 * MS
-            };
+            let after = if late { self.random.between(200, 20_000) * MS } else { 5 * MS };
             self.counters.updates_late += u64::from(late);
             self.schedule(after, Happening::Update { socket, update });
         }

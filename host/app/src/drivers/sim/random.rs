@@ -25,9 +25,7 @@ impl Random {
 
     /// A number from `low` to `high`, both included.
     pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
-        let span = u64::try_from(high.saturating_sub(low))
-            .unwrap_or(0)
-            .saturating_add(1);
+        let span = u64::try_from(high.saturating_sub(low)).unwrap_or(0).saturating_add(1);
         low.saturating_add(i64::try_from(self.below(span)).unwrap_or(0))
     }
 
@@ -40,8 +38,6 @@ impl Random {
     /// One of several; `None` of none.
     pub(crate) fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
         let count = u64::try_from(of.len()).unwrap_or(u64::MAX);
-        usize::try_from(self.below(count))
-            .ok()
-            .and_then(|place| of.get(place))
+        usize::try_from(self.below(count)).ok().and_then(|place| of.get(place))
     }
 }

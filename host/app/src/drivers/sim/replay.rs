@@ -28,11 +28,7 @@ pub(crate) fn record(seed: u64, steps: u64) -> Result<Recorded, Violation> {
         .map_err(|panic| Violation::new("panic", super::words(panic.as_ref())))??;
     let groups = world.recording.take().unwrap_or_default();
     let last = world.tables.load().map_err(super::check::broken)?;
-    Ok(Recorded {
-        first,
-        groups,
-        last,
-    })
+    Ok(Recorded { first, groups, last })
 }
 
 /// Hands every group to `commit`, in order.
@@ -65,16 +61,9 @@ pub(crate) fn differences(expected: &Rows, found: &Rows) -> Vec<String> {
         let (expected, found) = (sorted(expected), sorted(found));
         let mut lines = Vec::new();
         if expected.len() != found.len() {
-            lines.push(format!(
-                "{name}: {} rows expected, {} found",
-                expected.len(),
-                found.len()
-            ));
+            lines.push(format!("{name}: {} rows expected, {} found", expected.len(), found.len()));
         }
-        let pairs = expected
-            .iter()
-            .zip(&found)
-            .filter(|(one, other)| one != other);
+        let pairs = expected.iter().zip(&found).filter(|(one, other)| one != other);
         lines
             .extend(pairs.map(|(one, other)| format!("{name}: {one:?} expected, {other:?} found")));
         lines
@@ -85,41 +74,20 @@ pub(crate) fn differences(expected: &Rows, found: &Rows) -> Vec<String> {
         std::slice::from_ref(&found.account),
         |_| String::new(),
     );
-    lines.extend(part(
-        "instruments",
-        &expected.instruments,
-        &found.instruments,
-        |row| row.symbol.to_string(),
-    ));
-    lines.extend(part("sleeves", &expected.sleeves, &found.sleeves, |row| {
-        row.id.to_string()
-    }));
-    lines.extend(part(
-        "positions",
-        &expected.positions,
-        &found.positions,
-        |row| format!("{} {}", row.sleeve, row.symbol),
-    ));
-    lines.extend(part("lots", &expected.lots, &found.lots, |row| {
-        row.id.to_string()
-    }));
-    lines.extend(part("orders", &expected.orders, &found.orders, |row| {
-        row.id.to_string()
-    }));
-    lines.extend(part(
-        "executions",
-        &expected.executions,
-        &found.executions,
-        |row| row.execution_id.clone(),
-    ));
-    lines.extend(part("marks", &expected.marks, &found.marks, |row| {
+    lines.extend(part("instruments", &expected.instruments, &found.instruments, |row| {
         row.symbol.to_string()
     }));
-    lines.extend(part("breaks", &expected.breaks, &found.breaks, |row| {
-        row.id.to_string()
+    lines.extend(part("sleeves", &expected.sleeves, &found.sleeves, |row| row.id.to_string()));
+    lines.extend(part("positions", &expected.positions, &found.positions, |row| {
+        format!("{} {}", row.sleeve, row.symbol)
     }));
-    lines.extend(part("bots", &expected.bots, &found.bots, |row| {
-        row.sleeve.to_string()
+    lines.extend(part("lots", &expected.lots, &found.lots, |row| row.id.to_string()));
+    lines.extend(part("orders", &expected.orders, &found.orders, |row| row.id.to_string()));
+    lines.extend(part("executions", &expected.executions, &found.executions, |row| {
+        row.execution_id.clone()
     }));
+    lines.extend(part("marks", &expected.marks, &found.marks, |row| row.symbol.to_string()));
+    lines.extend(part("breaks", &expected.breaks, &found.breaks, |row| row.id.to_string()));
+    lines.extend(part("bots", &expected.bots, &found.bots, |row| row.sleeve.to_string()));
     lines
 }

@@ -45,10 +45,7 @@ impl Tables {
     /// The tables of a new account.
     pub(crate) fn new(rows: &Rows) -> Result<Self, TableError> {
         let mut tables = Self::default();
-        let group = rows
-            .to_rows()
-            .into_iter()
-            .map(|row| encode(&row).map(|bytes| (row, bytes)));
+        let group = rows.to_rows().into_iter().map(|row| encode(&row).map(|bytes| (row, bytes)));
         tables.commit(&group.collect::<Result<Vec<_>, _>>()?);
         Ok(tables)
     }

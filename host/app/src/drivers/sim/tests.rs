@@ -26,10 +26,7 @@ fn hundreds_of_seeds_pass() {
         counters.strangers,
     ];
     assert!(happened.iter().all(|count| *count > 300), "{counters:#?}");
-    assert!(
-        counters.executions > 20_000 && counters.busiest_minute <= 200,
-        "{counters:#?}"
-    );
+    assert!(counters.executions > 20_000 && counters.busiest_minute <= 200, "{counters:#?}");
 }
 
 #[test]
@@ -45,9 +42,7 @@ fn replayed_rows_make_the_same_tables() {
     let recorded = record(100, STEPS).expect("the seed passes");
     let mut tables = tables::Tables::new(&recorded.first).expect("rows");
     let expected = replay(recorded, |rows| {
-        let group = rows
-            .into_iter()
-            .map(|row| tables::encode(&row).map(|bytes| (row, bytes)));
+        let group = rows.into_iter().map(|row| tables::encode(&row).map(|bytes| (row, bytes)));
         tables.commit(&group.collect::<Result<Vec<_>, _>>()?);
         Ok::<_, tables::TableError>(())
     })
@@ -55,11 +50,7 @@ fn replayed_rows_make_the_same_tables() {
     let mut found = tables.load().expect("rows");
     assert_eq!(differences(&expected, &found), Vec::<String>::new());
     found.sleeves.pop();
-    assert_ne!(
-        differences(&expected, &found),
-        Vec::<String>::new(),
-        "a difference is seen"
-    );
+    assert_ne!(differences(&expected, &found), Vec::<String>::new(), "a difference is seen");
 }
 
 #[cfg(feature = "seeded-bugs")]
@@ -97,11 +88,7 @@ async fn one_seed_in_a_hundred_goes_through_postgres() {
             .await
             .expect("a new account");
         let lease = store
-            .lease_acquire(
-                label.as_str(),
-                "a simulation",
-                std::time::Duration::from_secs(600),
-            )
+            .lease_acquire(label.as_str(), "a simulation", std::time::Duration::from_secs(600))
             .await
             .expect("a free lease");
         let mut writer =
@@ -112,11 +99,7 @@ async fn one_seed_in_a_hundred_goes_through_postgres() {
         for rows in recorded.groups {
             tickets.push(writer.submit(Group { rows }).await.expect("taken"));
         }
-        assert!(
-            tickets.len() > 300,
-            "seed {seed} commits {} groups",
-            tickets.len()
-        );
+        assert!(tickets.len() > 300, "seed {seed} commits {} groups", tickets.len());
         for ticket in tickets {
             let number = ticket.number;
             ticket
@@ -125,15 +108,7 @@ async fn one_seed_in_a_hundred_goes_through_postgres() {
                 .unwrap_or_else(|error| panic!("seed {seed}, group {number}: {error}"));
         }
         writer.close().await;
-        let found = store
-            .account_load(label.as_str())
-            .await
-            .expect("read")
-            .expect("the account");
-        assert_eq!(
-            differences(&recorded.last, &found),
-            Vec::<String>::new(),
-            "seed {seed}"
-        );
+        let found = store.account_load(label.as_str()).await.expect("read").expect("the account");
+        assert_eq!(differences(&recorded.last, &found), Vec::<String>::new(), "seed {seed}");
     }
 }

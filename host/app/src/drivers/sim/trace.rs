@@ -12,10 +12,7 @@ pub(crate) struct Trace {
 impl Trace {
     /// A trace that is only hashed, or also printed to standard error.
     pub(crate) const fn new(printed: bool) -> Self {
-        Self {
-            hash: 0xcbf2_9ce4_8422_2325,
-            printed,
-        }
+        Self { hash: 0xcbf2_9ce4_8422_2325, printed }
     }
 
     /// The hash of everything so far.

@@ -43,11 +43,7 @@ pub(crate) enum Happening {
     /// A request is at the broker.
     Reach(Box<Request>),
     /// A snapshot has read one part and reads the next.
-    Part {
-        life: u64,
-        part: u8,
-        snapshot: Box<BrokerSnapshot>,
-    },
+    Part { life: u64, part: u8, snapshot: Box<BrokerSnapshot> },
     /// Something reaches the host, if it still lives the same life.
     Input { life: u64, event: Box<Event> },
     /// The timer.
@@ -57,16 +53,9 @@ pub(crate) enum Happening {
     /// The host notices that the socket is dead.
     Noticed { life: u64, socket: u64 },
     /// A message of the account stream.
-    Update {
-        socket: u64,
-        update: Box<TradeUpdate>,
-    },
+    Update { socket: u64, update: Box<TradeUpdate> },
     /// A bot is called.
-    Call {
-        life: u64,
-        sleeve: SleeveId,
-        generation: u64,
-    },
+    Call { life: u64, sleeve: SleeveId, generation: u64 },
 }
 
 struct Entry {
@@ -142,26 +131,14 @@ impl World {
         let exchange = make_exchange(&mut random, seed)?;
         let start = exchange.now().0;
         let market_ahead = random.between(-2_000, 2_000) * MS;
-        let controls = if random.chance(500) {
-            Controls::default()
-        } else {
-            Controls::live()
-        };
-        let settings = Settings {
-            budgeted: random.chance(500),
-            ..Settings::default()
-        };
+        let controls = if random.chance(500) { Controls::default() } else { Controls::live() };
+        let settings = Settings { budgeted: random.chance(500), ..Settings::default() };
         let label = Slug::new("main").map_err(check::broken)?;
         let at = Timestamp(start);
-        let now = Now {
-            market: at,
-            machine: Timestamp(start - market_ahead),
-        };
+        let now = Now { market: at, machine: Timestamp(start - market_ahead) };
         let rows = Rows::new_account(label, format!("e{seed}"), true, controls, now);
         let tables = Tables::new(&rows).map_err(check::broken)?;
-        let symbols = ["AAPL", "MSFT", "BTC/USD"]
-            .map(super::super::model::symbol)
-            .to_vec();
+        let symbols = ["AAPL", "MSFT", "BTC/USD"].map(super::super::model::symbol).to_vec();
         Ok(Self {
             random,
             faults,
@@ -189,8 +166,7 @@ impl World {
 
     /// The safety phase for `steps` inputs, then the liveness phase.
     pub(crate) fn run(&mut self, steps: u64) -> Checked {
-        self.trace
-            .line(self.now, || format!("faults {:?}", self.faults.on()));
+        self.trace.line(self.now, || format!("faults {:?}", self.faults.on()));
         for place in 0..self.symbols.len() {
             self.quote(place);
         }
@@ -203,10 +179,8 @@ impl World {
         self.quiet = true;
         self.faults = Faults::default();
         self.trace.line(self.now, || "liveness phase".to_owned());
-        let (end, most) = (
-            self.now + LIVENESS_S * NANOS_PER_SECOND,
-            self.steps + LIVENESS_STEPS_MAX,
-        );
+        let (end, most) =
+            (self.now + LIVENESS_S * NANOS_PER_SECOND, self.steps + LIVENESS_STEPS_MAX);
         while self.now < end {
             self.next()?;
             if self.steps > most {
@@ -222,21 +196,14 @@ impl World {
 
     fn next(&mut self) -> Checked {
         let Some(Reverse(entry)) = self.queue.pop() else {
-            return Err(Violation::new(
-                "I20",
-                "nothing will ever happen again".to_owned(),
-            ));
+            return Err(Violation::new("I20", "nothing will ever happen again".to_owned()));
         };
         self.now = self.now.max(entry.at);
         self.happen(entry.what)
     }
 
     pub(crate) fn schedule(&mut self, after: i64, what: Happening) {
-        let entry = Entry {
-            at: self.now + after,
-            sequence: self.sequence,
-            what,
-        };
+        let entry = Entry { at: self.now + after, sequence: self.sequence, what };
         self.sequence += 1;
         self.queue.push(Reverse(entry));
     }
@@ -244,13 +211,7 @@ impl World {
     /// Schedules an input of the present life.
     pub(crate) fn schedule_input(&mut self, after: i64, event: Event) {
         let life = self.life;
-        self.schedule(
-            after,
-            Happening::Input {
-                life,
-                event: Box::new(event),
-            },
-        );
+        self.schedule(after, Happening::Input { life, event: Box::new(event) });
     }
 
     /// The broker's time.
@@ -264,11 +225,7 @@ impl World {
             Happening::Person => self.person(),
             Happening::Start => self.start(),
             Happening::Reach(request) => self.reach(*request),
-            Happening::Part {
-                life,
-                part,
-                snapshot,
-            } => {
+            Happening::Part { life, part, snapshot } => {
                 self.read_part(life, part, *snapshot);
                 Ok(())
             }
@@ -282,11 +239,9 @@ impl World {
             Happening::Update { socket, update } if self.broker.socket == Some(socket) => {
                 self.take(Event::TradeUpdate { update: *update })
             }
-            Happening::Call {
-                life,
-                sleeve,
-                generation,
-            } if life == self.life => self.call_bot(sleeve, generation),
+            Happening::Call { life, sleeve, generation } if life == self.life => {
+                self.call_bot(sleeve, generation)
+            }
             // Of a life that is over, or a socket that is dead.
             _ => Ok(()),
         }
@@ -301,23 +256,9 @@ impl World {
         self.counters.starts += 1;
         let (epoch, life) = (self.epoch, self.life);
         let (connected_at, bots) = (Timestamp(i64::MAX), BTreeMap::new());
-        self.host = Some(Host {
-            desk,
-            bots,
-            told_up: false,
-            connected_at,
-            gap_read: false,
-        });
-        self.take(Event::Started {
-            epoch,
-            take_over: false,
-        })?;
-        let instruments = self
-            .broker
-            .exchange
-            .assets()
-            .map(super::super::model::listed)
-            .collect();
+        self.host = Some(Host { desk, bots, told_up: false, connected_at, gap_read: false });
+        self.take(Event::Started { epoch, take_over: false })?;
+        let instruments = self.broker.exchange.assets().map(super::super::model::listed).collect();
         if self.life == life {
             self.take(Event::Instruments { instruments })?;
         }
@@ -331,8 +272,7 @@ impl World {
 
     /// The process dies: what it held in memory and on the wire is gone, what it had sent is not.
     pub(crate) fn crash(&mut self, why: &str) {
-        self.trace
-            .line(self.now, || format!("the host ends: {why}"));
+        self.trace.line(self.now, || format!("the host ends: {why}"));
         self.host = None;
         self.life += 1;
         self.broker.socket = None;
@@ -341,11 +281,7 @@ impl World {
         } else {
             self.random.between(1, 20)
         };
-        let after = if self.quiet {
-            NANOS_PER_SECOND
-        } else {
-            down * NANOS_PER_SECOND
-        };
+        let after = if self.quiet { NANOS_PER_SECOND } else { down * NANOS_PER_SECOND };
         self.schedule(after, Happening::Start);
     }
 
@@ -392,23 +328,14 @@ impl World {
         self.trace.event(self.now, &event);
         let mut out = std::mem::take(&mut self.out);
         out.clear();
-        let back = if self.random.chance(self.faults.clock_back) {
-            5_000 * MS
-        } else {
-            0
-        };
+        let back = if self.random.chance(self.faults.clock_back) { 5_000 * MS } else { 0 };
         let market = Timestamp(self.now + self.market_ahead - back);
-        let now = Now {
-            market,
-            machine: Timestamp(self.now - back),
-        };
+        let now = Now { market, machine: Timestamp(self.now - back) };
         let ends = matches!(event, Event::AccountStream { up: false });
         if let Event::AccountStream { up } = &event {
             (host.told_up, host.gap_read) = (*up, false);
         }
-        if let Event::Snapshot {
-            answer: stockade_core::broker::Answer::Done { value },
-        } = &event
+        if let Event::Snapshot { answer: stockade_core::broker::Answer::Done { value } } = &event
             && value.began >= host.connected_at
         {
             host.gap_read = true;
@@ -505,14 +432,8 @@ impl World {
                 check::before_submit(self, &order, attempt)?;
                 self.submit(order, attempt);
             }
-            Action::Cancel {
-                order,
-                broker_order_id,
-            } => self.cancel(order, broker_order_id),
-            Action::LookUp {
-                order,
-                client_order_id,
-            } => self.look_up(order, client_order_id),
+            Action::Cancel { order, broker_order_id } => self.cancel(order, broker_order_id),
+            Action::LookUp { order, client_order_id } => self.look_up(order, client_order_id),
             Action::Snapshot { since } => self.snapshot(since),
             Action::StartBot { sleeve, generation } => self.start_bot(sleeve, generation),
             Action::StopBot { sleeve } => {
@@ -538,11 +459,7 @@ impl World {
             return;
         }
         let remaining = u32::try_from(200usize.saturating_sub(used)).unwrap_or(0);
-        let report = BudgetReport {
-            limit: 200,
-            remaining,
-            resets_in: 30 * NANOS_PER_SECOND,
-        };
+        let report = BudgetReport { limit: 200, remaining, resets_in: 30 * NANOS_PER_SECOND };
         self.schedule_input(MS, Event::Budget { report });
     }
 }
@@ -551,20 +468,12 @@ fn make_exchange(random: &mut Random, seed: u64) -> Result<Exchange, Violation> 
     let mut config = Config::paper(Decimal::from(200_000));
     config.partial_fill_permille = u32::try_from(random.below(700)).unwrap_or(0);
     config.cancel_race_permille = u32::try_from(random.below(500)).unwrap_or(0);
-    config.sessions = if random.chance(400) {
-        Sessions::Always
-    } else {
-        Sessions::Calendar
-    };
+    config.sessions = if random.chance(400) { Sessions::Always } else { Sessions::Calendar };
     if random.chance(200) {
         config.fee_bps = Decimal::new(random.between(1, 30), 1);
     }
     // A Tuesday; one run in four sees the session close.
-    let (hour, minute) = if random.chance(250) {
-        (15, 57)
-    } else {
-        (10, 5)
-    };
+    let (hour, minute) = if random.chance(250) { (15, 57) } else { (10, 5) };
     let day = stockade_exchange::time::Date::new(2026, 3, 10)
         .ok_or_else(|| Violation::new("setup", "no such day".to_owned()))?;
     let at = day.at_new_york(hour, minute);

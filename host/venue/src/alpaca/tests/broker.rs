@@ -21,10 +21,7 @@ pub(super) struct Request {
 
 impl Request {
     pub(super) fn query(&self, name: &str) -> Option<String> {
-        self.url
-            .query_pairs()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
+        self.url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 }
 
@@ -102,9 +99,7 @@ pub(super) fn account(url: &str) -> AccountConfig {
 
 /// Fails the test instead of hanging it.
 pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(30), what)
-        .await
-        .expect("an answer within 30 s")
+    tokio::time::timeout(Duration::from_secs(30), what).await.expect("an answer within 30 s")
 }
 
 async fn serve(
@@ -119,11 +114,9 @@ async fn serve(
         let (status, lines, body) = match reply {
             Reply::Json(status, body) => (status, "content-type: application/json\r\n", body),
             Reply::Headed(status, lines, body) => (status, lines, body),
-            Reply::Html(status) => (
-                status,
-                "content-type: text/html\r\n",
-                "<html>no</html>".to_owned(),
-            ),
+            Reply::Html(status) => {
+                (status, "content-type: text/html\r\n", "<html>no</html>".to_owned())
+            }
             Reply::Cut { promised, sent } => {
                 let text = format!("HTTP/1.1 200 OK\r\ncontent-length: {promised}\r\n\r\n{sent}");
                 stream.write_all(text.as_bytes()).await.unwrap();
@@ -150,12 +143,8 @@ async fn serve(
 async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
     loop {
         if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head = String::from_utf8(buffer[..end].to_vec())
-                .unwrap()
-                .to_ascii_lowercase();
-            let length = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: "));
+            let head = String::from_utf8(buffer[..end].to_vec()).unwrap().to_ascii_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
             let total = end + 4 + length.map_or(0, |text| text.parse().unwrap());
             if buffer.len() >= total {
                 let line = String::from_utf8(buffer[..end].to_vec()).unwrap();
@@ -164,12 +153,7 @@ async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request
                 let url = Url::parse(&format!("http://broker{}", words.next().unwrap())).unwrap();
                 let body = String::from_utf8(buffer[end + 4..total].to_vec()).unwrap();
                 buffer.drain(..total);
-                return Some(Request {
-                    method,
-                    url,
-                    head,
-                    body,
-                });
+                return Some(Request { method, url, head, body });
             }
         }
         if stream.read_buf(buffer).await.ok()? == 0 {

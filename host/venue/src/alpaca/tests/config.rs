@@ -3,17 +3,13 @@ use std::collections::HashMap;
 use crate::alpaca::{AccountConfig, ConfigError, Endpoints, accounts};
 
 fn read(pairs: &[(&str, &str)], live: bool) -> Result<Vec<AccountConfig>, ConfigError> {
-    let map: HashMap<String, String> = pairs
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
+    let map: HashMap<String, String> =
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     accounts(|name| map.get(name).cloned(), live)
 }
 
-const PAIR: [(&str, &str); 2] = [
-    ("ALPACA_PAPER_API_KEY", "PKONE"),
-    ("ALPACA_PAPER_SECRET_KEY", "hush"),
-];
+const PAIR: [(&str, &str); 2] =
+    [("ALPACA_PAPER_API_KEY", "PKONE"), ("ALPACA_PAPER_SECRET_KEY", "hush")];
 
 fn one(more: &[(&str, &str)]) -> Result<AccountConfig, ConfigError> {
     let mut found = read(&[&PAIR, more].concat(), false)?;
@@ -52,10 +48,7 @@ fn data_and_streams_follow_a_base_of_ones_own_and_v2_is_stripped() {
         assert_eq!(endpoints.data, "http://127.0.0.1:8080");
         assert_eq!(endpoints.account_stream, "ws://127.0.0.1:8080/stream");
         assert_eq!(endpoints.stock_stream, "ws://127.0.0.1:8080/v2/iex");
-        assert_eq!(
-            endpoints.crypto_stream,
-            "ws://127.0.0.1:8080/v1beta3/crypto/us"
-        );
+        assert_eq!(endpoints.crypto_stream, "ws://127.0.0.1:8080/v1beta3/crypto/us");
     }
     let endpoints = one(&[
         ("ALPACA_PAPER_BASE_URL", "https://broker.example/api/v2"),
@@ -88,18 +81,11 @@ fn numbered_aliased_disabled_and_live_accounts() {
         ("ALPACA_SECRET_KEY", "s5"),
     ];
     let labels = |live| -> Vec<String> {
-        read(&all, live)
-            .unwrap()
-            .into_iter()
-            .map(|account| account.label)
-            .collect()
+        read(&all, live).unwrap().into_iter().map(|account| account.label).collect()
     };
     assert_eq!(labels(false), ["paper", "paper-1", "paper-4"]);
     assert_eq!(labels(true), ["paper", "paper-1", "paper-4", "live"]);
-    assert_eq!(
-        read(&all, false).unwrap()[0].endpoints.trading,
-        "http://127.0.0.1:9"
-    );
+    assert_eq!(read(&all, false).unwrap()[0].endpoints.trading, "http://127.0.0.1:9");
     let live = read(&all, true).unwrap().pop().unwrap();
     assert!(live.live);
     assert_eq!(live.endpoints.trading, "https://api.alpaca.markets");
@@ -120,26 +106,17 @@ fn what_is_wrong_is_named_by_its_variable_and_no_secret_is_shown() {
             "ALPACA_PAPER_SECRET_KEY_3 is set, but ALPACA_PAPER_API_KEY_3 is not: both are needed",
         ),
         (
-            &[
-                ("ALPACA_PAPER_API_KEY", "AKhush"),
-                ("ALPACA_PAPER_SECRET_KEY", "hush"),
-            ],
+            &[("ALPACA_PAPER_API_KEY", "AKhush"), ("ALPACA_PAPER_SECRET_KEY", "hush")],
             false,
             "ALPACA_PAPER_API_KEY does not start with PK, as the key of a paper account does",
         ),
         (
-            &[
-                ("APCA_API_KEY_ID", "AKhush"),
-                ("APCA_API_SECRET_KEY", "hush"),
-            ],
+            &[("APCA_API_KEY_ID", "AKhush"), ("APCA_API_SECRET_KEY", "hush")],
             false,
             "APCA_API_KEY_ID does not start with PK, as the key of a paper account does",
         ),
         (
-            &[
-                ("ALPACA_PAPER_API_KEY", "PK1"),
-                ("ALPACA_PAPER_SECRET_KEY", "hu sh\u{e9}"),
-            ],
+            &[("ALPACA_PAPER_API_KEY", "PK1"), ("ALPACA_PAPER_SECRET_KEY", "hu sh\u{e9}")],
             false,
             "ALPACA_PAPER_SECRET_KEY holds a character that no key has (only visible ASCII is allowed)",
         ),
@@ -154,38 +131,22 @@ fn what_is_wrong_is_named_by_its_variable_and_no_secret_is_shown() {
             "ALPACA_PAPER_ENABLED is \"maybe\", allowed are true and false",
         ),
         (
-            &[
-                PAIR[0],
-                PAIR[1],
-                ("ALPACA_PAPER_BASE_URL", "http://10.0.0.8"),
-            ],
+            &[PAIR[0], PAIR[1], ("ALPACA_PAPER_BASE_URL", "http://10.0.0.8")],
             false,
             "ALPACA_PAPER_BASE_URL is plain http to 10.0.0.8: only a loopback address may be (use https)",
         ),
         (
-            &[
-                PAIR[0],
-                PAIR[1],
-                ("ALPACA_PAPER_STREAM_URL", "ws://feed.example"),
-            ],
+            &[PAIR[0], PAIR[1], ("ALPACA_PAPER_STREAM_URL", "ws://feed.example")],
             false,
             "ALPACA_PAPER_STREAM_URL is plain http to feed.example: only a loopback address may be (use https)",
         ),
         (
-            &[
-                PAIR[0],
-                PAIR[1],
-                ("ALPACA_PAPER_BASE_URL", "https://api.alpaca.markets/v2"),
-            ],
+            &[PAIR[0], PAIR[1], ("ALPACA_PAPER_BASE_URL", "https://api.alpaca.markets/v2")],
             false,
             "ALPACA_PAPER_BASE_URL is api.alpaca.markets, which serves live accounts; this account is paper",
         ),
         (
-            &[
-                PAIR[0],
-                PAIR[1],
-                ("ALPACA_PAPER_DATA_URL", "https://me:hush@data.example"),
-            ],
+            &[PAIR[0], PAIR[1], ("ALPACA_PAPER_DATA_URL", "https://me:hush@data.example")],
             false,
             "ALPACA_PAPER_DATA_URL is no address: keys don't belong into it",
         ),
@@ -206,10 +167,7 @@ fn what_is_wrong_is_named_by_its_variable_and_no_secret_is_shown() {
         assert!(!error.contains("hush"));
     }
     let shown = format!("{:?}", one(&[]).unwrap());
-    assert!(
-        !shown.contains("hush") && !shown.contains("PKONE"),
-        "{shown}"
-    );
+    assert!(!shown.contains("hush") && !shown.contains("PKONE"), "{shown}");
     let live_without_flag = [("ALPACA_API_KEY", "PKhush")];
     assert!(read(&live_without_flag, false).unwrap().is_empty());
 }

@@ -71,11 +71,7 @@ fn what_is_no_number_is_an_error_that_names_the_member() {
 
 #[test]
 fn means_and_market_data_are_rounded_half_even_and_nothing_else_is() {
-    let mean = number::mean(
-        "avg",
-        Some(&raw("\"100.33333333333333333333333333333333\"")),
-    )
-    .unwrap();
+    let mean = number::mean("avg", Some(&raw("\"100.33333333333333333333333333333333\""))).unwrap();
     assert_eq!(mean, Some(Price::new("100.333333333333".parse().unwrap())));
     let noise = number::of_market("c", Some(&raw("150.10000000000002")), 1_000).unwrap();
     assert_eq!(noise, "150.1".parse().unwrap());

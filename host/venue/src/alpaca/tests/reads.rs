@@ -39,26 +39,17 @@ async fn a_cancel_is_done_only_by_a_success() {
 
 #[tokio::test]
 async fn a_lookup_finds_nothing_but_what_it_asked_for() {
-    let broker = Broker::start(
-        |request| match request.query("client_order_id").as_deref() {
-            Some("mine") => Reply::Json(200, order_json("b1", "mine", &[])),
-            Some("other") => Reply::Json(200, order_json("b1", "mine", &[])),
-            _ => Reply::Json(
-                404,
-                json!({"code": 40_410_000, "message": "order not found"}).to_string(),
-            ),
-        },
-    )
+    let broker = Broker::start(|request| match request.query("client_order_id").as_deref() {
+        Some("mine") => Reply::Json(200, order_json("b1", "mine", &[])),
+        Some("other") => Reply::Json(200, order_json("b1", "mine", &[])),
+        _ => {
+            Reply::Json(404, json!({"code": 40_410_000, "message": "order not found"}).to_string())
+        }
+    })
     .await;
     let (alpaca, _) = broker.client();
-    assert!(matches!(
-        soon(alpaca.look_up("mine")).await,
-        Answer::Done { .. }
-    ));
-    assert!(matches!(
-        soon(alpaca.look_up("other")).await,
-        Answer::Unknown { .. }
-    ));
+    assert!(matches!(soon(alpaca.look_up("mine")).await, Answer::Done { .. }));
+    assert!(matches!(soon(alpaca.look_up("other")).await, Answer::Unknown { .. }));
     assert_eq!(soon(alpaca.look_up("none & more")).await, Answer::NotFound);
 }
 
@@ -73,15 +64,8 @@ async fn every_answer_reports_the_budget_even_a_refusal() {
     let (alpaca, notices) = broker.client();
     // A reset in the past says: now.
     let answer = soon(alpaca.clock()).await;
-    assert!(
-        matches!(answer, Answer::NotTaken { retry_after: 0, .. }),
-        "{answer:?}"
-    );
-    let report = BudgetReport {
-        limit: 200,
-        remaining: 0,
-        resets_in: 0,
-    };
+    assert!(matches!(answer, Answer::NotTaken { retry_after: 0, .. }), "{answer:?}");
+    let report = BudgetReport { limit: 200, remaining: 0, resets_in: 0 };
     assert_eq!(*notices.lock().unwrap(), [Notice::Budget(report)]);
 }
 
@@ -117,26 +101,18 @@ async fn the_clock_and_the_calendar_are_new_yorks() {
         })
         .await;
     let (alpaca, _) = broker.client();
-    let Answer::Done { value: clock } = soon(alpaca.clock()).await else {
-        panic!("no clock")
-    };
+    let Answer::Done { value: clock } = soon(alpaca.clock()).await else { panic!("no clock") };
     assert_eq!(clock.at.0, 1_552_310_999_500_000_000);
     assert!(!clock.is_open);
     let Answer::Done { value: sessions } = soon(alpaca.sessions(clock.at)).await else {
         panic!("no calendar")
     };
     // The clocks change between the two: 14:30 UTC, then 13:30 UTC.
-    let open: Vec<_> = sessions
-        .iter()
-        .map(|s| (s.day, s.open.0 % DAY, s.close.0 % DAY))
-        .collect();
+    let open: Vec<_> = sessions.iter().map(|s| (s.day, s.open.0 % DAY, s.close.0 % DAY)).collect();
     let hours = |h: i64, m: i64| (h * 60 + m) * 60_000_000_000;
     assert_eq!(
         open,
-        [
-            (20_190_308, hours(14, 30), hours(21, 0)),
-            (20_190_311, hours(13, 30), hours(17, 0)),
-        ]
+        [(20_190_308, hours(14, 30), hours(21, 0)), (20_190_311, hours(13, 30), hours(17, 0)),]
     );
     assert_eq!(sessions[1].open, clock.next_open);
     let asked = broker.requests().pop().unwrap();
@@ -163,31 +139,19 @@ async fn assets_give_instruments_and_teach_the_spelling_of_pairs() {
             })
             .to_string(),
         ),
-        _ => Reply::Json(
-            404,
-            json!({"code": 40_410_000, "message": "asset not found"}).to_string(),
-        ),
+        _ => {
+            Reply::Json(404, json!({"code": 40_410_000, "message": "asset not found"}).to_string())
+        }
     })
     .await;
     let (alpaca, _) = broker.client();
     let symbols = ["BTCUSD", "NOPE", "AAPL"].map(|name| Symbol::new(name).unwrap());
-    let Answer::Done { value } = soon(alpaca.assets(&symbols)).await else {
-        panic!("no assets")
-    };
+    let Answer::Done { value } = soon(alpaca.assets(&symbols)).await else { panic!("no assets") };
     assert_eq!(value.len(), 2);
-    assert_eq!(
-        (value[0].class, value[0].tradable),
-        (AssetClass::Crypto, true)
-    );
-    assert_eq!(
-        value[0].price_increment,
-        Some("0.000000001".parse().unwrap())
-    );
+    assert_eq!((value[0].class, value[0].tradable), (AssetClass::Crypto, true));
+    assert_eq!(value[0].price_increment, Some("0.000000001".parse().unwrap()));
     assert_eq!(value[0].min_qty, Some("0.000012".parse().unwrap()));
-    assert_eq!(
-        (value[1].class, value[1].tradable),
-        (AssetClass::Equity, false)
-    );
+    assert_eq!((value[1].class, value[1].tradable), (AssetClass::Equity, false));
     assert_eq!(&*alpaca.symbols().wire(&symbols[0]), "BTC/USD");
     assert_eq!(&*alpaca.symbols().wire(&symbols[2]), "AAPL");
 }
@@ -214,13 +178,9 @@ async fn many_assets_come_from_the_list() {
     })
     .await;
     let (alpaca, _) = broker.client();
-    let mut symbols: Vec<_> = (0..30)
-        .map(|i| Symbol::new(&format!("S{i}")).unwrap())
-        .collect();
+    let mut symbols: Vec<_> = (0..30).map(|i| Symbol::new(&format!("S{i}")).unwrap()).collect();
     symbols.insert(2, Symbol::new("ETHUSD").unwrap());
-    let Answer::Done { value } = soon(alpaca.assets(&symbols)).await else {
-        panic!("no assets")
-    };
+    let Answer::Done { value } = soon(alpaca.assets(&symbols)).await else { panic!("no assets") };
     let names: Vec<_> = value.iter().map(|asset| asset.symbol.as_str()).collect();
     assert_eq!(names, ["S1", "ETHUSD", "S3"]);
     assert_eq!(broker.requests().len(), 2);
@@ -234,10 +194,7 @@ async fn history_reads_all_pages_and_sorts_by_time_then_table() {
         let page = request.query("page_token");
         let crypto = request.url.path() == "/v1beta3/crypto/us/bars";
         let (bars, next) = match (crypto, page.as_deref()) {
-            (true, _) => (
-                json!({"BTC/USD": [bar("2026-01-02T00:01:00Z", json!(7.25))]}),
-                None,
-            ),
+            (true, _) => (json!({"BTC/USD": [bar("2026-01-02T00:01:00Z", json!(7.25))]}), None),
             (false, None) => (
                 json!({"AAPL": [bar("2026-01-02T00:00:00Z", json!(1.5)),
                 bar("2026-01-02T00:01:00Z", json!("NaN"))]}),
@@ -249,17 +206,12 @@ async fn history_reads_all_pages_and_sorts_by_time_then_table() {
                 None,
             ),
         };
-        Reply::Json(
-            200,
-            json!({"bars": bars, "next_page_token": next}).to_string(),
-        )
+        Reply::Json(200, json!({"bars": bars, "next_page_token": next}).to_string())
     })
     .await;
     let (alpaca, _) = broker.client();
     let symbols = ["MSFT", "BTCUSD", "AAPL"].map(|name| Symbol::new(name).unwrap());
-    alpaca
-        .symbols()
-        .learn(symbols[1].clone(), "BTC/USD", AssetClass::Crypto);
+    alpaca.symbols().learn(symbols[1].clone(), "BTC/USD", AssetClass::Crypto);
     let mut request = HistoryRequest {
         symbols: symbols.to_vec(),
         timeframe: "1Min".to_owned(),
@@ -272,34 +224,15 @@ async fn history_reads_all_pages_and_sorts_by_time_then_table() {
     };
     let found: Vec<_> = value
         .iter()
-        .map(|bar| {
-            (
-                bar.at.0 - request.from.0,
-                bar.symbol.as_str(),
-                bar.close.to_string(),
-            )
-        })
+        .map(|bar| (bar.at.0 - request.from.0, bar.symbol.as_str(), bar.close.to_string()))
         .collect();
     let minute = 60_000_000_000;
-    let expected = [
-        (0, "MSFT", "3"),
-        (0, "AAPL", "1.5"),
-        (minute, "MSFT", "4"),
-        (minute, "BTCUSD", "7.25"),
-    ];
-    assert_eq!(
-        found,
-        expected.map(|(at, name, close)| (at, name, close.to_owned()))
-    );
+    let expected =
+        [(0, "MSFT", "3"), (0, "AAPL", "1.5"), (minute, "MSFT", "4"), (minute, "BTCUSD", "7.25")];
+    assert_eq!(found, expected.map(|(at, name, close)| (at, name, close.to_owned())));
     let asked = broker.requests();
     assert_eq!(asked[0].query("symbols").as_deref(), Some("MSFT,AAPL"));
-    assert_eq!(
-        asked[0].query("start").as_deref(),
-        Some("2026-01-02T00:00:00Z")
-    );
+    assert_eq!(asked[0].query("start").as_deref(), Some("2026-01-02T00:00:00Z"));
     request.bars_max = 2;
-    assert!(matches!(
-        soon(alpaca.history_bars(&request)).await,
-        Answer::Unknown { .. }
-    ));
+    assert!(matches!(soon(alpaca.history_bars(&request)).await, Answer::Unknown { .. }));
 }

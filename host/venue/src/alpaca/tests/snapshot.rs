@@ -50,13 +50,7 @@ fn fill(n: usize) -> Value {
 fn fills_page(fills: &[Value], request: &Request) -> Reply {
     let size: usize = request.query("page_size").unwrap().parse().unwrap();
     let start = match request.query("page_token") {
-        Some(token) => {
-            fills
-                .iter()
-                .position(|fill| fill["id"] == token.as_str())
-                .unwrap()
-                + 1
-        }
+        Some(token) => fills.iter().position(|fill| fill["id"] == token.as_str()).unwrap() + 1,
         None => 0,
     };
     let page: Vec<_> = fills.iter().skip(start).take(size).collect();
@@ -90,9 +84,7 @@ fn rest(request: &Request) -> Reply {
 #[tokio::test]
 async fn all_pages_are_read_once_though_times_repeat_at_their_edges() {
     // Runs of forty orders of one time, so that page edges fall inside a run.
-    let mut book: Book = (0..1_180)
-        .map(|n| (format!("order-{n:03}"), n / 40))
-        .collect();
+    let mut book: Book = (0..1_180).map(|n| (format!("order-{n:03}"), n / 40)).collect();
     book.insert(0, ("open-old".to_owned(), -90_000_000));
     let fills: Vec<Value> = (0..250).map(fill).collect();
     let broker = Broker::start(move |request| match request.url.path() {
@@ -107,36 +99,23 @@ async fn all_pages_are_read_once_though_times_repeat_at_their_edges() {
     };
     assert_eq!(value.orders.len(), 1_181);
     assert_eq!(value.orders[0].broker_order_id, "open-old");
-    let mut ids: Vec<_> = value
-        .orders
-        .iter()
-        .map(|order| &order.broker_order_id)
-        .collect();
+    let mut ids: Vec<_> = value.orders.iter().map(|order| &order.broker_order_id).collect();
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 1_181);
 
     assert_eq!(value.fills.len(), 250);
     assert_eq!(value.fills[7].execution_id, "exec-0007");
-    assert_eq!(
-        value.fills[7].client_order_id.as_deref(),
-        Some("client-order-007")
-    );
+    assert_eq!(value.fills[7].client_order_id.as_deref(), Some("client-order-007"));
     assert_eq!(value.fills[7].symbol, Symbol::new("BTCUSD").unwrap());
     assert_eq!(value.fills[7].cumulative_qty, Some("7".parse().unwrap()));
 
     assert_eq!(value.since, Timestamp(SINCE - OVERLAP_NS));
     assert_eq!(value.began, Timestamp(SINCE + 5_000_000_000));
-    assert_eq!(
-        (value.account_id.as_str(), value.trading_blocked),
-        ("acct-1", true)
-    );
+    assert_eq!((value.account_id.as_str(), value.trading_blocked), ("acct-1", true));
     assert_eq!(value.cash, "1000.10".parse::<Money>().unwrap());
     assert_eq!(value.buying_power, "1000".parse::<Money>().unwrap());
-    assert_eq!(
-        value.positions[0].average_entry.to_string(),
-        "64000.333333333333"
-    );
+    assert_eq!(value.positions[0].average_entry.to_string(), "64000.333333333333");
     assert_eq!(value.positions[1].qty.to_string(), "-5");
     assert_eq!(value.sessions.len(), 1);
     let read = broker.requests();
@@ -174,11 +153,7 @@ async fn r14_a_part_that_fails_makes_the_whole_unknown() {
         ("/v2/positions", 500, "{}".to_owned()),
         ("/v2/positions", 200, "{}".to_owned()),
         ("/v2/positions", 404, json!({"message": "no"}).to_string()),
-        (
-            "/v2/account",
-            200,
-            "{\"id\":\"a\",\"cash\":null}".to_owned(),
-        ),
+        ("/v2/account", 200, "{\"id\":\"a\",\"cash\":null}".to_owned()),
         ("/v2/orders", 200, "[{}]".to_owned()),
         ("/v2/orders", 504, String::new()),
         ("/v2/account/activities/FILL", 200, sick_fill),
@@ -195,19 +170,14 @@ async fn r14_a_part_that_fails_makes_the_whole_unknown() {
         .await;
         let (alpaca, _) = broker.client();
         let answer = soon(alpaca.snapshot(Timestamp(SINCE))).await;
-        assert!(
-            matches!(answer, Answer::Unknown { .. }),
-            "{path} {status}: {answer:?}"
-        );
+        assert!(matches!(answer, Answer::Unknown { .. }), "{path} {status}: {answer:?}");
     }
 }
 
 #[tokio::test]
 async fn pages_that_lead_nowhere_are_unknown_and_end() {
     // A full page of one time, whatever is asked.
-    let page: Vec<String> = (0..500)
-        .map(|n| order_json(&format!("o{n}"), "c", &[]))
-        .collect();
+    let page: Vec<String> = (0..500).map(|n| order_json(&format!("o{n}"), "c", &[])).collect();
     let page = format!("[{}]", page.join(","));
     let broker = Broker::start(move |request| match request.url.path() {
         "/v2/orders" => Reply::Json(200, page.clone()),

@@ -20,20 +20,13 @@ async fn greet(streams: &Streams) -> Peer {
     let mut peer = streams.accept().await;
     let auth = peer.hear().await;
     assert_eq!(auth["action"], "authenticate");
-    assert_eq!(
-        auth["data"],
-        json!({"key_id": "PKTEST", "secret_key": "secret"})
-    );
+    assert_eq!(auth["data"], json!({"key_id": "PKTEST", "secret_key": "secret"}));
     let authorized = json!({"stream": "authorization",
         "data": {"status": "authorized", "action": "authenticate"}});
     peer.say_binary(authorized.to_string().into_bytes()).await;
     let listen = peer.hear().await;
-    assert_eq!(
-        listen,
-        json!({"action": "listen", "data": {"streams": ["trade_updates"]}})
-    );
-    peer.say(&json!({"stream": "listening", "data": {"streams": ["trade_updates"]}}))
-        .await;
+    assert_eq!(listen, json!({"action": "listen", "data": {"streams": ["trade_updates"]}}));
+    peer.say(&json!({"stream": "listening", "data": {"streams": ["trade_updates"]}})).await;
     peer
 }
 
@@ -59,17 +52,10 @@ async fn down(rx: &mut Receiver<AccountMessage>) -> String {
 async fn text_and_binary_updates_arrive_in_order_and_none_is_dropped() {
     let streams = Streams::open().await;
     // Room for two messages: the rest has to wait on the wire.
-    let mut rx = start(
-        &streams,
-        StreamLimits {
-            queue: 2,
-            ..limits()
-        },
-    );
+    let mut rx = start(&streams, StreamLimits { queue: 2, ..limits() });
     let server = tokio::spawn(async move {
         let mut peer = greet(&streams).await;
-        peer.say(&json!({"stream": "a_new_stream", "data": 5}))
-            .await;
+        peer.say(&json!({"stream": "a_new_stream", "data": 5})).await;
         for n in 0..200 {
             match n % 2 {
                 0 => peer.say(&fill(n)).await,
@@ -80,9 +66,7 @@ async fn text_and_binary_updates_arrive_in_order_and_none_is_dropped() {
     });
     assert_eq!(next(&mut rx).await, AccountMessage::Up);
     for n in 0..200 {
-        let AccountMessage::Update(update) = next(&mut rx).await else {
-            panic!("no update")
-        };
+        let AccountMessage::Update(update) = next(&mut rx).await else { panic!("no update") };
         assert_eq!(update.fill.unwrap().execution_id, format!("e{n}"));
     }
     drop(soon(server).await.unwrap());
@@ -112,11 +96,9 @@ async fn w15_it_is_not_up_without_a_confirmation_and_tells_the_first_failure_onc
     for streams_heard in [json!([]), json!(["other"]), json!(null)] {
         let mut peer = soon(streams.accept()).await;
         peer.hear().await;
-        peer.say(&json!({"stream": "authorization", "data": {"status": "authorized"}}))
-            .await;
+        peer.say(&json!({"stream": "authorization", "data": {"status": "authorized"}})).await;
         peer.hear().await;
-        peer.say(&json!({"stream": "listening", "data": {"streams": streams_heard}}))
-            .await;
+        peer.say(&json!({"stream": "listening", "data": {"streams": streams_heard}})).await;
     }
     let _peer = soon(greet(&streams)).await;
     let why = down(&mut rx).await;
@@ -130,8 +112,7 @@ async fn refused_keys_are_named() {
     let mut rx = start(&streams, limits());
     let mut peer = soon(streams.accept()).await;
     peer.hear().await;
-    peer.say(&json!({"stream": "authorization", "data": {"status": "unauthorized"}}))
-        .await;
+    peer.say(&json!({"stream": "authorization", "data": {"status": "unauthorized"}})).await;
     assert_eq!(down(&mut rx).await, "keys refused: unauthorized");
 }
 
@@ -154,21 +135,14 @@ async fn w5_a_connection_without_pongs_is_dead() {
 async fn w5_pongs_keep_a_quiet_connection_alive() {
     let streams = Streams::open().await;
     let silence = Duration::from_secs(2);
-    let limits = StreamLimits {
-        ping: Duration::from_millis(50),
-        silence,
-        ..limits()
-    };
+    let limits = StreamLimits { ping: Duration::from_millis(50), silence, ..limits() };
     let mut rx = start(&streams, limits);
     let mut peer = soon(greet(&streams)).await;
     assert_eq!(next(&mut rx).await, AccountMessage::Up);
     // Reading is what answers pings. More of them than fit into the bound must not end it.
     for n in 0..45 {
         let ping = soon(peer.0.next()).await;
-        assert!(
-            matches!(ping, Some(Ok(Message::Ping(_)))),
-            "{ping:?} after {n} pings"
-        );
+        assert!(matches!(ping, Some(Ok(Message::Ping(_)))), "{ping:?} after {n} pings");
     }
     peer.say(&fill(1)).await;
     assert!(matches!(next(&mut rx).await, AccountMessage::Update(_)));
@@ -177,10 +151,7 @@ async fn w5_pongs_keep_a_quiet_connection_alive() {
 #[tokio::test]
 async fn w14_what_cannot_be_read_ends_the_connection_so_that_a_snapshot_follows() {
     let streams = Streams::open().await;
-    let limits = StreamLimits {
-        frame_bytes_max: 4_096,
-        ..limits()
-    };
+    let limits = StreamLimits { frame_bytes_max: 4_096, ..limits() };
     let mut rx = start(&streams, limits);
     let half = fill(1).to_string();
     let mut sick = fill(2);
@@ -190,10 +161,7 @@ async fn w14_what_cannot_be_read_ends_the_connection_so_that_a_snapshot_follows(
         (Message::binary(vec![0xff, 0xfe, 0x00]), "a stream message"),
         (Message::text(sick.to_string()), "filled_qty"),
         (Message::text(" ".repeat(10_000)), "too long"),
-        (
-            Message::text("{\"action\":\"error\",\"data\":{\"error_message\":\"slow\"}}"),
-            "slow",
-        ),
+        (Message::text("{\"action\":\"error\",\"data\":{\"error_message\":\"slow\"}}"), "slow"),
     ];
     for (frame, expected) in frames {
         let mut peer = soon(greet(&streams)).await;

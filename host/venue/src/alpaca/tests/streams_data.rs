@@ -13,10 +13,7 @@ use crate::alpaca::{
 };
 
 fn symbols(names: &[&str]) -> Vec<Symbol> {
-    names
-        .iter()
-        .map(|name| Symbol::new(name).unwrap())
-        .collect()
+    names.iter().map(|name| Symbol::new(name).unwrap()).collect()
 }
 
 fn start(
@@ -26,33 +23,23 @@ fn start(
     limits: StreamLimits,
 ) -> (DataStream, Receiver<MarketMessage>) {
     let table = SymbolTable::default();
-    table.learn(
-        Symbol::new("BTCUSD").unwrap(),
-        "BTC/USD",
-        AssetClass::Crypto,
-    );
+    table.learn(Symbol::new("BTCUSD").unwrap(), "BTC/USD", AssetClass::Crypto);
     DataStream::start(&account(&streams.url), feed, wanted, table, limits, 1).unwrap()
 }
 
 async fn greet(streams: &Streams) -> Peer {
     let mut peer = streams.accept().await;
-    peer.say(&json!([{"T": "success", "msg": "connected"}]))
-        .await;
+    peer.say(&json!([{"T": "success", "msg": "connected"}])).await;
     let auth = peer.hear().await;
-    assert_eq!(
-        auth,
-        json!({"action": "auth", "key": "PKTEST", "secret": "secret"})
-    );
-    peer.say(&json!([{"T": "success", "msg": "authenticated"}]))
-        .await;
+    assert_eq!(auth, json!({"action": "auth", "key": "PKTEST", "secret": "secret"}));
+    peer.say(&json!([{"T": "success", "msg": "authenticated"}])).await;
     peer
 }
 
 /// Answers the next request with an acknowledgement of these bars, and gives the request.
 async fn confirm(peer: &mut Peer, bars: &[&str]) -> Value {
     let request = peer.hear().await;
-    peer.say(&json!([{"T": "subscription", "bars": bars, "quotes": ["*"], "news": []}]))
-        .await;
+    peer.say(&json!([{"T": "subscription", "bars": bars, "quotes": ["*"], "news": []}])).await;
     request
 }
 
@@ -73,10 +60,7 @@ fn quote(symbol: &str, bid: f64) -> Value {
 #[tokio::test]
 async fn bars_of_one_stamp_in_one_frame_come_together_in_table_order() {
     let streams = Streams::open().await;
-    let wanted = Subscription {
-        bars: symbols(&["MSFT", "AAPL"]),
-        ..Default::default()
-    };
+    let wanted = Subscription { bars: symbols(&["MSFT", "AAPL"]), ..Default::default() };
     let (_stream, mut rx) = start(&streams, Feed::Stock, wanted, limits());
     let mut peer = soon(greet(&streams)).await;
     let request = soon(confirm(&mut peer, &["AAPL", "MSFT"])).await;
@@ -98,10 +82,8 @@ async fn bars_of_one_stamp_in_one_frame_come_together_in_table_order() {
         found.push(match next(&mut rx).await {
             MarketMessage::Bars(bars) => {
                 assert!(bars.iter().all(|bar| bar.at == bars[0].at));
-                let names: Vec<_> = bars
-                    .iter()
-                    .map(|bar| format!("{}@{}", bar.symbol, bar.close))
-                    .collect();
+                let names: Vec<_> =
+                    bars.iter().map(|bar| format!("{}@{}", bar.symbol, bar.close)).collect();
                 names.join(" ")
             }
             MarketMessage::Quote(quote) => format!("quote {} {}", quote.bid, quote.ask_size),
@@ -109,25 +91,13 @@ async fn bars_of_one_stamp_in_one_frame_come_together_in_table_order() {
             other => panic!("{other:?}"),
         });
     }
-    assert_eq!(
-        found,
-        [
-            "MSFT@3 AAPL@1",
-            "AAPL@2",
-            "quote 0 2",
-            "MSFT@4",
-            "trade 150.25 7"
-        ]
-    );
+    assert_eq!(found, ["MSFT@3 AAPL@1", "AAPL@2", "quote 0 2", "MSFT@4", "trade 150.25 7"]);
 }
 
 #[tokio::test]
 async fn msgpack_frames_say_the_same_and_pairs_bear_their_slash() {
     let streams = Streams::open().await;
-    let wanted = Subscription {
-        bars: symbols(&["BTCUSD"]),
-        ..Default::default()
-    };
+    let wanted = Subscription { bars: symbols(&["BTCUSD"]), ..Default::default() };
     let (_stream, mut rx) = start(&streams, Feed::Crypto, wanted, limits());
     let mut peer = soon(greet(&streams)).await;
     let request = soon(confirm(&mut peer, &["BTC/USD"])).await;
@@ -136,12 +106,7 @@ async fn msgpack_frames_say_the_same_and_pairs_bear_their_slash() {
     peer.say(&json!([bar("BTC/USD", 30, 150.25)])).await;
     let text = next(&mut rx).await;
     let map = |pairs: Vec<(&str, Pack)>| {
-        Pack::Map(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), value))
-                .collect(),
-        )
+        Pack::Map(pairs.into_iter().map(|(name, value)| (name.into(), value)).collect())
     };
     let stamp = 1_772_461_800_u32.to_be_bytes().to_vec();
     let frame = Pack::Array(vec![map(vec![
@@ -160,9 +125,7 @@ async fn msgpack_frames_say_the_same_and_pairs_bear_their_slash() {
     peer.say_binary(bytes).await;
     let binary = next(&mut rx).await;
     assert_eq!(text, binary);
-    let MarketMessage::Bars(bars) = binary else {
-        panic!("no bars")
-    };
+    let MarketMessage::Bars(bars) = binary else { panic!("no bars") };
     assert_eq!(bars[0].symbol, Symbol::new("BTCUSD").unwrap());
     assert_eq!(bars[0].open.to_string(), "150.1");
     assert_eq!(bars[0].at.0, 1_772_461_800_000_000_000);
@@ -179,22 +142,13 @@ async fn m9_what_the_broker_leaves_out_is_told() {
     let (stream, mut rx) = start(&streams, Feed::Stock, wanted, limits());
     let mut peer = soon(greet(&streams)).await;
     soon(confirm(&mut peer, &["AAPL"])).await;
-    let missing = [
-        (Channel::Bars, "MSFT"),
-        (Channel::Bars, "TSLA"),
-        (Channel::Trades, "AAPL"),
-    ];
-    let missing = missing
-        .map(|(channel, name)| (channel, Symbol::new(name).unwrap()))
-        .to_vec();
+    let missing = [(Channel::Bars, "MSFT"), (Channel::Bars, "TSLA"), (Channel::Trades, "AAPL")];
+    let missing = missing.map(|(channel, name)| (channel, Symbol::new(name).unwrap())).to_vec();
     assert_eq!(next(&mut rx).await, MarketMessage::Partial { missing });
     assert_eq!(next(&mut rx).await, MarketMessage::Up);
 
     // A change asks for the difference alone.
-    stream.subscribe(Subscription {
-        bars: symbols(&["AAPL", "NVDA"]),
-        ..Default::default()
-    });
+    stream.subscribe(Subscription { bars: symbols(&["AAPL", "NVDA"]), ..Default::default() });
     let request = soon(confirm(&mut peer, &["AAPL"])).await;
     assert_eq!(
         (&request["action"], &request["bars"]),
@@ -202,10 +156,7 @@ async fn m9_what_the_broker_leaves_out_is_told() {
     );
     assert_eq!(request["quotes"], json!(["AAPL"]));
     let request = soon(confirm(&mut peer, &["AAPL", "NVDA"])).await;
-    assert_eq!(
-        (&request["action"], &request["bars"]),
-        (&json!("subscribe"), &json!(["NVDA"]))
-    );
+    assert_eq!((&request["action"], &request["bars"]), (&json!("subscribe"), &json!(["NVDA"])));
     peer.say(&json!([bar("NVDA", 30, 9.0)])).await;
     assert!(matches!(next(&mut rx).await, MarketMessage::Bars(bars) if bars.len() == 1));
 }
@@ -213,10 +164,7 @@ async fn m9_what_the_broker_leaves_out_is_told() {
 #[tokio::test]
 async fn m4_a_second_host_sees_406_and_comes_up_when_the_first_is_gone() {
     let streams = Streams::open().await;
-    let wanted = Subscription {
-        bars: symbols(&["AAPL"]),
-        ..Default::default()
-    };
+    let wanted = Subscription { bars: symbols(&["AAPL"]), ..Default::default() };
     let (stream, mut rx) = start(&streams, Feed::Stock, wanted, limits());
     // The handle may go; the messages keep the stream.
     drop(stream);
@@ -224,16 +172,12 @@ async fn m4_a_second_host_sees_406_and_comes_up_when_the_first_is_gone() {
     for at_auth in [true, false] {
         let mut peer = soon(streams.accept()).await;
         if at_auth {
-            peer.say(&json!([{"T": "success", "msg": "connected"}]))
-                .await;
+            peer.say(&json!([{"T": "success", "msg": "connected"}])).await;
             peer.hear().await;
         }
         peer.say(&limit).await;
         let message = "connection limit exceeded".to_owned();
-        assert_eq!(
-            next(&mut rx).await,
-            MarketMessage::Error { code: 406, message }
-        );
+        assert_eq!(next(&mut rx).await, MarketMessage::Error { code: 406, message });
         if at_auth {
             let why = "error 406: connection limit exceeded".to_owned();
             assert_eq!(next(&mut rx).await, MarketMessage::Down { why });
@@ -245,10 +189,7 @@ async fn m4_a_second_host_sees_406_and_comes_up_when_the_first_is_gone() {
     // M5: an error while it runs is told and does not end it by itself.
     peer.say(&json!([{"T": "error", "code": 407, "msg": "slow client"}, bar("AAPL", 30, 1.0)]))
         .await;
-    assert!(matches!(
-        next(&mut rx).await,
-        MarketMessage::Error { code: 407, .. }
-    ));
+    assert!(matches!(next(&mut rx).await, MarketMessage::Error { code: 407, .. }));
     assert!(matches!(next(&mut rx).await, MarketMessage::Bars(_)));
     peer.0.close(None).await.unwrap();
     assert!(matches!(next(&mut rx).await, MarketMessage::Down { .. }));
@@ -260,14 +201,8 @@ async fn m4_a_second_host_sees_406_and_comes_up_when_the_first_is_gone() {
 #[tokio::test]
 async fn m5_quotes_give_way_to_later_ones_and_nothing_else_does() {
     let streams = Streams::open().await;
-    let wanted = Subscription {
-        quotes: symbols(&["AAPL", "MSFT"]),
-        ..Default::default()
-    };
-    let limits = StreamLimits {
-        queue: 1,
-        ..limits()
-    };
+    let wanted = Subscription { quotes: symbols(&["AAPL", "MSFT"]), ..Default::default() };
+    let limits = StreamLimits { queue: 1, ..limits() };
     let (_stream, mut rx) = start(&streams, Feed::Stock, wanted, limits);
     let mut peer = soon(greet(&streams)).await;
     soon(confirm(&mut peer, &[])).await;
@@ -298,15 +233,9 @@ async fn m5_quotes_give_way_to_later_ones_and_nothing_else_does() {
 #[tokio::test]
 async fn a_subscription_that_is_never_confirmed_is_not_up() {
     let streams = Streams::open().await;
-    let wanted = Subscription {
-        bars: symbols(&["AAPL"]),
-        ..Default::default()
-    };
+    let wanted = Subscription { bars: symbols(&["AAPL"]), ..Default::default() };
     let handshake = std::time::Duration::from_millis(200);
-    let limits = StreamLimits {
-        handshake,
-        ..limits()
-    };
+    let limits = StreamLimits { handshake, ..limits() };
     let (_stream, mut rx) = start(&streams, Feed::Stock, wanted, limits);
     let mut peer = soon(greet(&streams)).await;
     soon(peer.hear()).await;
@@ -323,9 +252,7 @@ async fn a_frame_that_is_no_list_ends_the_connection() {
         // Nothing is asked for, so nothing has to be confirmed.
         assert_eq!(next(&mut rx).await, MarketMessage::Up);
         peer.say_binary(frame).await;
-        let MarketMessage::Down { why } = next(&mut rx).await else {
-            panic!("not down")
-        };
+        let MarketMessage::Down { why } = next(&mut rx).await else { panic!("not down") };
         assert!(why.contains("a data frame"), "{why}");
     }
 }

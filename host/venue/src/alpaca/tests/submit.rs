@@ -23,9 +23,7 @@ fn order() -> BrokerOrder {
         symbol: Symbol::new("AAPL").unwrap(),
         side: Side::Buy,
         size: Size::Qty("10".parse().unwrap()),
-        order_type: OrderType::Limit {
-            limit_price: "150.25".parse().unwrap(),
-        },
+        order_type: OrderType::Limit { limit_price: "150.25".parse().unwrap() },
         time_in_force: TimeInForce::Day,
         extended_hours: false,
     }
@@ -57,10 +55,7 @@ async fn an_order_goes_out_once_with_decimals_as_strings() {
     assert_eq!(value.submitted_at.0, 1_772_461_800_123_456_789);
     let requests = broker.requests();
     assert_eq!(requests.len(), 1);
-    assert_eq!(
-        (requests[0].method.as_str(), requests[0].url.path()),
-        ("POST", "/v2/orders")
-    );
+    assert_eq!((requests[0].method.as_str(), requests[0].url.path()), ("POST", "/v2/orders"));
     assert!(requests[0].head.contains("apca-api-key-id: pktest"));
     let body: serde_json::Value = serde_json::from_str(&requests[0].body).unwrap();
     assert_eq!(
@@ -74,18 +69,12 @@ async fn an_order_goes_out_once_with_decimals_as_strings() {
 
 #[tokio::test]
 async fn a_crypto_order_for_an_amount_bears_the_brokers_symbol() {
-    let changes = [
-        ("symbol", "\"BTC/USD\""),
-        ("qty", "null"),
-        ("notional", "\"50\""),
-    ];
+    let changes = [("symbol", "\"BTC/USD\""), ("qty", "null"), ("notional", "\"50\"")];
     let answer = order_json("b1", CLIENT_ID, &changes);
     let broker = Broker::start(move |_| Reply::Json(200, answer.clone())).await;
     let (alpaca, _) = broker.client();
     let symbol = Symbol::new("BTCUSD").unwrap();
-    alpaca
-        .symbols()
-        .learn(symbol.clone(), "BTC/USD", AssetClass::Crypto);
+    alpaca.symbols().learn(symbol.clone(), "BTC/USD", AssetClass::Crypto);
     let order = BrokerOrder {
         symbol: symbol.clone(),
         size: Size::Notional("50".parse().unwrap()),
@@ -98,10 +87,7 @@ async fn a_crypto_order_for_an_amount_bears_the_brokers_symbol() {
         matches!(answer, Answer::Done { value } if value.symbol == symbol && value.qty.is_none())
     );
     let body: serde_json::Value = serde_json::from_str(&broker.requests()[0].body).unwrap();
-    assert_eq!(
-        (&body["symbol"], &body["notional"]),
-        (&json!("BTC/USD"), &json!("50"))
-    );
+    assert_eq!((&body["symbol"], &body["notional"]), (&json!("BTC/USD"), &json!("50")));
     assert!(body.get("qty").is_none() && body.get("limit_price").is_none());
 }
 
@@ -124,29 +110,14 @@ async fn r1_no_connection_and_429_prove_that_nothing_was_taken() {
     assert!(matches!(answer, Answer::NotTaken { .. }), "{answer:?}");
 
     let (answer, asked) = submitted(|| {
-        Reply::Headed(
-            429,
-            "retry-after: 2\r\n",
-            refusal(42_910_000, "rate limit exceeded"),
-        )
+        Reply::Headed(429, "retry-after: 2\r\n", refusal(42_910_000, "rate limit exceeded"))
     })
     .await;
-    let expected = Answer::NotTaken {
-        retry_after: 2_000_000_000,
-        why: "rate limit exceeded".to_owned(),
-    };
+    let expected =
+        Answer::NotTaken { retry_after: 2_000_000_000, why: "rate limit exceeded".to_owned() };
     assert_eq!((answer, asked), (expected, 1));
     let (answer, asked) = submitted(|| Reply::Html(429)).await;
-    assert!(
-        matches!(
-            answer,
-            Answer::NotTaken {
-                retry_after: 1_000_000_000,
-                ..
-            }
-        ),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Answer::NotTaken { retry_after: 1_000_000_000, .. }), "{answer:?}");
     assert_eq!(asked, 1);
 }
 
@@ -159,59 +130,26 @@ async fn r2_to_r6_and_r20_whatever_leaves_a_doubt_is_unknown_and_asked_once() {
     let half = whole[..whole.len() / 2].to_owned();
     let replies: Vec<(&str, Replies)> = vec![
         ("closed after the request", Box::new(|| Reply::Close)),
-        (
-            "500",
-            Box::new(|| Reply::Json(500, refusal(50_010_000, "internal error"))),
-        ),
+        ("500", Box::new(|| Reply::Json(500, refusal(50_010_000, "internal error")))),
         ("502", Box::new(|| Reply::Html(502))),
         ("503", Box::new(|| Reply::Html(503))),
         ("504", Box::new(|| Reply::Html(504))),
-        (
-            "garbage 200",
-            Box::new(|| Reply::Json(200, "oops".to_owned())),
-        ),
+        ("garbage 200", Box::new(|| Reply::Json(200, "oops".to_owned()))),
         ("empty 200", Box::new(|| Reply::Json(200, String::new()))),
-        (
-            "half JSON",
-            Box::new(move || Reply::Json(200, half.clone())),
-        ),
-        (
-            "cut body",
-            Box::new(|| Reply::Cut {
-                promised: 900,
-                sent: "{\"id\":\"b1\",",
-            }),
-        ),
-        (
-            "another symbol",
-            Box::new(move || Reply::Json(200, other.clone())),
-        ),
-        (
-            "another order",
-            Box::new(move || Reply::Json(200, foreign.clone())),
-        ),
-        (
-            "a sick number",
-            Box::new(move || Reply::Json(200, sick.clone())),
-        ),
+        ("half JSON", Box::new(move || Reply::Json(200, half.clone()))),
+        ("cut body", Box::new(|| Reply::Cut { promised: 900, sent: "{\"id\":\"b1\"," })),
+        ("another symbol", Box::new(move || Reply::Json(200, other.clone()))),
+        ("another order", Box::new(move || Reply::Json(200, foreign.clone()))),
+        ("a sick number", Box::new(move || Reply::Json(200, sick.clone()))),
         ("403 of a proxy", Box::new(|| Reply::Html(403))),
-        (
-            "422 without words",
-            Box::new(|| Reply::Json(422, "[]".to_owned())),
-        ),
+        ("422 without words", Box::new(|| Reply::Json(422, "[]".to_owned()))),
         ("404 of a proxy", Box::new(|| Reply::Html(404))),
         ("408", Box::new(|| Reply::Json(408, refusal(0, "too slow")))),
-        (
-            "redirect",
-            Box::new(|| Reply::Headed(307, "location: /v2/orders\r\n", String::new())),
-        ),
+        ("redirect", Box::new(|| Reply::Headed(307, "location: /v2/orders\r\n", String::new()))),
     ];
     for (name, reply) in replies {
         let (answer, asked) = submitted(reply).await;
-        assert!(
-            matches!(answer, Answer::Unknown { .. }),
-            "{name}: {answer:?}"
-        );
+        assert!(matches!(answer, Answer::Unknown { .. }), "{name}: {answer:?}");
         assert_eq!(asked, 1, "{name}");
     }
 }
@@ -228,19 +166,13 @@ async fn r2_and_r21_the_deadline_covers_head_and_body_and_the_body_has_a_cap() {
     let replies: Vec<(&str, Replies)> = vec![
         ("timed out", Box::new(|| Reply::Stall)),
         ("timed out", Box::new(|| Reply::Drip)),
-        (
-            "longer than 1024 bytes",
-            Box::new(move || Reply::Json(200, big.clone())),
-        ),
+        ("longer than 1024 bytes", Box::new(move || Reply::Json(200, big.clone()))),
     ];
     for (expected, reply) in replies {
         let broker = Broker::start(move |_| reply()).await;
         let (alpaca, _) = client_with(&broker.url, limits);
         let answer = soon(alpaca.submit(&order())).await;
-        assert!(
-            matches!(&answer, Answer::Unknown { why } if why.contains(expected)),
-            "{answer:?}"
-        );
+        assert!(matches!(&answer, Answer::Unknown { why } if why.contains(expected)), "{answer:?}");
         assert_eq!(broker.requests().len(), 1);
     }
 }
@@ -251,31 +183,22 @@ async fn r8_a_definitive_body_is_a_refusal() {
         (403, 40_310_000, "insufficient buying power"),
         (403, 40_310_000, "potential wash trade detected"),
         (422, 42_210_000, "invalid limit_price: sub-penny increment"),
-        (
-            422,
-            40_010_001,
-            "client_order_id must be at most 128 characters",
-        ),
+        (422, 40_010_001, "client_order_id must be at most 128 characters"),
         (400, 40_010_000, "request body format is invalid"),
         (404, 40_410_000, "asset \"NOPE\" not found"),
     ];
     for (http, code, message) in table {
         let (answer, asked) = submitted(move || Reply::Json(http, refusal(code, message))).await;
-        let expected = Answer::Refused {
-            http,
-            code,
-            message: message.to_owned(),
-        };
+        let expected = Answer::Refused { http, code, message: message.to_owned() };
         assert_eq!((answer, asked), (expected, 1));
     }
 }
 
 #[tokio::test]
 async fn r10_refused_keys_are_a_refusal_and_an_alarm() {
-    for (reply, words) in [
-        (None, "unauthorized"),
-        (Some("{\"message\":\"unauthorized.\"}"), "unauthorized."),
-    ] {
+    for (reply, words) in
+        [(None, "unauthorized"), (Some("{\"message\":\"unauthorized.\"}"), "unauthorized.")]
+    {
         let broker = Broker::start(move |_| match reply {
             Some(body) => Reply::Json(401, body.to_owned()),
             None => Reply::Html(401),
@@ -283,29 +206,15 @@ async fn r10_refused_keys_are_a_refusal_and_an_alarm() {
         .await;
         let (alpaca, notices) = broker.client();
         let answer = soon(alpaca.submit(&order())).await;
-        assert_eq!(
-            answer,
-            Answer::Refused {
-                http: 401,
-                code: 0,
-                message: words.to_owned()
-            }
-        );
-        let alarm = Notice::AuthRefused {
-            http: 401,
-            message: words.to_owned(),
-        };
+        assert_eq!(answer, Answer::Refused { http: 401, code: 0, message: words.to_owned() });
+        let alarm = Notice::AuthRefused { http: 401, message: words.to_owned() };
         assert_eq!(*notices.lock().unwrap(), [alarm]);
     }
 }
 
 #[tokio::test]
 async fn r7_a_used_client_order_id_is_adopted_only_where_the_order_is_the_same() {
-    let same = order_json(
-        "b7",
-        CLIENT_ID,
-        &[("status", "\"filled\""), ("filled_qty", "\"10\"")],
-    );
+    let same = order_json("b7", CLIENT_ID, &[("status", "\"filled\""), ("filled_qty", "\"10\"")]);
     let other_qty = order_json("b7", CLIENT_ID, &[("qty", "\"11\"")]);
     let other_side = order_json("b7", CLIENT_ID, &[("side", "\"sell\"")]);
     let other_symbol = order_json("b7", CLIENT_ID, &[("symbol", "\"MSFT\"")]);
@@ -340,10 +249,7 @@ async fn r7_a_used_client_order_id_is_adopted_only_where_the_order_is_the_same()
             let requests = broker.requests();
             assert_eq!(requests.len(), 2);
             assert_eq!(requests[1].url.path(), "/v2/orders:by_client_order_id");
-            assert_eq!(
-                requests[1].query("client_order_id").as_deref(),
-                Some(CLIENT_ID)
-            );
+            assert_eq!(requests[1].query("client_order_id").as_deref(), Some(CLIENT_ID));
         }
     }
 }
@@ -358,10 +264,7 @@ async fn r7_an_order_for_an_amount_is_adopted_by_its_amount() {
         })
         .await;
         let (alpaca, _) = broker.client();
-        let order = BrokerOrder {
-            size: Size::Notional("50".parse().unwrap()),
-            ..order()
-        };
+        let order = BrokerOrder { size: Size::Notional("50".parse().unwrap()), ..order() };
         let answer = soon(alpaca.submit(&order)).await;
         assert_eq!(matches!(answer, Answer::Done { .. }), adopted, "{answer:?}");
     }

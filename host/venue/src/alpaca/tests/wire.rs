@@ -30,9 +30,7 @@ fn every_status_of_the_broker_has_its_place() {
         "done_for_day",
     ] {
         assert_eq!(
-            report(&[("status", &format!("\"{word}\""))])
-                .unwrap()
-                .status,
+            report(&[("status", &format!("\"{word}\""))]).unwrap().status,
             B::Open,
             "{word}"
         );
@@ -47,12 +45,7 @@ fn every_status_of_the_broker_has_its_place() {
         ("napping", B::Other("napping".to_owned())),
     ];
     for (word, expected) in table {
-        assert_eq!(
-            report(&[("status", &format!("\"{word}\""))])
-                .unwrap()
-                .status,
-            expected
-        );
+        assert_eq!(report(&[("status", &format!("\"{word}\""))]).unwrap().status, expected);
     }
 }
 
@@ -71,22 +64,13 @@ fn members_may_be_numbers_null_or_absent() {
     .unwrap();
     assert_eq!(found.qty, Some("0.5".parse().unwrap()));
     assert_eq!(found.filled_qty, "0.1".parse().unwrap());
-    assert_eq!(
-        found.filled_avg_price.unwrap().to_string(),
-        "150.333333333333"
-    );
-    assert_eq!(
-        (found.limit_price, found.symbol),
-        (None, Symbol::new("BTCUSD").unwrap())
-    );
+    assert_eq!(found.filled_avg_price.unwrap().to_string(), "150.333333333333");
+    assert_eq!((found.limit_price, found.symbol), (None, Symbol::new("BTCUSD").unwrap()));
     assert_eq!(found.replaced_by.as_deref(), Some("b2"));
     assert_eq!(found.submitted_at.0, 1_772_461_800_000_000_000);
     assert_eq!(found.client_order_id, "");
     assert_eq!(report(&[("qty", "null")]).unwrap().qty, None);
-    assert_eq!(
-        report(&[("side", "\"sell_short\"")]).unwrap().side,
-        Side::Sell
-    );
+    assert_eq!(report(&[("side", "\"sell_short\"")]).unwrap().side, Side::Sell);
 }
 
 #[test]
@@ -121,14 +105,8 @@ fn only_a_whole_fill_becomes_one() {
         let (found, fault) = update(&format!("\"event\":\"{event}\",{good}")).unwrap();
         assert!(fault.is_none());
         let fill = found.fill.unwrap();
-        assert_eq!(
-            (fill.execution_id.as_str(), fill.broker_order_id.as_str()),
-            ("e1", "b1")
-        );
-        assert_eq!(
-            (fill.qty.to_string(), fill.price.to_string()),
-            ("3".into(), "150.2".into())
-        );
+        assert_eq!((fill.execution_id.as_str(), fill.broker_order_id.as_str()), ("e1", "b1"));
+        assert_eq!((fill.qty.to_string(), fill.price.to_string()), ("3".into(), "150.2".into()));
         assert_eq!(fill.cumulative_qty, Some("7".parse().unwrap()));
         assert_eq!(fill.client_order_id.as_deref(), Some("c1"));
         assert!(fill.fee.is_zero());

@@ -24,23 +24,15 @@ fn fills_are_read_one_by_one_with_their_lines() {
     .collect();
     assert_eq!(rows.len(), 3);
     assert_eq!((rows[0].line, rows[1].line, rows[2].line), (2, 4, 5));
-    assert_eq!(
-        (rows[0].qty, rows[0].price, rows[0].fee),
-        (d("10"), d("150"), d("1"))
-    );
-    assert_eq!(
-        (rows[0].key().as_str(), rows[1].symbol.as_str()),
-        ("e1", "BTCUSD")
-    );
+    assert_eq!((rows[0].qty, rows[0].price, rows[0].fee), (d("10"), d("150"), d("1")));
+    assert_eq!((rows[0].key().as_str(), rows[1].symbol.as_str()), ("e1", "BTCUSD"));
     assert_eq!((rows[1].side, rows[1].fee), (FillSide::Sell, Decimal::ZERO));
     assert_eq!(
         (rows[2].side, rows[2].qty, rows[2].price),
         (FillSide::Split, d("7"), Decimal::ZERO)
     );
     // Without the last column too.
-    let short = fills(&format!(
-        "time,symbol,side,qty,price,fee\n{T0},AAPL,buy,1,2,0\n"
-    ));
+    let short = fills(&format!("time,symbol,side,qty,price,fee\n{T0},AAPL,buy,1,2,0\n"));
     assert_eq!(short[0].as_ref().unwrap().execution_id, None);
 }
 
@@ -64,9 +56,7 @@ fn the_key_of_a_fill_without_an_id_is_its_content_and_its_turn() {
 #[test]
 fn every_bad_fill_is_refused_and_ends_the_reading() {
     let one = |row: &str| {
-        let rows = fills(&format!(
-            "{FILLS}{T0},AAPL,buy,1,2,0,a\n{row}\n{T0},AAPL,buy,1,2,0,b\n"
-        ));
+        let rows = fills(&format!("{FILLS}{T0},AAPL,buy,1,2,0,a\n{row}\n{T0},AAPL,buy,1,2,0,b\n"));
         assert_eq!(rows.len(), 2, "{row}");
         rows.into_iter().nth(1).unwrap().unwrap_err().to_string()
     };
@@ -95,16 +85,7 @@ fn every_bad_fill_is_refused_and_ends_the_reading() {
     for (row, expected) in cases {
         assert_eq!(one(&row), format!("fills.csv line 3, {expected}"), "{row}");
     }
-    assert_eq!(
-        one(&format!("{T0},AAPL,buy")),
-        "fills.csv line 3 has 3 fields, the header has 7"
-    );
+    assert_eq!(one(&format!("{T0},AAPL,buy")), "fills.csv line 3 has 3 fields, the header has 7");
     let no_header = fills("a,b\n");
-    assert!(
-        no_header[0]
-            .as_ref()
-            .unwrap_err()
-            .to_string()
-            .contains("unknown column \"a\"")
-    );
+    assert!(no_header[0].as_ref().unwrap_err().to_string().contains("unknown column \"a\""));
 }

@@ -6,20 +6,12 @@ use super::{Folder, T0_NS, d, refusal};
 #[test]
 fn equities_and_round_trips_are_read() {
     let folder = Folder::new();
-    let path = folder.file(
-        "e.csv",
-        "timestamp,equity,cash\n2019-02-11,100.5,1\n2019-02-12,-1e-1,2\n",
-    );
+    let path =
+        folder.file("e.csv", "timestamp,equity,cash\n2019-02-11,100.5,1\n2019-02-12,-1e-1,2\n");
     let rows = read_equity(&path).unwrap();
-    assert_eq!(
-        rows.iter().map(|row| row.equity).collect::<Vec<_>>(),
-        [d("100.5"), d("-0.1")]
-    );
+    assert_eq!(rows.iter().map(|row| row.equity).collect::<Vec<_>>(), [d("100.5"), d("-0.1")]);
     assert_eq!(rows[1].at - rows[0].at, 86_400_000_000_000);
-    let path = folder.file(
-        "t.csv",
-        "symbol,net_pnl\nA,1.5\nB,-1.1368683772161603e-13\nC,+2E1\n",
-    );
+    let path = folder.file("t.csv", "symbol,net_pnl\nA,1.5\nB,-1.1368683772161603e-13\nC,+2E1\n");
     let net = read_round_trips(&path).unwrap();
     assert_eq!((net[0], net[2]), (d("1.5"), d("20")));
     assert!(net[1] < Decimal::ZERO && net[1] > d("-0.0000000000002"));
@@ -45,10 +37,7 @@ fn equities_and_round_trips_are_read() {
             "e.csv line 1: missing column \"equity\"; the header must be timestamp,equity",
         ),
     ] {
-        assert_eq!(
-            refusal(&folder, read_equity(&folder.file("e.csv", content))),
-            expected
-        );
+        assert_eq!(refusal(&folder, read_equity(&folder.file("e.csv", content))), expected);
     }
     let path = folder.file("t.csv", "pnl\n1\n");
     assert_eq!(
@@ -96,27 +85,14 @@ fn decimals_are_exact_up_to_28_digits_and_refused_beyond() {
         ("5.", "5"),
         ("-0.50", "-0.5"),
         ("007", "7"),
-        (
-            "1234567890123456789012345678",
-            "1234567890123456789012345678",
-        ),
-        (
-            "9999999999999999999999999999",
-            "9999999999999999999999999999",
-        ),
-        (
-            "123456789012345678.123456789",
-            "123456789012345678.123456789",
-        ),
+        ("1234567890123456789012345678", "1234567890123456789012345678"),
+        ("9999999999999999999999999999", "9999999999999999999999999999"),
+        ("123456789012345678.123456789", "123456789012345678.123456789"),
         (zeros.as_str(), "1"),
         (far.as_str(), far.as_str()),
         (padded.as_str(), "1"),
     ] {
-        assert_eq!(
-            field::decimal(text.as_bytes()).unwrap(),
-            d(expected),
-            "{text}"
-        );
+        assert_eq!(field::decimal(text.as_bytes()).unwrap(), d(expected), "{text}");
     }
     for text in [
         "",
@@ -133,21 +109,11 @@ fn decimals_are_exact_up_to_28_digits_and_refused_beyond() {
         "12345678901234567890x",
     ] {
         let problem = field::decimal(text.as_bytes()).unwrap_err();
-        assert!(
-            problem.to_string().contains("not a decimal number"),
-            "{text}: {problem}"
-        );
+        assert!(problem.to_string().contains("not a decimal number"), "{text}: {problem}");
     }
     let deep = format!("0.{}1", "0".repeat(28));
-    for text in [
-        "12345678901234567890123456789",
-        "1.2345678901234567890123456789",
-        &deep,
-    ] {
+    for text in ["12345678901234567890123456789", "1.2345678901234567890123456789", &deep] {
         let problem = field::decimal(text.as_bytes()).unwrap_err();
-        assert!(
-            problem.to_string().contains("28 significant digits"),
-            "{text}: {problem}"
-        );
+        assert!(problem.to_string().contains("28 significant digits"), "{text}: {problem}");
     }
 }

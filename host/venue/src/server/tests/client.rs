@@ -116,17 +116,8 @@ impl Rest {
     pub(super) fn new(exchange: &RunningExchange, key: &str, secret: &str) -> Self {
         // The tests speak plain HTTP; the client wants a TLS provider all the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(PATIENCE)
-            .build()
-            .unwrap();
-        Self {
-            base: exchange.url(),
-            key: key.to_owned(),
-            secret: secret.to_owned(),
-            client,
-        }
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        Self { base: exchange.url(), key: key.to_owned(), secret: secret.to_owned(), client }
     }
 
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -139,11 +130,7 @@ impl Rest {
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
         let answer = request.send().await?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Ok(Answer {
-            status,
-            headers,
-            text: answer.text().await?,
-        })
+        Ok(Answer { status, headers, text: answer.text().await? })
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {
@@ -155,15 +142,11 @@ impl Rest {
     }
 
     pub(super) async fn post(&self, path: &str, body: impl ToString) -> Answer {
-        self.send(self.request(Method::POST, path).body(body.to_string()))
-            .await
-            .unwrap()
+        self.send(self.request(Method::POST, path).body(body.to_string())).await.unwrap()
     }
 
     pub(super) async fn patch(&self, path: &str, body: impl ToString) -> Answer {
-        self.send(self.request(Method::PATCH, path).body(body.to_string()))
-            .await
-            .unwrap()
+        self.send(self.request(Method::PATCH, path).body(body.to_string())).await.unwrap()
     }
 
     /// Sends an order and gives what was answered with a 200.
@@ -199,9 +182,7 @@ impl Socket {
         path: &str,
         headers: &[(&str, &str)],
     ) -> Self {
-        let mut request = format!("{}{path}", exchange.ws_url())
-            .into_client_request()
-            .unwrap();
+        let mut request = format!("{}{path}", exchange.ws_url()).into_client_request().unwrap();
         let mut msgpack = false;
         for (name, value) in headers {
             msgpack |= *value == "application/msgpack";
@@ -224,9 +205,8 @@ impl Socket {
     /// The next message that is not a ping; `None` when the connection has ended.
     pub(super) async fn frame(&mut self) -> Option<Message> {
         loop {
-            let next = tokio::time::timeout(PATIENCE, self.inner.next())
-                .await
-                .expect("a message in time");
+            let next =
+                tokio::time::timeout(PATIENCE, self.inner.next()).await.expect("a message in time");
             match next {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
@@ -275,10 +255,7 @@ impl Socket {
 fn plain(value: &rmpv::Value) -> Value {
     match value {
         rmpv::Value::Map(members) => Value::Object(
-            members
-                .iter()
-                .map(|(k, v)| (k.as_str().unwrap().to_owned(), plain(v)))
-                .collect(),
+            members.iter().map(|(k, v)| (k.as_str().unwrap().to_owned(), plain(v))).collect(),
         ),
         rmpv::Value::Array(items) => items.iter().map(plain).collect(),
         rmpv::Value::Ext(-1, bytes) => {
@@ -297,13 +274,9 @@ fn plain(value: &rmpv::Value) -> Value {
 pub(super) async fn bars_of_all(exchange: &RunningExchange, path: &str) -> Socket {
     let mut socket = Socket::open(exchange, path, &[]).await;
     assert_eq!(socket.next().await[0]["msg"], "connected");
-    socket
-        .send(json!({"action": "auth", "key": DEFAULT_KEY_ID, "secret": DEFAULT_SECRET}))
-        .await;
+    socket.send(json!({"action": "auth", "key": DEFAULT_KEY_ID, "secret": DEFAULT_SECRET})).await;
     assert_eq!(socket.next().await[0]["msg"], "authenticated");
-    socket
-        .send(json!({"action": "subscribe", "bars": ["*"]}))
-        .await;
+    socket.send(json!({"action": "subscribe", "bars": ["*"]})).await;
     assert_eq!(socket.next().await[0]["bars"], json!(["*"]));
     socket
 }
@@ -312,16 +285,9 @@ pub(super) async fn bars_of_all(exchange: &RunningExchange, path: &str) -> Socke
 pub(super) async fn updates(exchange: &RunningExchange) -> Socket {
     let mut socket = Socket::open(exchange, "/stream", &[]).await;
     let keys = json!({"key_id": DEFAULT_KEY_ID, "secret_key": DEFAULT_SECRET});
-    socket
-        .send(json!({"action": "authenticate", "data": keys}))
-        .await;
+    socket.send(json!({"action": "authenticate", "data": keys})).await;
     assert_eq!(socket.next().await["data"]["status"], "authorized");
-    socket
-        .send(json!({"action": "listen", "data": {"streams": ["trade_updates"]}}))
-        .await;
-    assert_eq!(
-        socket.next().await["data"]["streams"],
-        json!(["trade_updates"])
-    );
+    socket.send(json!({"action": "listen", "data": {"streams": ["trade_updates"]}})).await;
+    assert_eq!(socket.next().await["data"]["streams"], json!(["trade_updates"]));
     socket
 }

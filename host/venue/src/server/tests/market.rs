@@ -25,11 +25,7 @@ async fn history_ends_at_the_present_and_pages() {
     let mut seen = 0;
     let mut token = String::new();
     for _ in 0..2 {
-        let page = world
-            .rest
-            .get(&format!("{path}&limit=2{token}"))
-            .await
-            .json();
+        let page = world.rest.get(&format!("{path}&limit=2{token}")).await.json();
         seen += page["bars"]["SPY"].as_array().unwrap().len();
         token = page["next_page_token"]
             .as_str()
@@ -37,29 +33,14 @@ async fn history_ends_at_the_present_and_pages() {
             .unwrap_or_default();
     }
     assert_eq!((seen, token.as_str()), (4, ""));
-    let one = world
-        .rest
-        .get("/v2/stocks/SPY/bars?timeframe=5Min&sort=desc")
-        .await
-        .json();
+    let one = world.rest.get("/v2/stocks/SPY/bars?timeframe=5Min&sort=desc").await.json();
+    assert_eq!((&one["symbol"], &one["bars"][0]["v"]), (&json!("SPY"), &json!(4000)));
     assert_eq!(
-        (&one["symbol"], &one["bars"][0]["v"]),
-        (&json!("SPY"), &json!(4000))
-    );
-    assert_eq!(
-        world
-            .rest
-            .get("/v2/stocks/bars?symbols=BTC/USD")
-            .await
-            .refusal(),
+        world.rest.get("/v2/stocks/bars?symbols=BTC/USD").await.refusal(),
         (400, 0, "invalid symbol: BTC/USD".into())
     );
     assert_eq!(
-        world
-            .rest
-            .get("/v2/stocks/bars?symbols=SPY&timeframe=7Fortnight")
-            .await
-            .status,
+        world.rest.get("/v2/stocks/bars?symbols=SPY&timeframe=7Fortnight").await.status,
         400
     );
 }
@@ -68,21 +49,12 @@ async fn history_ends_at_the_present_and_pages() {
 async fn latest_values_and_snapshots() {
     let world = World::after(manual(), 2).await;
     let get = async |path: &str| world.rest.get(path).await.json();
-    assert_eq!(
-        get("/v2/stocks/bars/latest?symbols=SPY,QQQ").await["bars"]["SPY"]["c"],
-        102
-    );
+    assert_eq!(get("/v2/stocks/bars/latest?symbols=SPY,QQQ").await["bars"]["SPY"]["c"], 102);
     assert_eq!(get("/v2/stocks/SPY/trades/latest").await["trade"]["p"], 102);
-    assert_eq!(
-        get("/v2/stocks/quotes/latest?symbols=SPY").await["quotes"]["SPY"]["ap"],
-        102
-    );
+    assert_eq!(get("/v2/stocks/quotes/latest?symbols=SPY").await["quotes"]["SPY"]["ap"], 102);
     let snapshot = get("/v2/stocks/snapshots?symbols=SPY").await;
     assert_eq!(
-        (
-            &snapshot["SPY"]["dailyBar"]["o"],
-            &snapshot["SPY"]["dailyBar"]["c"]
-        ),
+        (&snapshot["SPY"]["dailyBar"]["o"], &snapshot["SPY"]["dailyBar"]["c"]),
         (&json!(100), &json!(102))
     );
     assert_eq!(get("/v2/stocks/SPY/snapshot").await["symbol"], "SPY");
@@ -100,19 +72,9 @@ async fn latest_values_and_snapshots() {
         "{}/v1beta3/crypto/us/bars?symbols=BTC/USD&timeframe=1Min&start=2019-02-11",
         world.exchange.url()
     );
-    let open: serde_json::Value = without_key
-        .get(url)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let open: serde_json::Value = without_key.get(url).send().await.unwrap().json().await.unwrap();
     assert_eq!(open["bars"]["BTC/USD"].as_array().unwrap().len(), 2);
-    assert_eq!(
-        world.rest.get("/v2/stocks/NONE/bars/latest").await.status,
-        404
-    );
+    assert_eq!(world.rest.get("/v2/stocks/NONE/bars/latest").await.status, 404);
 }
 
 #[tokio::test]
@@ -136,18 +98,11 @@ async fn two_files_at_full_speed_reach_a_subscriber_whole_and_in_order() {
     // Nobody listens yet: the market has not moved.
     assert_eq!(world.exchange.progress(), (0, 300));
     let mut socket = bars_of_all(&world.exchange, "/v2/iex").await;
-    let resting = world
-        .rest
-        .order(super::client::limit("buy", "1", "1", "day-order"))
-        .await;
+    let resting = world.rest.order(super::client::limit("buy", "1", "1", "day-order")).await;
     for n in 0..300 {
         let frame = socket.next().await;
-        let symbols: Vec<&str> = frame
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|b| b["S"].as_str().unwrap())
-            .collect();
+        let symbols: Vec<&str> =
+            frame.as_array().unwrap().iter().map(|b| b["S"].as_str().unwrap()).collect();
         assert_eq!(symbols, ["QQQ", "SPY"], "step {n}");
         assert_eq!(frame[1]["o"], 100 + n);
     }
@@ -156,10 +111,7 @@ async fn two_files_at_full_speed_reach_a_subscriber_whole_and_in_order() {
     assert_eq!(world.exchange.progress(), (300, 300));
     let id = resting["id"].as_str().unwrap();
     let order = world.rest.get(&format!("/v2/orders/{id}")).await.json();
-    assert!(
-        ["canceled", "expired"].contains(&order["status"].as_str().unwrap()),
-        "{order}"
-    );
+    assert!(["canceled", "expired"].contains(&order["status"].as_str().unwrap()), "{order}");
     assert_eq!(world.rest.get("/v2/clock").await.json()["is_open"], false);
     world.exchange.stop().await;
     assert_eq!(reading.await.unwrap(), 0);
@@ -169,10 +121,7 @@ async fn two_files_at_full_speed_reach_a_subscriber_whole_and_in_order() {
 async fn full_speed_waits_for_a_reader_and_stands_still_without_one() {
     let feed = Feed::Bars(rising("SPY", 100, 2_000));
     // The first connection may still be ending when the second one comes.
-    let config = ServerConfig {
-        one_data_connection: false,
-        ..ServerConfig::new(feed)
-    };
+    let config = ServerConfig { one_data_connection: false, ..ServerConfig::new(feed) };
     let world = World::start(config).await;
     let mut socket = bars_of_all(&world.exchange, "/v2/iex").await;
     socket.next().await;
@@ -202,24 +151,12 @@ async fn a_generated_market_repeats_with_its_seed() {
     let mut closes = Vec::new();
     for seed in [7, 7, 8] {
         let feed = Feed::Generated(generated.clone());
-        let config = ServerConfig {
-            speed: Speed::Manual,
-            seed,
-            ..ServerConfig::new(feed)
-        };
+        let config = ServerConfig { speed: Speed::Manual, seed, ..ServerConfig::new(feed) };
         let world = World::after(config, 40).await;
-        let bars = world
-            .rest
-            .get("/v2/stocks/SPY/bars?limit=1000")
-            .await
-            .json();
+        let bars = world.rest.get("/v2/stocks/SPY/bars?limit=1000").await.json();
         assert_eq!(bars["bars"].as_array().unwrap().len(), 40);
         closes.push(bars["bars"].clone());
-        let crypto = world
-            .rest
-            .get("/v1beta3/crypto/us/latest/bars?symbols=ETH/USD")
-            .await
-            .json();
+        let crypto = world.rest.get("/v1beta3/crypto/us/latest/bars?symbols=ETH/USD").await.json();
         assert!(crypto["bars"]["ETH/USD"]["c"].as_f64().unwrap() > 0.0);
     }
     assert_eq!(closes[0], closes[1]);
@@ -250,52 +187,27 @@ async fn market_time_passes_at_the_speed_and_trading_goes_on_meanwhile() {
     world.exchange.finished().await;
     let last = rising("SPY", 100, 40)[39].end;
     assert!(world.exchange.now() >= last && world.exchange.now() < last + MINUTE);
-    let sum = world
-        .exchange
-        .with_exchange(DEFAULT_KEY_ID, |e| e.account().cash)
-        .unwrap();
+    let sum = world.exchange.with_exchange(DEFAULT_KEY_ID, |e| e.account().cash).unwrap();
     assert!(sum < DEFAULT_CASH);
 }
 
 #[tokio::test]
 async fn what_cannot_start_says_why() {
     let start = async |config: ServerConfig| ExchangeServer::start(config).await.unwrap_err();
-    let none = ServerConfig {
-        accounts: Vec::new(),
-        ..manual()
-    };
+    let none = ServerConfig { accounts: Vec::new(), ..manual() };
     assert!(matches!(start(none).await, StartError::NoAccount));
     let mut twice = manual();
     twice.accounts.push(twice.accounts[0].clone());
     assert!(start(twice).await.to_string().contains(DEFAULT_KEY_ID));
     let mut bars = rising("SPY", 1, 2);
     bars.push(bars[0].clone());
-    let doubled = start(ServerConfig {
-        feed: Feed::Bars(bars),
-        ..manual()
-    })
-    .await
-    .to_string();
-    assert!(
-        doubled.contains("two bars at 2019-02-11T14:30:00Z"),
-        "{doubled}"
-    );
-    let missing = Source {
-        path: "/nonexistent/SPY.csv".into(),
-        symbol: None,
-    };
-    let missing = start(ServerConfig {
-        feed: Feed::Files(vec![missing]),
-        ..manual()
-    })
-    .await
-    .to_string();
+    let doubled = start(ServerConfig { feed: Feed::Bars(bars), ..manual() }).await.to_string();
+    assert!(doubled.contains("two bars at 2019-02-11T14:30:00Z"), "{doubled}");
+    let missing = Source { path: "/nonexistent/SPY.csv".into(), symbol: None };
+    let missing =
+        start(ServerConfig { feed: Feed::Files(vec![missing]), ..manual() }).await.to_string();
     assert!(missing.contains("/nonexistent/SPY.csv"), "{missing}");
     let world = World::start(manual()).await;
-    let taken = start(ServerConfig {
-        listen: world.exchange.addr,
-        ..manual()
-    })
-    .await;
+    let taken = start(ServerConfig { listen: world.exchange.addr, ..manual() }).await;
     assert!(matches!(taken, StartError::Listen { .. }));
 }

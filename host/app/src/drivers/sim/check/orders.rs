@@ -18,21 +18,15 @@ pub(crate) fn before_submit(world: &mut World, order: &BrokerOrder, attempt: u32
             format!("order {id} is posted, it has no committed row"),
         ));
     };
-    ensure(
-        stored.status == OrderStatus::Sending && stored.attempt == attempt,
-        "I13",
-        || {
-            format!(
-                "order {id} is posted in attempt {attempt}, its committed row is {:?} in attempt {}",
-                stored.status, stored.attempt
-            )
-        },
-    )?;
-    ensure(
-        *stored.client_order_id == *order.client_order_id,
-        "I11",
-        || format!("order {id} is posted under another id"),
-    )?;
+    ensure(stored.status == OrderStatus::Sending && stored.attempt == attempt, "I13", || {
+        format!(
+            "order {id} is posted in attempt {attempt}, its committed row is {:?} in attempt {}",
+            stored.status, stored.attempt
+        )
+    })?;
+    ensure(*stored.client_order_id == *order.client_order_id, "I11", || {
+        format!("order {id} is posted under another id")
+    })?;
     let mut before = stored.replaces;
     while let Some(other) = before {
         let row = world.tables.order(other).map_err(broken)?;
@@ -42,11 +36,7 @@ pub(crate) fn before_submit(world: &mut World, order: &BrokerOrder, attempt: u32
         })?;
         before = row.and_then(|row| row.replaces);
     }
-    let bytes = world
-        .checks
-        .bytes
-        .entry(order.client_order_id.clone())
-        .or_default();
+    let bytes = world.checks.bytes.entry(order.client_order_id.clone()).or_default();
     *bytes += 1;
     let count = *bytes;
     ensure(count == 1, "I12", || {
@@ -60,11 +50,8 @@ pub(crate) fn refused(world: &World, order: &BrokerOrder, message: &str) -> Chec
         return Ok(());
     }
     // A post that lands long after nobody waits for it any more is refused with good reason.
-    let sent = world
-        .checks
-        .orders
-        .get(&order.order)
-        .filter(|known| known.status == OrderStatus::Sending);
+    let sent =
+        world.checks.orders.get(&order.order).filter(|known| known.status == OrderStatus::Sending);
     let Some(sleeve) = sent.map(|known| known.sleeve) else {
         return Ok(());
     };
@@ -77,10 +64,8 @@ pub(crate) fn refused(world: &World, order: &BrokerOrder, message: &str) -> Chec
         let Some(host) = &world.host else {
             return Ok(());
         };
-        let Some(other) = host
-            .desk
-            .open_orders()
-            .find(|row| *row.client_order_id == *open.client_order_id)
+        let Some(other) =
+            host.desk.open_orders().find(|row| *row.client_order_id == *open.client_order_id)
         else {
             continue;
         };
@@ -91,16 +76,9 @@ pub(crate) fn refused(world: &World, order: &BrokerOrder, message: &str) -> Chec
         let late =
             world.checks.revived.contains(&other.id) || world.checks.revived.contains(&order.order);
         let row = host.desk.order(order.order);
-        ensure(
-            !known || late || !row.is_some_and(|row| could_trade(row, other)),
-            "I28",
-            || {
-                format!(
-                    "the broker finds a wash trade between orders {} and {}",
-                    order.order, other.id
-                )
-            },
-        )?;
+        ensure(!known || late || !row.is_some_and(|row| could_trade(row, other)), "I28", || {
+            format!("the broker finds a wash trade between orders {} and {}", order.order, other.id)
+        })?;
     }
     Ok(())
 }
@@ -130,11 +108,7 @@ pub(super) fn open(checks: &Checks, desk: &Desk) -> Checked {
 }
 
 fn could_trade(one: &OrderRow, other: &OrderRow) -> bool {
-    let (buy, sale) = if one.side == Side::Buy {
-        (one, other)
-    } else {
-        (other, one)
-    };
+    let (buy, sale) = if one.side == Side::Buy { (one, other) } else { (other, one) };
     match (buy.sent_type, sale.sent_type) {
         (OrderType::Limit { limit_price: bid }, OrderType::Limit { limit_price: ask }) => {
             bid >= ask

@@ -16,16 +16,11 @@ pub(crate) fn at_rest(world: &mut World) -> Checked {
         return Err(Violation::new("I20", "the host does not run".to_owned()));
     };
     let (desk, broker) = (&host.desk, &world.broker);
-    ensure(desk.is_ready(), "I20", || {
-        "the desk is not ready".to_owned()
-    })?;
+    ensure(desk.is_ready(), "I20", || "the desk is not ready".to_owned())?;
     if let Some((id, found)) = broker.unseen().next() {
         return Err(Violation::new(
             "I20",
-            format!(
-                "execution {id} of {} {} was never booked",
-                found.qty, found.symbol
-            ),
+            format!("execution {id} of {} {} was never booked", found.qty, found.symbol),
         ));
     }
     ensure(desk.reconciliation().balanced, "I20", || {
@@ -34,10 +29,7 @@ pub(crate) fn at_rest(world: &mut World) -> Checked {
     if let Some(found) = desk.breaks().next() {
         return Err(Violation::new(
             "I20",
-            format!(
-                "break {} is open: {} and {}",
-                found.id, found.ours, found.broker
-            ),
+            format!("break {} is open: {} and {}", found.id, found.ours, found.broker),
         ));
     }
     for order in desk.open_orders() {
@@ -46,23 +38,15 @@ pub(crate) fn at_rest(world: &mut World) -> Checked {
             order.status,
             OrderStatus::Sending | OrderStatus::Unknown | OrderStatus::Accepted
         );
-        ensure(resolved, "I20", || {
-            format!("order {id} is still {:?}", order.status)
-        })?;
+        ensure(resolved, "I20", || format!("order {id} is still {:?}", order.status))?;
         let Some(theirs) = broker.order(&order.client_order_id) else {
             return Err(Violation::new(
                 "I20",
-                format!(
-                    "order {id} is {:?}, the broker doesn't have it",
-                    order.status
-                ),
+                format!("order {id} is {:?}, the broker doesn't have it", order.status),
             ));
         };
         ensure(!theirs.status.is_final(), "I20", || {
-            format!(
-                "order {id} is {:?}, at the broker {:?}",
-                order.status, theirs.status
-            )
+            format!("order {id} is {:?}, at the broker {:?}", order.status, theirs.status)
         })?;
         ensure(order.filled_qty.get() == theirs.filled_qty, "I17", || {
             format!(
@@ -75,19 +59,13 @@ pub(crate) fn at_rest(world: &mut World) -> Checked {
             format!("order {id} is to be cancelled and still open")
         })?;
     }
-    for theirs in broker
-        .exchange
-        .open_orders()
-        .filter(|order| order.client_order_id.starts_with("sk-"))
+    for theirs in
+        broker.exchange.open_orders().filter(|order| order.client_order_id.starts_with("sk-"))
     {
-        let ours = desk
-            .open_orders()
-            .any(|order| *order.client_order_id == *theirs.client_order_id);
+        let ours =
+            desk.open_orders().any(|order| *order.client_order_id == *theirs.client_order_id);
         ensure(ours, "I11", || {
-            format!(
-                "the broker works {}, which is not open here",
-                theirs.client_order_id
-            )
+            format!("the broker works {}, which is not open here", theirs.client_order_id)
         })?;
     }
     Ok(())
@@ -105,11 +83,9 @@ pub(super) fn restored_equals_live(world: &World) -> Checked {
         .map_err(|e| Violation::new("I31", e.to_string()))?;
     // From when fills are read again may be earlier after a restart: a comparison that changed nothing is no row.
     let stored = restored.account();
-    ensure(
-        stored.fills_since <= live.account().fills_since,
-        "I31",
-        || "fills would be read too late after a restart".to_owned(),
-    )?;
+    ensure(stored.fills_since <= live.account().fills_since, "I31", || {
+        "fills would be read too late after a restart".to_owned()
+    })?;
     let account = stockade_core::row::AccountRow {
         fills_since: stored.fills_since,
         ..live.account().clone()
@@ -121,26 +97,16 @@ pub(super) fn restored_equals_live(world: &World) -> Checked {
     for id in orders {
         same("order", &live.order(id), &restored.order(id))?;
     }
-    same(
-        "bots",
-        &live.bots().collect::<Vec<_>>(),
-        &restored.bots().collect::<Vec<_>>(),
-    )?;
-    same(
-        "breaks",
-        &live.breaks().collect::<Vec<_>>(),
-        &restored.breaks().collect::<Vec<_>>(),
-    )?;
+    same("bots", &live.bots().collect::<Vec<_>>(), &restored.bots().collect::<Vec<_>>())?;
+    same("breaks", &live.breaks().collect::<Vec<_>>(), &restored.breaks().collect::<Vec<_>>())?;
     for row in live.sleeves() {
         let (Some(one), Some(other)) = (live.view(row.id), restored.view(row.id)) else {
             continue;
         };
         same("view", &visible(&one, live), &visible(&other, &restored))?;
         let lots = |desk: &Desk| -> Vec<_> {
-            let mut lots: Vec<_> = desk
-                .holdings(row.id)
-                .flat_map(|(_, holding)| holding.lots().cloned())
-                .collect();
+            let mut lots: Vec<_> =
+                desk.holdings(row.id).flat_map(|(_, holding)| holding.lots().cloned()).collect();
             lots.sort_by_key(|lot| lot.id);
             lots
         };
@@ -152,9 +118,7 @@ pub(super) fn restored_equals_live(world: &World) -> Checked {
 /// What a bot sees, without what only counts changes; by symbol, since places may differ.
 fn visible(view: &SleeveView, desk: &Desk) -> String {
     let symbol = |id: stockade_core::InstrumentId| {
-        desk.instruments()
-            .get(id.index())
-            .map(|found| found.symbol.clone())
+        desk.instruments().get(id.index()).map(|found| found.symbol.clone())
     };
     let mut positions: Vec<_> = view
         .positions
@@ -179,21 +143,12 @@ fn visible(view: &SleeveView, desk: &Desk) -> String {
         .orders
         .iter()
         .map(|order| {
-            (
-                order.intent_id,
-                symbol(order.instrument),
-                order.qty,
-                order.filled,
-                order.status,
-            )
+            (order.intent_id, symbol(order.instrument), order.qty, order.filled, order.status)
         })
         .collect();
     let now = desk.account().now.market;
-    let mut accepted: Vec<_> = view
-        .accepted
-        .iter()
-        .filter(|at| now.since(**at) < 60_000_000_000)
-        .collect();
+    let mut accepted: Vec<_> =
+        view.accepted.iter().filter(|at| now.since(**at) < 60_000_000_000).collect();
     accepted.sort();
     format!(
         "{} {:?} {:?} {positions:?} {orders:?} {:?} {:?} {} {accepted:?}",
@@ -202,7 +157,5 @@ fn visible(view: &SleeveView, desk: &Desk) -> String {
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, live: &T, restored: &T) -> Checked {
-    ensure(live == restored, "I31", || {
-        format!("{what}: live is {live:?}, restored {restored:?}")
-    })
+    ensure(live == restored, "I31", || format!("{what}: live is {live:?}, restored {restored:?}"))
 }

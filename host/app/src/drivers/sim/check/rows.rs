@@ -38,16 +38,9 @@ pub(crate) fn committed(world: &mut World, seen: &Seen, group: &[(Row, Vec<u8>)]
 /// I1, and the sums for I3.
 fn balanced(world: &mut World, entry: &EntryRow) -> Checked {
     let sum: Money = entry.postings.iter().map(|posting| posting.amount).sum();
-    ensure(sum.is_zero(), "I1", || {
-        format!("entry {} is off by {sum}: {}", entry.id, entry.memo)
-    })?;
+    ensure(sum.is_zero(), "I1", || format!("entry {} is off by {sum}: {}", entry.id, entry.memo))?;
     let checks = &mut world.checks;
-    for Posting {
-        sleeve,
-        account,
-        amount,
-    } in &entry.postings
-    {
+    for Posting { sleeve, account, amount } in &entry.postings {
         match account {
             LedgerAccount::Cash => *checks.cash.entry(*sleeve).or_default() += *amount,
             LedgerAccount::Fees => *checks.fees.entry(*sleeve).or_default() += *amount,
@@ -64,9 +57,7 @@ fn balanced(world: &mut World, entry: &EntryRow) -> Checked {
 /// I16: an execution of the broker's journal, and no other; once.
 fn booked_once(world: &mut World, row: &ExecutionRow) -> Checked {
     let new = world.checks.executions.insert(row.execution_id.to_string());
-    ensure(new, "I16", || {
-        format!("execution {} is booked twice", row.execution_id)
-    })?;
+    ensure(new, "I16", || format!("execution {} is booked twice", row.execution_id))?;
     ensure(world.broker.booked(&row.execution_id), "I16", || {
         format!(
             "execution {} is no execution of the broker, or booked already under another id",
@@ -84,19 +75,10 @@ fn booked_once(world: &mut World, row: &ExecutionRow) -> Checked {
 /// I7: a lot becomes smaller only as the first of its book.
 fn first_in_first_out(world: &mut World, lot: &LotRow) -> Checked {
     let range = lot.remaining >= Qty::ZERO && lot.remaining <= lot.qty;
-    ensure(range, "I7", || {
-        format!("lot {} has {} of {}", lot.id, lot.remaining, lot.qty)
-    })?;
-    let book = world
-        .checks
-        .lots
-        .entry((lot.sleeve, lot.symbol.clone()))
-        .or_default();
+    ensure(range, "I7", || format!("lot {} has {} of {}", lot.id, lot.remaining, lot.qty))?;
+    let book = world.checks.lots.entry((lot.sleeve, lot.symbol.clone())).or_default();
     let key = (lot.opened_at, lot.id);
-    if book
-        .get(&key)
-        .is_some_and(|before| lot.remaining < before.remaining)
-    {
+    if book.get(&key).is_some_and(|before| lot.remaining < before.remaining) {
         let first = book.keys().next().copied();
         ensure(first == Some(key), "I7", || {
             format!(
@@ -110,13 +92,7 @@ fn first_in_first_out(world: &mut World, lot: &LotRow) -> Checked {
     if lot.remaining.is_zero() {
         book.remove(&key);
     } else {
-        book.insert(
-            key,
-            OpenLot {
-                side: lot.side,
-                remaining: lot.remaining,
-            },
-        );
+        book.insert(key, OpenLot { side: lot.side, remaining: lot.remaining });
     }
     Ok(())
 }
@@ -134,10 +110,8 @@ fn may_follow(before: OrderStatus, after: OrderStatus) -> bool {
             ) || ends
         }
         S::Unknown => {
-            matches!(
-                after,
-                S::Abandoned | S::Rejected | S::Acknowledged | S::PartiallyFilled
-            ) || ends
+            matches!(after, S::Abandoned | S::Rejected | S::Acknowledged | S::PartiallyFilled)
+                || ends
         }
         S::Acknowledged => matches!(after, S::PartiallyFilled | S::Rejected) || ends,
         S::PartiallyFilled => ends,
@@ -150,11 +124,7 @@ fn may_follow(before: OrderStatus, after: OrderStatus) -> bool {
 fn edge(world: &mut World, seen: &Seen, order: &OrderRow) -> Checked {
     let id = order.id;
     let now = world.now;
-    let first = *world
-        .checks
-        .intents
-        .entry((order.sleeve, order.intent_id))
-        .or_insert(id);
+    let first = *world.checks.intents.entry((order.sleeve, order.intent_id)).or_insert(id);
     ensure(first == id, "I11", || {
         format!("intent {} became orders {first} and {id}", order.intent_id)
     })?;
@@ -171,10 +141,7 @@ fn edge(world: &mut World, seen: &Seen, order: &OrderRow) -> Checked {
         format!("order {id} goes from {before:?} to {after:?}")
     })?;
     ensure(order.filled_qty >= known.filled, "I15", || {
-        format!(
-            "order {id} had filled {}, now {}",
-            known.filled, order.filled_qty
-        )
+        format!("order {id} had filled {}, now {}", known.filled, order.filled_qty)
     })?;
     if let Size::Qty(qty) = order.size {
         let within = order.filled_qty <= qty || order.overfilled;
@@ -202,17 +169,12 @@ fn edge(world: &mut World, seen: &Seen, order: &OrderRow) -> Checked {
             format!("order {id} is {after:?} as never sent, the broker has it")
         });
     }
-    ensure(seen.evidence, "I18", || {
-        format!("order {id} is {after:?} by a {}", seen.kind)
-    })?;
+    ensure(seen.evidence, "I18", || format!("order {id} is {after:?} by a {}", seen.kind))?;
     if after == OrderStatus::Abandoned {
         world.counters.abandoned += 1;
         let quiet = now - unknown_at >= 55 * NANOS_PER_SECOND && order.lookups >= LOOKUPS_MIN;
         ensure(quiet, "R3", || {
-            format!(
-                "order {id} is given up {} ns after it became unknown",
-                now - unknown_at
-            )
+            format!("order {id} is given up {} ns after it became unknown", now - unknown_at)
         })?;
         let long_there = world
             .broker
@@ -244,9 +206,7 @@ fn truth(world: &World, order: &OrderRow) -> Checked {
         OrderStatus::Rejected => status == Theirs::Rejected,
         _ => true,
     };
-    ensure(agrees, "I18", || {
-        format!("order {id} is {after:?}, at the broker it is {status:?}")
-    })?;
+    ensure(agrees, "I18", || format!("order {id} is {after:?}, at the broker it is {status:?}"))?;
     let filled = theirs.filled_qty;
     ensure(order.filled_qty.get() == filled, "I17", || {
         format!(
@@ -263,25 +223,16 @@ fn sums(world: &World, row: &Row) -> Checked {
         Row::Sleeve(row) => {
             let cash = checks.cash.get(&row.id).copied().unwrap_or_default();
             ensure(cash == row.cash, "I3", || {
-                format!(
-                    "{} has {} of cash, its postings give {cash}",
-                    row.name, row.cash
-                )
+                format!("{} has {} of cash, its postings give {cash}", row.name, row.cash)
             })?;
             let fees = checks.fees.get(&row.id).copied().unwrap_or_default();
             ensure(fees == row.fees, "I3", || {
-                format!(
-                    "{} has {} of fees, its postings give {fees}",
-                    row.name, row.fees
-                )
+                format!("{} has {} of fees, its postings give {fees}", row.name, row.fees)
             })?;
             let capital = -checks.capital.get(&row.id).copied().unwrap_or_default();
             let net = row.initial_capital + row.added - row.withdrawn;
             ensure(capital == net, "I3", || {
-                format!(
-                    "{} has {net} of capital, its postings give {capital}",
-                    row.name
-                )
+                format!("{} has {net} of capital, its postings give {capital}", row.name)
             })?;
             ensure(!row.reserved.is_negative(), "I21", || {
                 format!("{} holds {}", row.name, row.reserved)
@@ -291,22 +242,13 @@ fn sums(world: &World, row: &Row) -> Checked {
             let key = (row.sleeve, row.symbol.clone());
             let cost = checks.cost.get(&key).copied().unwrap_or_default();
             ensure(cost == row.cost, "I3", || {
-                format!(
-                    "{} costs {}, its postings give {cost}",
-                    row.symbol, row.cost
-                )
+                format!("{} costs {}, its postings give {cost}", row.symbol, row.cost)
             })?;
             let book = checks.lots.get(&key);
             let lots = book.into_iter().flat_map(|lots| lots.values());
             let qty: Qty = lots
                 .clone()
-                .map(|lot| {
-                    if lot.side == LotSide::Long {
-                        lot.remaining
-                    } else {
-                        -lot.remaining
-                    }
-                })
+                .map(|lot| if lot.side == LotSide::Long { lot.remaining } else { -lot.remaining })
                 .sum();
             ensure(qty == row.qty, "I7", || {
                 format!(
@@ -317,17 +259,11 @@ fn sums(world: &World, row: &Row) -> Checked {
             let mut sides = lots.map(|lot| lot.side);
             let first = sides.next();
             ensure(sides.all(|side| Some(side) == first), "I7", || {
-                format!(
-                    "{} of sleeve {} has lots of both sides",
-                    row.symbol, row.sleeve
-                )
+                format!("{} of sleeve {} has lots of both sides", row.symbol, row.sleeve)
             })
         }
         Row::Order(order) => {
-            let executed = checks
-                .orders
-                .get(&order.id)
-                .map_or(Qty::ZERO, |known| known.executed);
+            let executed = checks.orders.get(&order.id).map_or(Qty::ZERO, |known| known.executed);
             ensure(executed == order.filled_qty, "I17", || {
                 format!(
                     "order {} has filled {}, its executions give {executed}",

@@ -21,11 +21,7 @@ pub(super) fn against_broker(world: &World) -> Checked {
         format!("cash and what is unseen are {ours}, the broker has {theirs}")
     })?;
     for (place, instrument) in (0u32..).zip(desk.instruments()) {
-        let unseen = broker
-            .unseen_qty
-            .get(&instrument.symbol)
-            .copied()
-            .unwrap_or_default();
+        let unseen = broker.unseen_qty.get(&instrument.symbol).copied().unwrap_or_default();
         let ours = desk.total_qty(InstrumentId(place)).get() + unseen;
         let id = broker.exchange.symbol_id(instrument.symbol.as_str());
         let theirs = id.map_or(Decimal::ZERO, |id| broker.exchange.position_qty(id));
@@ -57,10 +53,7 @@ pub(super) fn each(checks: &mut Checks, desk: &Desk, seen: &Seen) -> Checked {
         let net = row.initial_capital + row.added - row.withdrawn;
         let (have, owe) = (row.cash + cost, net + row.realised);
         ensure(have == owe, "I8", || {
-            format!(
-                "{}: cash and cost are {have}, capital and profit {owe}",
-                row.name
-            )
+            format!("{}: cash and cost are {have}, capital and profit {owe}", row.name)
         })?;
         capital(checks, desk, row, seen)?;
     }
@@ -71,44 +64,24 @@ pub(super) fn each(checks: &mut Checks, desk: &Desk, seen: &Seen) -> Checked {
 
 /// I21: what open buys can cost at worst is there; beyond it only by late evidence, and then never growing.
 fn capital(checks: &mut Checks, desk: &Desk, row: &SleeveRow, seen: &Seen) -> Checked {
-    let buys = desk
-        .open_orders()
-        .filter(|order| order.sleeve == row.id && order.side == Side::Buy);
+    let buys = desk.open_orders().filter(|order| order.sleeve == row.id && order.side == Side::Buy);
     let exposure: Money = buys.map(worst).sum();
     ensure(exposure == row.reserved, "I21", || {
-        format!(
-            "{} holds {} for open buys that can cost {exposure}",
-            row.name, row.reserved
-        )
+        format!("{} holds {} for open buys that can cost {exposure}", row.name, row.reserved)
     })?;
     // A fee is known with its execution and not before.
     let free = row.cash - row.reserved + row.fees;
-    let excess = if free.is_negative() {
-        -free
-    } else {
-        Money::ZERO
-    };
+    let excess = if free.is_negative() { -free } else { Money::ZERO };
     let before = checks.excess.insert(row.id, excess).unwrap_or_default();
     let late = seen.evidence && (checks.revived_sleeves.contains(&row.id) || overfilled(desk, row));
-    ensure(
-        excess <= before || late || row.kind == SleeveKind::Suspense,
-        "I21",
-        || {
-            format!(
-                "{} has {} of cash and holds {}",
-                row.name, row.cash, row.reserved
-            )
-        },
-    )
+    ensure(excess <= before || late || row.kind == SleeveKind::Suspense, "I21", || {
+        format!("{} has {} of cash and holds {}", row.name, row.cash, row.reserved)
+    })
 }
 
 fn overfilled(desk: &Desk, row: &SleeveRow) -> bool {
-    row.state_reason
-        .as_deref()
-        .is_some_and(|why| why.contains("filled beyond"))
-        || desk
-            .open_orders()
-            .any(|order| order.sleeve == row.id && order.overfilled)
+    row.state_reason.as_deref().is_some_and(|why| why.contains("filled beyond"))
+        || desk.open_orders().any(|order| order.sleeve == row.id && order.overfilled)
 }
 
 fn worst(order: &OrderRow) -> Money {
@@ -131,10 +104,8 @@ fn offered(
         return Ok(());
     };
     let symbol = &instrument.symbol;
-    let stored = checks
-        .lots
-        .get(&(row.id, symbol.clone()))
-        .map_or(0, std::collections::BTreeMap::len);
+    let stored =
+        checks.lots.get(&(row.id, symbol.clone())).map_or(0, std::collections::BTreeMap::len);
     ensure(stored == holding.lots().count(), "I7", || {
         format!("{}: {stored} lots of {symbol} are stored", row.name)
     })?;
@@ -144,17 +115,11 @@ fn offered(
     };
     let all: Qty = sales().map(rest).sum();
     ensure(all == holding.selling, "I23", || {
-        format!(
-            "{} holds {} {symbol} for sales of {all}",
-            row.name, holding.selling
-        )
+        format!("{} holds {} {symbol} for sales of {all}", row.name, holding.selling)
     })?;
     // A replacement waits for the end of what it replaces: of both only the larger can trade.
     let replaced = |order: &OrderRow| {
-        order
-            .replaces
-            .and_then(|other| desk.order(other))
-            .filter(|other| !other.status.is_final())
+        order.replaces.and_then(|other| desk.order(other)).filter(|other| !other.status.is_final())
     };
     let legs = |order: &OrderRow| {
         replaced(order).map_or(rest(order), |other| {
@@ -171,11 +136,7 @@ fn offered(
     let once: Qty = sales().map(legs).sum();
     let excused = |id: OrderId| checks.revived.contains(&id);
     let late = sales().any(|order| excused(order.id)) || checks.revived_sleeves.contains(&row.id);
-    let owned = if holding.qty.is_negative() {
-        Qty::ZERO
-    } else {
-        holding.qty
-    };
+    let owned = if holding.qty.is_negative() { Qty::ZERO } else { holding.qty };
     let own = row.kind == SleeveKind::Bot || row.kind == SleeveKind::Hand;
     ensure(!own || late || once <= owned, "I23", || {
         format!("{} offers {once} {symbol} and has {owned}", row.name)

@@ -1,0 +1,306 @@
+//! Shares by hand: orders of people, assignment out of suspense, moves between sleeves, imports.
+
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+
+use super::command::{Outcome, amount_refusal, done, not_allowed};
+use super::effect::Effects;
+use super::event::{ImportKind, ImportedFill, Reply};
+use super::restore::Prints;
+use super::state::Desk;
+use crate::broker::Fill;
+use crate::decimal::{Money, Qty};
+use crate::id::{SleeveId, Slug, Symbol};
+use crate::ledger::{EntryKind, Holding, LedgerAccount, Posting};
+use crate::limits;
+use crate::risk::Refusal;
+use crate::row::{ExecutionKey, ExecutionSource, Row};
+use crate::time::Timestamp;
+
+impl Desk {
+    pub(super) fn submit_by_hand(
+        &mut self,
+        name: &Slug,
+        intent: &crate::order::Intent,
+        out: &mut Effects,
+    ) -> Outcome {
+        let id = self.named(name)?;
+        let admission = match self.check(id, intent) {
+            Ok(admission) => admission,
+            Err(refusal) => {
+                out.rows.push(Row::Refusal(crate::row::RefusalRow {
+                    sleeve: id,
+                    intent_id: crate::id::IntentId(0),
+                    at: self.now.market,
+                    intent: intent.clone(),
+                    code: refusal.code(),
+                    message: refusal.to_string(),
+                }));
+                return Err(refusal);
+            }
+        };
+        let order = self.accept(id, None, intent, &admission, None, out);
+        Ok(self.order_reply(order, "accepted"))
+    }
+
+    /// Gives shares of suspense to a sleeve, at a cost and date of the owner's books. The sleeve's
+    /// capital grows by the cost; suspense's falls by what it carried.
+    pub(super) fn assign(
+        &mut self,
+        symbol: &Symbol,
+        qty: Qty,
+        to: &Slug,
+        cost: Money,
+        opened: Timestamp,
+        out: &mut Effects,
+    ) -> Outcome {
+        let target = self.named(to)?;
+        let instrument = self.known(symbol)?;
+        if cost.is_negative() {
+            return Err(amount_refusal(cost));
+        }
+        self.check_not_short(target, to, instrument)?;
+        let parts = self.take(SleeveId::SUSPENSE, instrument, symbol, qty, out)?;
+        let fees: Money = parts.iter().map(|lot| lot.fee).sum();
+        let carried = parts.iter().map(|lot| lot.cost).sum::<Money>() + fees;
+        let lot = crate::row::LotRow {
+            id: crate::id::LotId(self.account.counters.lot),
+            sleeve: target,
+            symbol: symbol.clone(),
+            side: crate::ledger::LotSide::Long,
+            opened_at: opened,
+            qty,
+            remaining: qty,
+            entry_price: crate::Price::new(crate::decimal::round_half_even(
+                cost.get() / qty.get(),
+                limits::LEDGER_SCALE,
+            )),
+            cost,
+            cost_left: cost,
+            fee: Money::ZERO,
+            fee_left: Money::ZERO,
+            execution_id: parts
+                .first()
+                .map_or_else(|| "assigned".into(), |lot| lot.execution_id.clone()),
+        };
+        self.account.counters.lot += 1;
+        self.give(target, instrument, vec![lot], out);
+        self.sleeve_mut(SleeveId::SUSPENSE).row.withdrawn += carried;
+        self.sleeve_mut(target).row.added += cost;
+        let memo = format!("{qty} {symbol} from suspense to {to} at a cost of {cost}");
+        let from = (SleeveId::SUSPENSE, carried, fees);
+        self.post_transfer(from, (target, cost), symbol, memo, out);
+        Ok(done(format!("{to} has {qty} {symbol}")))
+    }
+
+    pub(super) fn move_position(
+        &mut self,
+        from: &Slug,
+        to: &Slug,
+        symbol: &Symbol,
+        qty: Qty,
+        out: &mut Effects,
+    ) -> Outcome {
+        let (source, target) = (self.named(from)?, self.named(to)?);
+        if source == target {
+            return Err(not_allowed("sleeve", from, "shares move between two different sleeves"));
+        }
+        let instrument = self.known(symbol)?;
+        self.check_not_short(target, to, instrument)?;
+        let mut parts = self.take(source, instrument, symbol, qty, out)?;
+        let carried: Money = parts.iter().map(|lot| lot.cost + lot.fee).sum();
+        let fees: Money = parts.iter().map(|lot| lot.fee).sum();
+        for lot in &mut parts {
+            // The opening fee becomes part of the cost: the receiving sleeve never paid it.
+            lot.id = crate::id::LotId(self.account.counters.lot);
+            self.account.counters.lot += 1;
+            lot.sleeve = target;
+            lot.cost += lot.fee;
+            lot.cost_left = lot.cost;
+            (lot.fee, lot.fee_left) = (Money::ZERO, Money::ZERO);
+        }
+        self.give(target, instrument, parts, out);
+        self.sleeve_mut(source).row.withdrawn += carried;
+        self.sleeve_mut(target).row.added += carried;
+        let memo = format!("{qty} {symbol} from {from} to {to}");
+        let from = (source, carried, fees);
+        self.post_transfer(from, (target, carried), symbol, memo, out);
+        Ok(done(format!("{to} has {qty} {symbol} more")))
+    }
+
+    /// Moves shares at cost. What the source carried includes their opening fees, which leave with
+    /// them: for the source it is as if they had never been paid.
+    pub(super) fn post_transfer(
+        &mut self,
+        (from, carried, fees): (SleeveId, Money, Money),
+        (to, cost): (SleeveId, Money),
+        symbol: &Symbol,
+        memo: String,
+        out: &mut Effects,
+    ) {
+        let leg = |sleeve, account, amount| Posting { sleeve, account, amount };
+        let position = || LedgerAccount::Position(symbol.clone());
+        let postings = vec![
+            leg(from, position(), fees - carried),
+            leg(from, LedgerAccount::Fees, -fees),
+            leg(from, LedgerAccount::Capital, carried),
+            leg(to, position(), cost),
+            leg(to, LedgerAccount::Capital, -cost),
+        ];
+        self.post(EntryKind::Transfer, memo, None, postings, out);
+    }
+
+    pub(super) fn known(&self, symbol: &Symbol) -> Result<crate::InstrumentId, Refusal> {
+        let missing = || Refusal::UnknownInstrument { symbol: symbol.to_string() };
+        self.by_symbol.get(symbol).copied().ok_or_else(missing)
+    }
+
+    /// Shares that come to a sleeve that is short of them would close its lots without a price.
+    pub(super) fn check_not_short(
+        &self,
+        id: SleeveId,
+        name: &Slug,
+        instrument: crate::InstrumentId,
+    ) -> Result<(), Refusal> {
+        let holding = self.sleeves[&id].holdings.get(&instrument);
+        if holding.is_some_and(|h| h.qty.is_negative()) {
+            let why = "it is short of the symbol: shares can't be given to it";
+            return Err(not_allowed("sleeve", name, why));
+        }
+        Ok(())
+    }
+
+    /// Takes shares that are not offered out of a sleeve.
+    pub(super) fn take(
+        &mut self,
+        id: SleeveId,
+        instrument: crate::InstrumentId,
+        symbol: &Symbol,
+        qty: Qty,
+        out: &mut Effects,
+    ) -> Result<Vec<crate::row::LotRow>, Refusal> {
+        let free =
+            self.sleeves[&id].holdings.get(&instrument).map_or(Qty::ZERO, Holding::available);
+        if !qty.is_positive() || qty > free {
+            return Err(Refusal::LongOnly { symbol: symbol.clone(), found: qty, available: free });
+        }
+        let sleeve = self.sleeve_mut(id);
+        let holding = sleeve.holdings.entry(instrument).or_default();
+        let (parts, changed) = holding.take(qty);
+        if holding.is_empty() {
+            sleeve.holdings.remove(&instrument);
+        }
+        self.touched.positions.insert((id, instrument));
+        out.rows.extend(changed.into_iter().map(Row::Lot));
+        Ok(parts)
+    }
+
+    pub(super) fn give(
+        &mut self,
+        id: SleeveId,
+        instrument: crate::InstrumentId,
+        lots: Vec<crate::row::LotRow>,
+        out: &mut Effects,
+    ) {
+        let holding = self.sleeve_mut(id).holdings.entry(instrument).or_default();
+        for lot in lots {
+            holding.add(lot.clone());
+            out.rows.push(Row::Lot(lot));
+        }
+        self.touched.positions.insert((id, instrument));
+    }
+
+    /// Books the fills of a file that are not known yet.
+    pub(super) fn import(
+        &mut self,
+        name: &Slug,
+        opening: bool,
+        fills: &[ImportedFill],
+        out: &mut Effects,
+    ) -> Outcome {
+        let id = self.named(name)?;
+        if self.account.has_broker {
+            let why = "its fills come from the broker; shares from before are in suspense, and position assign \
+                       gives them to a sleeve with their cost and date";
+            return Err(not_allowed("sleeve", name, why));
+        }
+        let source = if opening { ExecutionSource::Opening } else { ExecutionSource::Import };
+        let (mut booked, mut known) = (0u64, 0u64);
+        for row in fills {
+            let key = ExecutionKey {
+                execution_id: row.execution_id.clone(),
+                broker_order_id: String::new(),
+                cumulative_qty: None,
+            };
+            let prints = Prints::of(&key);
+            if self.is_known(&prints) {
+                known += 1;
+                continue;
+            }
+            self.remember(&prints);
+            booked += 1;
+            match &row.kind {
+                ImportKind::Trade { side, qty, price, fee } => {
+                    let fill = Fill {
+                        execution_id: row.execution_id.clone(),
+                        broker_order_id: String::new(),
+                        client_order_id: None,
+                        symbol: row.symbol.clone(),
+                        side: *side,
+                        qty: *qty,
+                        price: *price,
+                        fee: *fee,
+                        cumulative_qty: None,
+                        at: row.at,
+                    };
+                    self.book(id, None, &fill, source, out);
+                    let instrument = self.instrument_of(&row.symbol, out);
+                    self.mark(instrument, *price, row.at);
+                }
+                ImportKind::Split { ratio } => self.split(id, row, *ratio, out),
+            }
+        }
+        let message = format!("{booked} booked, {known} known already");
+        Ok(Reply::Done {
+            message,
+            order: None,
+            sleeve: Some(id),
+            booked: Some(booked),
+            known: Some(known),
+        })
+    }
+
+    pub(super) fn split(
+        &mut self,
+        id: SleeveId,
+        row: &ImportedFill,
+        ratio: Decimal,
+        out: &mut Effects,
+    ) {
+        let instrument = self.instrument_of(&row.symbol, out);
+        let sleeve = self.sleeve_mut(id);
+        let Some(holding) = sleeve.holdings.get_mut(&instrument) else {
+            return;
+        };
+        let (cost, lots) = (holding.cost, holding.split(ratio));
+        self.touched.positions.insert((id, instrument));
+        out.rows.extend(lots.into_iter().map(Row::Lot));
+        if let Some(mark) = &mut self.marks[instrument.index()]
+            && mark.at <= row.at
+        {
+            let price =
+                crate::decimal::round_half_even(mark.price.get() / ratio, limits::LEDGER_SCALE);
+            (mark.price, mark.at, mark.stored) = (crate::Price::new(price), row.at, false);
+        }
+        self.touched.marks.insert(instrument);
+        let leg = |amount| Posting {
+            sleeve: id,
+            account: LedgerAccount::Position(row.symbol.clone()),
+            amount,
+        };
+        let memo = format!("split of {}: {ratio} for 1", row.symbol);
+        let execution_id: Arc<str> = row.execution_id.as_str().into();
+        self.post(EntryKind::Split, memo, Some(&execution_id), vec![leg(-cost), leg(cost)], out);
+    }
+}
