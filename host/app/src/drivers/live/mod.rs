@@ -63,6 +63,10 @@ pub(crate) enum Ended {
 }
 
 /// What reaches a host.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most messages are of the largest kind: a box for each would only cost"
+)]
 pub(crate) enum Incoming {
     /// An answer of the broker, or a fact from an edge.
     Event(Event),
