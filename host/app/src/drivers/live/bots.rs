@@ -179,7 +179,9 @@ impl Bots {
 
     /// Tells a bot what became of an order.
     pub(crate) fn notify(&mut self, sleeve: SleeveId, update: OrderUpdate) {
-        if let Some(slot) = self.slots.get_mut(&sleeve) {
+        if let Some(slot) = self.slots.get_mut(&sleeve)
+            && slot.plugin.description().events.contains(&EventKind::Orders)
+        {
             slot.push(BotEvent::Order(update));
         }
     }
@@ -383,7 +385,9 @@ impl Bots {
         // What waited and was seen in catching up is not given twice.
         let seen = slot.seen;
         slot.queue.retain(|event| !matches!(event, BotEvent::Bars(bars) if bars[0].at <= seen));
-        since.extend(standing_orders(desk, sleeve));
+        if slot.plugin.description().events.contains(&EventKind::Orders) {
+            since.extend(standing_orders(desk, sleeve));
+        }
         let start = Start {
             plugin: slot.plugin.clone(),
             config: config(&self.settings, desk, &slot.row, &slot.plugin, &self.history),

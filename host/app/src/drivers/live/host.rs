@@ -14,6 +14,7 @@ use stockade_core::desk::{
     Action, Command, Desk, Effects, Event, Input, Reply, Scope, Settings, step,
 };
 use stockade_core::market::MarketEvent;
+use stockade_core::row::Rows;
 use stockade_core::{Symbol, Timestamp};
 use stockade_store::{CommitError, Group, Store, WriterHandle, WriterOptions};
 use stockade_venue::alpaca::{AccountMessage, MarketMessage};
@@ -32,6 +33,11 @@ use crate::link;
 const BAR_NS: i64 = 60 * 1_000_000_000;
 /// A request for a comparison by a person is answered within this, or as it stands then.
 const COMPARE_MAX: Duration = Duration::from_secs(30);
+
+/// How long a database that has gone away is waited for.
+const REOPEN_MAX: Duration = Duration::from_secs(30);
+/// Between two tries.
+const REOPEN_EVERY: Duration = Duration::from_millis(200);
 
 /// What a host is made of.
 pub(crate) struct Parts {
@@ -476,11 +482,8 @@ impl Host {
         self.life += 1;
         self.outbox.discard();
         self.parts.bots.stop_all();
-        let options = WriterOptions::default();
-        self.parts.writer =
-            WriterHandle::spawn(&self.parts.store, &self.parts.label, self.parts.epoch, options)
-                .await?;
-        let rows = self.parts.store.account_load(&self.parts.label).await?;
+        let (writer, rows) = self.reopen().await?;
+        self.parts.writer = writer;
         let rows = rows.with_context(|| format!("account {} has no rows", self.parts.label))?;
         self.parts.desk = Desk::restore(rows, self.parts.desk_settings)?;
         self.put(Event::Started { epoch: self.parts.epoch, take_over: true }, None).await?;
@@ -491,6 +494,27 @@ impl Host {
             self.put(Event::Command { command }, None).await?;
         }
         self.put(Event::AccountStream { up: self.account_stream }, None).await
+    }
+
+    /// A new writer and the rows; a database that is on its way back is waited for.
+    async fn reopen(&self) -> Result<(WriterHandle, Option<Rows>)> {
+        let until = tokio::time::Instant::now() + REOPEN_MAX;
+        let (store, label, epoch) = (&self.parts.store, &self.parts.label, self.parts.epoch);
+        loop {
+            let spawned = WriterHandle::spawn(store, label, epoch, WriterOptions::default()).await;
+            let error = match spawned {
+                Ok(writer) => match store.account_load(label).await {
+                    Ok(rows) => return Ok((writer, rows)),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            if tokio::time::Instant::now() > until {
+                return Err(anyhow!(error).context("the database did not come back"));
+            }
+            tracing::warn!(account = %label, %error, "the database is waited for");
+            tokio::time::sleep(REOPEN_EVERY).await;
+        }
     }
 
     /// Saves the bots' states, samples the curve, and waits for the last commit.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use stockade_core::desk::{BotRequest, Desk, OrderUpdate};
 use stockade_core::market::Bar;
-use stockade_core::{InstrumentId, Now, SleeveId};
-use stockade_runtime::{Call, EVENTS_PER_CALL_MAX, Events, LogLine, Outcome, Strike};
+use stockade_core::{InstrumentId, Now, SleeveId, Timestamp};
+use stockade_runtime::{Call, EVENTS_PER_CALL_MAX, Events, LogLine, Outcome, SessionEvent, Strike};
 
 use super::guest::Guest;
 use super::market::Market;
@@ -51,6 +51,9 @@ pub(crate) struct LocalBot {
     /// What it asked for, and at which time stamp.
     asked: Option<(usize, Asked)>,
     updates: Vec<OrderUpdate>,
+    sessions: Vec<SessionEvent>,
+    timers: Vec<Timestamp>,
+    next_timer: Option<Timestamp>,
     scratch: Vec<Bar>,
     /// Where each bar of `scratch` stands in the market.
     places: Vec<usize>,
@@ -79,6 +82,9 @@ impl LocalBot {
             horizon: 0,
             asked: None,
             updates: Vec::new(),
+            sessions: Vec::new(),
+            timers: Vec::new(),
+            next_timer: None,
             scratch: Vec::new(),
             places: Vec::new(),
         }
@@ -118,21 +124,50 @@ impl LocalBot {
         }
     }
 
-    /// What it asks for on hearing of its orders.
+    /// Tells it that a session begins or has ended, if it wants to know.
+    pub(crate) fn attend(&mut self, event: SessionEvent) {
+        if self.guest.attends() {
+            self.sessions.push(event);
+        }
+    }
+
+    /// Its timer, where one is due; periods without a time stamp give one event, not many.
+    pub(crate) fn tick(&mut self, at: Timestamp) {
+        let period = self.guest.timer_period();
+        if period <= 0 {
+            return;
+        }
+        match self.next_timer {
+            Some(due) if at >= due => {
+                self.timers.push(due);
+                self.next_timer = Some(due.plus((at.since(due) / period + 1) * period));
+            }
+            Some(_) => {}
+            None => self.next_timer = Some(at.plus(period)),
+        }
+    }
+
+    /// What it asks for on hearing of timers, sessions and its orders.
     pub(crate) fn hear(&mut self, desk: &Desk, now: Now) -> Result<Asked, Strike> {
-        while !self.updates.is_empty() {
-            let Some(view) = desk.view(self.sleeve) else {
-                break;
+        while let Some(view) = self.hears_something().then(|| desk.view(self.sleeve)).flatten() {
+            let events = if !self.timers.is_empty() {
+                Events::Timer(&self.timers)
+            } else if !self.sessions.is_empty() {
+                Events::Session(&self.sessions)
+            } else {
+                Events::Orders(&self.updates)
             };
-            let outcome = self.guest.call(&Call {
-                events: Events::Orders(&self.updates),
-                warm_up: false,
-                view: &view,
-                prices: desk,
-                now: now.market,
-            })?;
+            let (kind, prices, now) = (std::mem::discriminant(&events), desk, now.market);
+            let outcome =
+                self.guest.call(&Call { events, warm_up: false, view: &view, prices, now })?;
             let handled = usize::try_from(outcome.handled).unwrap_or(usize::MAX);
-            self.updates.drain(..handled.min(self.updates.len()));
+            if kind == std::mem::discriminant(&Events::Timer(&[])) {
+                self.timers.drain(..handled.min(self.timers.len()));
+            } else if kind == std::mem::discriminant(&Events::Session(&[])) {
+                self.sessions.drain(..handled.min(self.sessions.len()));
+            } else {
+                self.updates.drain(..handled.min(self.updates.len()));
+            }
             let asked = self.taken(outcome)?;
             if !asked.requests.is_empty() {
                 // The rest is heard after what it asked for has been taken.
@@ -142,9 +177,9 @@ impl LocalBot {
         Ok(Asked::default())
     }
 
-    /// Whether updates wait.
-    pub(crate) fn has_updates(&self) -> bool {
-        !self.updates.is_empty()
+    /// Whether anything but bars waits for it.
+    pub(crate) fn hears_something(&self) -> bool {
+        !(self.updates.is_empty() && self.sessions.is_empty() && self.timers.is_empty())
     }
 
     /// What it asks for at a time stamp; evaluates it as far ahead as may be.
@@ -174,7 +209,10 @@ impl LocalBot {
         desk: &Desk,
         now: Now,
     ) -> Result<(), Strike> {
-        let ahead = if desk.open_order_count(self.sleeve) == 0 { self.batch } else { 1 };
+        // Sessions and timers fall between bars: a bot that gets them is not evaluated ahead.
+        let alone = !self.guest.attends() && self.guest.timer_period() == 0;
+        let free = alone && desk.open_order_count(self.sleeve) == 0;
+        let ahead = if free { self.batch } else { 1 };
         let first = market.range(group).start;
         let mut end = (group + ahead).min(market.len());
         while end > group + 1 && market.range(end - 1).end - first > EVENTS_PER_CALL_MAX {

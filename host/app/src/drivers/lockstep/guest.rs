@@ -11,6 +11,16 @@ pub(crate) trait Guest {
     /// Whether it wants to hear of its orders.
     fn hears(&self) -> bool;
 
+    /// Whether it wants to know when sessions begin and end.
+    fn attends(&self) -> bool {
+        false
+    }
+
+    /// Nanoseconds of market time between its timer events; 0 for none.
+    fn timer_period(&self) -> i64 {
+        0
+    }
+
     /// Its state, as it is stored.
     fn save(&mut self) -> Result<Vec<u8>, Strike>;
 }
@@ -22,6 +32,14 @@ impl Guest for Bot {
 
     fn hears(&self) -> bool {
         self.plugin().description().events.contains(&EventKind::Orders)
+    }
+
+    fn attends(&self) -> bool {
+        self.plugin().description().events.contains(&EventKind::Session)
+    }
+
+    fn timer_period(&self) -> i64 {
+        self.plugin().description().timer_period
     }
 
     fn save(&mut self) -> Result<Vec<u8>, Strike> {

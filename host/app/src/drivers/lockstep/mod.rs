@@ -24,6 +24,7 @@ use stockade_core::market::MarketEvent;
 use stockade_core::row::Row;
 use stockade_core::{Now, SleeveId, Timestamp};
 use stockade_exchange as model;
+use stockade_runtime::{SessionEvent, SessionKind};
 
 use super::model as translate;
 
@@ -80,6 +81,10 @@ pub(crate) struct Lockstep<S> {
     out: Effects,
     actions: VecDeque<Action>,
     updates: Vec<model::TradeUpdate>,
+    /// The session that is open, by its day's key.
+    session: Option<u32>,
+    /// From when the calendar must be read again.
+    calendar_until: Timestamp,
 }
 
 impl<S: Sink> Lockstep<S> {
@@ -96,6 +101,8 @@ impl<S: Sink> Lockstep<S> {
             out: Effects::default(),
             actions: VecDeque::new(),
             updates: Vec::new(),
+            session: None,
+            calendar_until: Timestamp(i64::MIN),
         }
     }
 
@@ -210,6 +217,7 @@ impl<S: Sink> Lockstep<S> {
     pub(crate) fn decide(&mut self, group: usize, market: &Market) -> Result<()> {
         let bars = market.bars[market.range(group)].to_vec();
         self.take(Event::Market { market: MarketEvent::Bars { bars } })?;
+        self.follow_sessions()?;
         self.hear()?;
         let mut index = 0;
         while let Some(bot) = self.bots.get_mut(index) {
@@ -227,10 +235,35 @@ impl<S: Sink> Lockstep<S> {
         self.hear()
     }
 
+    /// Keeps the desk's calendar ahead of the market, and tells bots of sessions and timers.
+    fn follow_sessions(&mut self) -> Result<()> {
+        let at = self.now.market;
+        if at >= self.calendar_until {
+            let sessions = translate::sessions(at);
+            // Read again well before the last known session.
+            let ahead = sessions.len().saturating_sub(3);
+            self.calendar_until = sessions.get(ahead).map_or(at, |session| session.close);
+            self.take(Event::Sessions { sessions })?;
+        }
+        let open = self.desk.is_session_open().then(|| self.desk.session_day(at)).flatten();
+        let changes = [
+            self.session.filter(|day| open != Some(*day)).map(|day| (SessionKind::Close, day)),
+            open.filter(|day| self.session != Some(*day)).map(|day| (SessionKind::Open, day)),
+        ];
+        self.session = open;
+        for bot in &mut self.bots {
+            bot.tick(at);
+            for (kind, day) in changes.into_iter().flatten() {
+                bot.attend(SessionEvent { at, kind, day });
+            }
+        }
+        Ok(())
+    }
+
     /// Lets bots hear of their orders until nothing more comes of it.
     fn hear(&mut self) -> Result<()> {
         for _ in 0..ROUNDS_MAX {
-            let Some(index) = self.bots.iter().position(LocalBot::has_updates) else {
+            let Some(index) = self.bots.iter().position(LocalBot::hears_something) else {
                 return Ok(());
             };
             let heard = self.bots[index].hear(&self.desk, self.now);
