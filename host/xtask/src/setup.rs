@@ -64,6 +64,12 @@ fn has_postgres() -> bool {
     given || on_path || configured || packaged || Path::new("/usr/local/pgsql/bin/initdb").exists()
 }
 
+/// Whether the real market data that some tests read is there.
+pub(crate) fn has_test_data() -> bool {
+    let beside = || crate::root().join("../shared/data");
+    std::env::var_os("STOCKADE_TEST_DATA").map_or_else(beside, Into::into).is_dir()
+}
+
 /// Ends the temporary clusters that tests have shared; their folders are removed by the next run.
 pub(crate) fn stop_test_clusters() {
     let folders = std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();

@@ -28,6 +28,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
             test.env_remove(name);
         }
     }
+    // A test's own word is hidden while it passes, so a skip is said here.
+    if !setup::has_test_data() {
+        println!(
+            "SKIPPED the tests on real market data: there is no ../shared/data (STOCKADE_TEST_DATA)"
+        );
+    }
     match python::environment()? {
         Some(python) => {
             test.env("STOCKADE_PYTHON", python);
