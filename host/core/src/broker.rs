@@ -3,6 +3,7 @@
 //! Reports are facts: the core records them always and refuses none.
 
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 use crate::decimal::{Money, Price, Qty};
 use crate::id::{OrderId, Symbol};
@@ -77,10 +78,86 @@ pub struct Fill {
     pub price: Price,
     /// Commission in the account's currency; zero where none is reported.
     pub fee: Money,
+    /// Fee in coins, taken from what was bought; zero where none is reported.
+    #[serde(default)]
+    pub fee_qty: Qty,
     /// The order's filled quantity after this fill, where reported: the second witness.
     pub cumulative_qty: Option<Qty>,
     /// When.
     pub at: Timestamp,
+}
+
+/// A trade bust or correction: the broker takes an execution back, days later at times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// The execution that is taken back.
+    pub execution_id: String,
+    /// What stands in its place; `None` for a bust.
+    pub replacement: Option<Fill>,
+    /// When the broker took it back.
+    pub at: Timestamp,
+}
+
+/// What kind of activity the broker reports, beside fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActivityKind {
+    /// Cash for shares held, or tax withheld from it (then negative).
+    Dividend,
+    /// Interest received, or paid for borrowed cash (then negative).
+    Interest,
+    /// A fee of the broker or a regulator, negative; a day after the trades at times.
+    Fee,
+    /// A fee in coins.
+    CryptoFee,
+    /// New shares for old ones.
+    Split,
+    /// Cash for the fraction of a share that a split or merger left.
+    CashInLieu,
+    /// Cash that came or went.
+    Cash,
+    /// Shares that came or went without a trade.
+    Shares,
+    /// The symbol has another name.
+    SymbolChange,
+    /// Shares of another company for shares held.
+    SpinOff,
+    /// Shares that became cash, or shares of another company.
+    Merger,
+    /// A word that this version doesn't know: a person decides.
+    Other,
+}
+
+/// Something that happened to the account, not to an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    /// The broker's id, or one made of the line of a file.
+    pub id: Arc<str>,
+    /// What kind.
+    pub kind: ActivityKind,
+    /// The broker's own words for its kind: type and sub-type.
+    pub code: String,
+    /// The symbol that it concerns.
+    pub symbol: Option<Symbol>,
+    /// The day that it belongs to, as the time of its first moment at the exchange: the trade date
+    /// of a fee, the ex-date of a dividend or split where the broker tells, else the day it was paid.
+    pub effective_at: Timestamp,
+    /// Cash that came (positive) or went.
+    pub net_amount: Money,
+    /// Shares or coins that came (positive) or went.
+    pub qty: Option<Qty>,
+    /// Cash per share.
+    pub per_share: Option<Price>,
+    /// The price of a sale in lieu.
+    pub price: Option<Price>,
+    /// New shares for one old share.
+    pub ratio: Option<rust_decimal::Decimal>,
+    /// The symbol that takes the old one's place, or that is received.
+    pub new_symbol: Option<Symbol>,
+    /// In the broker's words.
+    pub description: String,
+    /// The earlier activity that this one takes back.
+    pub takes_back: Option<Arc<str>>,
 }
 
 /// A message of the account stream.
@@ -92,6 +169,9 @@ pub struct TradeUpdate {
     pub order: OrderReport,
     /// The execution, where the event is one.
     pub fill: Option<Fill>,
+    /// The bust or correction, where the event is one.
+    #[serde(default)]
+    pub correction: Option<Correction>,
 }
 
 /// What the host asks the broker to do with a new order. Made only by the desk, from an approved
@@ -195,6 +275,12 @@ pub struct BrokerSnapshot {
     pub orders: Vec<OrderReport>,
     /// Every fill since `since`.
     pub fills: Vec<Fill>,
+    /// Every bust and correction since `since`.
+    #[serde(default)]
+    pub corrections: Vec<Correction>,
+    /// Every other activity since `since`.
+    #[serde(default)]
+    pub activities: Vec<Activity>,
     /// From when orders and fills were read (with overlap).
     pub since: Timestamp,
     /// The broker's clock when the reading began.

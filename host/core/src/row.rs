@@ -12,7 +12,7 @@ use crate::id::{
     BreakId, EntryId, InputIndex, IntentId, LotId, OrderId, RoundTripId, SleeveId, Slug, Symbol,
 };
 use crate::instrument::Instrument;
-use crate::ledger::{EntryKind, LotMethod, LotSide, Posting};
+use crate::ledger::{EntryKind, Link, LotMethod, LotSide, Posting};
 use crate::order::{Intent, OrderStatus, OrderType, Side, Size, TimeInForce};
 use crate::risk::{Controls, TradingState};
 use crate::time::{Now, Timestamp};
@@ -46,6 +46,8 @@ pub struct AccountRow {
     pub fills_since: Timestamp,
     /// When the account was first seen: fills before it are part of the opening entry.
     pub opened_at: Option<Timestamp>,
+    /// The end of the journal's chain.
+    pub link: Link,
 }
 
 /// The next number of each kind that the account gives out.
@@ -108,6 +110,10 @@ pub struct SleeveRow {
     pub realised: Money,
     /// All fees paid, positive.
     pub fees: Money,
+    /// All dividends received, less what was withheld.
+    pub dividends: Money,
+    /// All interest received, less what was paid.
+    pub interest: Money,
     /// Lot method.
     pub lots: LotMethod,
     /// Its controls.
@@ -207,6 +213,30 @@ pub struct RoundTripRow {
     pub exit_reason: Option<Arc<str>>,
     /// The closing execution.
     pub exit_execution_id: Arc<str>,
+    /// The entry that booked it: when it was believed first.
+    pub entry: EntryId,
+}
+
+/// A round trip that a correction took back. Appended; one per round trip.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundTripVoidRow {
+    /// Which.
+    pub round_trip: RoundTripId,
+    /// The entry that took it back.
+    pub entry: EntryId,
+    /// When, by the market's time.
+    pub at: Timestamp,
+}
+
+/// A lot as an entry left it: what is asked for the past. Appended; one per lot and entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LotChangeRow {
+    /// The entry.
+    pub entry: EntryId,
+    /// When, by the market's time.
+    pub at: Timestamp,
+    /// The lot after it.
+    pub lot: LotRow,
 }
 
 /// An order. Key: its id.
@@ -266,6 +296,12 @@ pub struct OrderRow {
     pub replaces: Option<OrderId>,
     /// The broker's refusal, or why it ended here.
     pub end_reason: Option<Arc<str>>,
+    /// The lot that it closes first, where it names one.
+    pub lot: Option<LotId>,
+    /// The version of the plugin that asked for it; `None` for a person's order.
+    pub plugin_version: Option<Arc<str>>,
+    /// How often it was changed: numbers its [`OrderChangeRow`]s.
+    pub changes: u32,
     /// Filled beyond its quantity, or beyond its reservation.
     pub overfilled: bool,
     /// Lookups that did not find it.
@@ -276,6 +312,25 @@ pub struct OrderRow {
     pub claimed_at: Timestamp,
     /// When it was last changed, by the market's time.
     pub updated_at: Timestamp,
+}
+
+/// An order as an input left it: what is asked for the past. Appended; one per order and change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderChangeRow {
+    /// Which.
+    pub order: OrderId,
+    /// The number of the change.
+    pub change: u32,
+    /// When, by the market's time.
+    pub at: Timestamp,
+    /// Where it was in its life.
+    pub status: OrderStatus,
+    /// Cash that it held.
+    pub reserved: Money,
+    /// Filled so far.
+    pub filled_qty: Qty,
+    /// Value of its executions so far.
+    pub filled_value: Money,
 }
 
 /// An execution, booked once. Appended; unique by execution id.
@@ -299,6 +354,8 @@ pub struct ExecutionRow {
     pub price: Price,
     /// Fee in the account's currency.
     pub fee: Money,
+    /// Fee in coins, taken from what was bought.
+    pub fee_qty: Qty,
     /// The broker order's filled quantity after it, where reported: the second witness.
     pub cumulative_qty: Option<Qty>,
     /// When.
@@ -307,6 +364,49 @@ pub struct ExecutionRow {
     pub entry: EntryId,
     /// How it was learnt of.
     pub source: ExecutionSource,
+}
+
+/// A trade bust or correction that was booked. Appended; one per execution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CorrectionRow {
+    /// The execution that it takes back.
+    pub execution_id: Arc<str>,
+    /// The execution in its place; `None` for a bust.
+    pub replacement: Option<Arc<str>>,
+    /// The entry that books it.
+    pub entry: EntryId,
+    /// When, by the market's time.
+    pub at: Timestamp,
+}
+
+/// Where a broker's activity is in its life here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActivityState {
+    /// Waits for an answer from the books.
+    Pending,
+    /// Booked.
+    Booked,
+    /// A person has to say what it means: `action book`.
+    Flagged,
+    /// Nothing of it concerns the books.
+    Ignored,
+}
+
+/// An activity other than a fill: dividend, split, fee, interest, cash that came or went. Key: its
+/// id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivityRow {
+    /// As it was reported.
+    pub activity: crate::broker::Activity,
+    /// Where it is.
+    pub state: ActivityState,
+    /// Why, in words.
+    pub note: String,
+    /// The entry that books it.
+    pub entry: Option<EntryId>,
+    /// When it was learnt of, by the market's time.
+    pub at: Timestamp,
 }
 
 /// What tells one execution from another.
@@ -347,8 +447,16 @@ pub struct EntryRow {
     pub memo: String,
     /// The execution that it books.
     pub execution_id: Option<Arc<str>>,
+    /// The activity, correction or line of a file that it books: booked once.
+    pub source_id: Option<Arc<str>>,
+    /// The entry that it corrects.
+    pub corrects: Option<EntryId>,
+    /// When what it books happened: the time of the trade, the ex-date, the date of the fee.
+    pub effective_at: Timestamp,
     /// Its legs; they sum to zero.
     pub postings: Vec<Posting>,
+    /// The chain up to and with this entry.
+    pub link: Link,
 }
 
 /// The last known price of a symbol. Key: the symbol.
@@ -373,6 +481,8 @@ pub struct EquityRow {
     pub cash: Money,
     /// Positions at their marks.
     pub market_value: Money,
+    /// The same with every position counted positive.
+    pub exposure: Money,
     /// Initial capital plus added less withdrawn: a change is a flow, not a return.
     pub net_capital: Money,
     /// Realised profit.
@@ -530,6 +640,13 @@ pub enum Row {
     Execution(ExecutionRow),
     Entry(EntryRow),
     Mark(MarkRow),
+    /// The price that a snapshot of the sleeves used. Appended; one per symbol and time.
+    Price(MarkRow),
+    LotChange(LotChangeRow),
+    OrderChange(OrderChangeRow),
+    RoundTripVoid(RoundTripVoidRow),
+    Correction(CorrectionRow),
+    Activity(Box<ActivityRow>),
     Equity(EquityRow),
     #[serde(skip_deserializing)]
     Input(InputRow),
@@ -565,4 +682,8 @@ pub struct Rows {
     pub breaks: Vec<BreakRow>,
     /// All bots.
     pub bots: Vec<BotRow>,
+    /// All activities that are not at their end.
+    pub activities: Vec<ActivityRow>,
+    /// Ids of all activities that are, and of the executions that were corrected.
+    pub settled: Vec<Arc<str>>,
 }

@@ -188,6 +188,7 @@ impl Host {
             extended_hours: intent.extended_hours,
             reason: text(intent.reason),
             tag: text(intent.tag),
+            lot: None,
         };
         Some((intent, invalid))
     }

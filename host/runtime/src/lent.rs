@@ -372,6 +372,7 @@ fn as_own(order: &OrderView, symbol: Symbol) -> Own {
         extended_hours: false,
         reason: None,
         tag: None,
+        lot: None,
     };
     Own { id: order.intent_id, intent, instrument: order.instrument, qty: open }
 }

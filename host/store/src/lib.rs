@@ -10,6 +10,7 @@
 mod check;
 pub mod cluster;
 mod error;
+mod inquiry;
 mod lease;
 mod limits;
 mod load;

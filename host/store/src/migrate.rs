@@ -12,11 +12,18 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "ledger",
-    sql: include_str!("../../../migrations/0001_ledger.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "ledger",
+        sql: include_str!("../../../migrations/0001_ledger.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "complete_the_ledger",
+        sql: include_str!("../../../migrations/0002_complete_the_ledger.sql"),
+    },
+];
 
 /// The schema that this binary works with.
 pub const SCHEMA_VERSION: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
@@ -74,7 +81,9 @@ fn doing(what: impl Into<String>) -> impl FnOnce(sqlx::Error) -> MigrateError {
 /// A name for this binary's schema that changes whenever a migration's text does.
 #[cfg(feature = "testing")]
 pub(crate) fn fingerprint() -> u64 {
-    let bytes = MIGRATIONS.iter().flat_map(|migration| migration.sql.bytes());
+    let bytes = MIGRATIONS.iter().flat_map(|migration| {
+        migration.version.to_be_bytes().into_iter().chain(migration.sql.bytes())
+    });
     crate::cluster::fnv1a(bytes)
 }
 

@@ -52,14 +52,23 @@ fn sound() -> Vec<Row> {
     let mut trip = round_trip(1);
     (trip.exit_price, trip.gross, trip.net, trip.cost) =
         (price("110"), money("10"), money("9.85"), money("100"));
+    let mut entries =
+        [entry(1, None, &deposit), entry(2, Some("x-1"), &bought), entry(3, Some("x-2"), &sold)];
+    entries[1].postings[1].qty = qty("3");
+    entries[2].postings[1].qty = qty("-1");
     let mut account = account();
+    for entry in &mut entries {
+        account.link = account.link.next(LABEL, entry);
+        entry.link = account.link;
+    }
+    let [deposit, bought, sold] = entries.map(Row::Entry);
     (account.state, account.input_index.0) = (stockade_core::risk::TradingState::Active, 1);
     vec![
         Row::Account(Box::new(account)),
         Row::Sleeve(Box::new(sleeve)),
-        Row::Entry(entry(1, None, &deposit)),
-        Row::Entry(entry(2, Some("x-1"), &bought)),
-        Row::Entry(entry(3, Some("x-2"), &sold)),
+        deposit,
+        bought,
+        sold,
         Row::Execution(bought_x),
         Row::Execution(sold_x),
         Row::Order(Box::new(buy)),
@@ -108,6 +117,11 @@ async fn broken_by(db: &TestDatabase, damage: &'static str) -> Vec<&'static str>
 }
 
 const DAMAGES: &[(&str, &str)] = &[
+    ("I3", "UPDATE stockade.posting SET qty = qty + 1 WHERE entry = 2 AND leg = 1"),
+    ("I4", "UPDATE stockade.entry SET memo = 'another' WHERE id = 2"),
+    ("I4", "UPDATE stockade.posting SET amount = amount * 2 WHERE entry = 1"),
+    ("I4", "DELETE FROM stockade.posting WHERE entry = 3; DELETE FROM stockade.entry WHERE id = 3"),
+    ("I4", "UPDATE stockade.account SET link = decode(repeat('11', 32), 'hex')"),
     ("I1", "UPDATE stockade.posting SET amount = amount + 1 WHERE entry = 1 AND leg = 0"),
     ("I2", "UPDATE stockade.posting SET amount = amount + 1 WHERE entry = 1 AND leg = 0"),
     ("I3", "UPDATE stockade.sleeve SET fees = fees + 1 WHERE id = 10"),

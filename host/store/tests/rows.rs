@@ -50,6 +50,8 @@ async fn every_kind_of_row_comes_back_equal() {
         marks: pick(&rows, |row| if let Row::Mark(row) = row { Some(row.clone()) } else { None }),
         breaks: pick(&rows, |row| if let Row::Break(row) = row { Some(row.clone()) } else { None }),
         bots: vec![bot()],
+        activities: Vec::new(),
+        settled: Vec::new(),
     };
     assert_eq!(loaded, expected);
     let snapshot_back = db.store.snapshot_load(LABEL, BOT).await.expect("loaded");

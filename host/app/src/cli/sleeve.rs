@@ -67,10 +67,10 @@ pub(crate) enum SleeveCommand {
 }
 
 fn lots(text: &str) -> Result<LotMethod, String> {
-    match text {
-        "fifo" => Ok(LotMethod::Fifo),
-        other => Err(format!("\"{other}\" is no lot method of this version: fifo is")),
-    }
+    LotMethod::parse(text).ok_or_else(|| {
+        let allowed = LotMethod::ALL.map(LotMethod::as_str).join(", ");
+        format!("\"{text}\" is no lot method; one of {allowed} is wanted")
+    })
 }
 
 /// Runs it.

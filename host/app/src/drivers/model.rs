@@ -125,6 +125,8 @@ pub(crate) fn snapshot(
         since,
         began: at,
         sessions: sessions(at),
+        activities: Vec::new(),
+        corrections: Vec::new(),
     }
 }
 
@@ -162,6 +164,7 @@ fn activity_fill(activity: &model::Activity) -> Option<Fill> {
         fee: Money::ZERO,
         cumulative_qty: Some(Qty::new(part.cum_qty)),
         at: timestamp(activity.at),
+        fee_qty: stockade_core::Qty::ZERO,
     })
 }
 
@@ -270,8 +273,14 @@ pub(crate) fn trade_update(update: &model::TradeUpdate) -> TradeUpdate {
             fee: Money::new(update.fee),
             cumulative_qty: Some(Qty::new(update.order.filled_qty)),
             at: timestamp(update.at),
+            fee_qty: stockade_core::Qty::ZERO,
         }),
         _ => None,
     };
-    TradeUpdate { event: update.event.as_str().to_owned(), order: report(&update.order), fill }
+    TradeUpdate {
+        event: update.event.as_str().to_owned(),
+        order: report(&update.order),
+        fill,
+        correction: None,
+    }
 }

@@ -56,7 +56,7 @@ impl Desk {
             ));
         }
         self.sleeve_mut(id).row.lots = lots;
-        Ok(done(format!("sleeve {name} closes lots by {lots:?}")))
+        Ok(done(format!("sleeve {name} closes lots by {}", lots.as_str())))
     }
 
     /// The account without a broker makes the cash that it allocates.
@@ -65,9 +65,9 @@ impl Desk {
             return;
         }
         self.sleeve_mut(SleeveId::HOUSE).row.added += amount;
-        let leg = |account, amount| Posting { sleeve: SleeveId::HOUSE, account, amount };
+        let leg = |account, amount| Posting::money(SleeveId::HOUSE, account, amount);
         let postings = vec![leg(LedgerAccount::Cash, amount), leg(LedgerAccount::Capital, -amount)];
-        self.post(EntryKind::Deposit, "deposit".to_owned(), None, postings, out);
+        self.post(EntryKind::Deposit, "deposit".to_owned(), postings, out);
     }
 
     /// Σ capital can't exceed the account: what house has, and what the factor lends it.
@@ -106,14 +106,14 @@ impl Desk {
         if to == SleeveId::HOUSE {
             self.sleeve_mut(to).row.added += amount;
         }
-        let leg = |sleeve, account, amount| Posting { sleeve, account, amount };
+        let leg = Posting::money;
         let postings = vec![
             leg(from, LedgerAccount::Cash, -amount),
             leg(from, LedgerAccount::Capital, amount),
             leg(to, LedgerAccount::Cash, amount),
             leg(to, LedgerAccount::Capital, -amount),
         ];
-        self.post(EntryKind::Allocation, memo.to_owned(), None, postings, out);
+        self.post(EntryKind::Allocation, memo.to_owned(), postings, out);
     }
 
     pub(super) fn add_capital(&mut self, name: &Slug, amount: Money, out: &mut Effects) -> Outcome {

@@ -209,6 +209,7 @@ impl Desk {
                 at: self.now.market,
                 cash: sleeve.row.cash,
                 market_value: self.value_of(sleeve),
+                exposure: self.exposure_of(sleeve),
                 net_capital: sleeve.net_capital(),
                 realised: sleeve.row.realised,
                 session_close,

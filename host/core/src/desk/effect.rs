@@ -68,6 +68,11 @@ pub enum Action {
         /// From when orders and fills are wanted.
         since: Timestamp,
     },
+    /// Ask the books. Comes back as `Books`.
+    ReadBooks {
+        /// What.
+        question: super::inquiry::Question,
+    },
     /// Tell a bot what became of its orders.
     Notify {
         /// Whose.

@@ -105,6 +105,11 @@ pub enum Event {
         /// What.
         report: BotReport,
     },
+    /// The books' answer to a question.
+    Books {
+        /// It.
+        answer: super::inquiry::BooksAnswer,
+    },
     /// A person's command.
     Command {
         /// The command.

@@ -7,12 +7,37 @@ use super::restore::Prints;
 use super::state::Desk;
 use crate::broker::Fill;
 use crate::bug::{self, Bug};
-use crate::decimal::Money;
+use crate::decimal::{Money, Qty};
 use crate::id::{EntryId, OrderId, SleeveId};
-use crate::ledger::{EntryKind, LedgerAccount, Posting, Trade};
+use crate::ledger::{Booking, EntryKind, LedgerAccount, Link, Posting, Trade};
 use crate::order::{OrderStatus, Side, Size};
 use crate::risk::TradingState;
-use crate::row::{EntryRow, ExecutionKey, ExecutionRow, ExecutionSource, Row};
+use crate::row::{
+    EntryRow, ExecutionKey, ExecutionRow, ExecutionSource, LotChangeRow, LotRow, Row,
+};
+use crate::time::Timestamp;
+
+/// An entry before it has its number, its legs and its place in the chain.
+pub(super) struct Draft {
+    /// What it books.
+    pub(super) kind: EntryKind,
+    /// In words a person understands.
+    pub(super) memo: String,
+    /// The execution that it books.
+    pub(super) execution_id: Option<Arc<str>>,
+    /// The activity, correction or line of a file that it books.
+    pub(super) source_id: Option<Arc<str>>,
+    /// The entry that it corrects.
+    pub(super) corrects: Option<EntryId>,
+    /// When what it books happened.
+    pub(super) effective_at: Timestamp,
+}
+
+/// The legs that book what the broker's rounding of cash adds.
+pub(super) fn rounding(amount: Money) -> [Posting; 2] {
+    let leg = |account, amount| Posting::money(SleeveId::ROUNDING, account, amount);
+    [leg(LedgerAccount::Cash, amount), leg(LedgerAccount::Rounding, -amount)]
+}
 
 impl Desk {
     /// Books a fill that the broker reports, unless it is known. Gives whether it was new.
@@ -91,18 +116,29 @@ impl Desk {
     ) {
         let instrument = self.instrument_of(&fill.symbol, out);
         let execution_id: Arc<str> = fill.execution_id.as_str().into();
-        let reason = order.and_then(|id| self.orders[&id].reason.clone());
-        let trade = Trade {
+        let (reason, lot) = match order.map(|id| &self.orders[&id]) {
+            Some(order) => (order.reason.clone(), order.lot),
+            None => (None, None),
+        };
+        let fee_qty = if fill.side == Side::Buy { fill.fee_qty } else { Qty::ZERO };
+        let mut trade = Trade {
             sleeve: sleeve_id,
             symbol: &fill.symbol,
             side: fill.side,
             qty: fill.qty,
             price: fill.price,
             fee: fill.fee,
+            fee_qty,
             at: fill.at,
             execution_id: &execution_id,
+            entry: EntryId(self.account.counters.entry),
             reason: reason.as_ref(),
+            method: self.sleeves[&sleeve_id].row.lots,
+            lot,
         };
+        if bug::is(Bug::NewestFirst) {
+            trade.method = crate::ledger::LotMethod::Lifo;
+        }
         let mut counters = self.account.counters;
         let sleeve = self.sleeve_mut(sleeve_id);
         let holding = sleeve.holdings.entry(instrument).or_default();
@@ -113,31 +149,16 @@ impl Desk {
         sleeve.row.realised += booking.net;
         self.account.counters = counters;
         self.touched.positions.insert((sleeve_id, instrument));
-        let value = fill.price.value_of(fill.qty);
-        let cash = match fill.side {
-            Side::Buy => -value - fill.fee,
-            Side::Sell => value - fill.fee,
-        };
-        let leg = |account, amount| Posting { sleeve: sleeve_id, account, amount };
-        let mut postings = vec![
-            leg(LedgerAccount::Cash, cash),
-            leg(LedgerAccount::Position(fill.symbol.clone()), booking.cost_change),
-            leg(LedgerAccount::Realised, -booking.gross),
-            leg(LedgerAccount::Fees, fill.fee),
-        ];
-        let rounds = self.account.has_broker && !bug::is(Bug::RoundingForgotten);
-        if rounds && source != ExecutionSource::Opening {
-            // The broker rounds the trade and its fee each by itself.
-            let rounded = (cash + fill.fee).to_cents() + (-fill.fee).to_cents();
-            let rounding = rounded - cash;
-            let leg = |account, amount| Posting { sleeve: SleeveId::ROUNDING, account, amount };
-            postings.push(leg(LedgerAccount::Cash, rounding));
-            postings.push(leg(LedgerAccount::Rounding, -rounding));
-        }
+        let postings = self.legs_of(&trade, &booking, source);
         let name = &self.sleeves[&sleeve_id].row.name;
         let verb = if fill.side == Side::Buy { "bought" } else { "sold" };
         let memo = format!("{name} {verb} {} {} at {}", fill.qty, fill.symbol, fill.price);
-        let entry = self.post(EntryKind::Execution, memo, Some(&execution_id), postings, out);
+        let draft = Draft {
+            execution_id: Some(execution_id.clone()),
+            effective_at: fill.at,
+            ..self.draft(EntryKind::Execution, memo)
+        };
+        let entry = self.post_entry(draft, postings, out);
         out.rows.push(Row::Execution(ExecutionRow {
             execution_id,
             sleeve: sleeve_id,
@@ -148,12 +169,13 @@ impl Desk {
             qty: fill.qty,
             price: fill.price,
             fee: fill.fee,
+            fee_qty,
             cumulative_qty: fill.cumulative_qty,
             at: fill.at,
             entry,
             source,
         }));
-        out.rows.extend(booking.lots.into_iter().map(Row::Lot));
+        self.push_lots(entry, booking.lots, out);
         out.rows.extend(booking.round_trips.into_iter().map(Row::RoundTrip));
         if self.marks[instrument.index()].is_none() {
             self.mark(instrument, fill.price, fill.at);
@@ -161,41 +183,109 @@ impl Desk {
         self.touched.marks.insert(instrument);
     }
 
-    /// Writes a balanced entry and moves the cash and fees of the sleeves by it. Legs of zero are
-    /// left out.
+    /// The legs of an execution, the broker's rounding of its cash among them.
+    pub(super) fn legs_of(
+        &self,
+        trade: &Trade<'_>,
+        booking: &Booking,
+        source: ExecutionSource,
+    ) -> Vec<Posting> {
+        let value = trade.price.value_of(trade.qty);
+        let cash = match trade.side {
+            Side::Buy => -value - trade.fee,
+            Side::Sell => value - trade.fee,
+        };
+        let sleeve = trade.sleeve;
+        let moved = trade.side.signed(trade.moved());
+        let mut postings = vec![
+            Posting::money(sleeve, LedgerAccount::Cash, cash),
+            Posting::shares(sleeve, trade.symbol, booking.cost_change, moved),
+            Posting::money(sleeve, LedgerAccount::Realised, -booking.gross),
+            Posting::money(sleeve, LedgerAccount::Fees, trade.whole_fee()),
+        ];
+        let rounds = self.account.has_broker && !bug::is(Bug::RoundingForgotten);
+        if rounds && source != ExecutionSource::Opening {
+            // The broker rounds the trade and its fee each by itself.
+            let rounded = (cash + trade.fee).to_cents() + (-trade.fee).to_cents();
+            postings.extend(rounding(rounded - cash));
+        }
+        postings
+    }
+
+    /// An entry that happens now.
+    pub(super) fn draft(&self, kind: EntryKind, memo: String) -> Draft {
+        Draft {
+            kind,
+            memo,
+            execution_id: None,
+            source_id: None,
+            corrects: None,
+            effective_at: self.now.market,
+        }
+    }
+
+    /// Writes a balanced entry that happens now; see [`Self::post_entry`].
     pub(super) fn post(
         &mut self,
         kind: EntryKind,
         memo: String,
-        execution_id: Option<&Arc<str>>,
         postings: Vec<Posting>,
         out: &mut Effects,
     ) -> EntryId {
+        let draft = self.draft(kind, memo);
+        self.post_entry(draft, postings, out)
+    }
+
+    /// Writes a balanced entry, chains it to the journal, and moves what the sleeves keep of cash,
+    /// fees and income by it. Legs that move nothing are left out.
+    pub(super) fn post_entry(
+        &mut self,
+        draft: Draft,
+        mut postings: Vec<Posting>,
+        out: &mut Effects,
+    ) -> EntryId {
         let sum: Money = postings.iter().map(|posting| posting.amount).sum();
-        assert!(sum.is_zero(), "entry \"{memo}\" is off balance by {sum}");
+        assert!(sum.is_zero(), "entry \"{}\" is off balance by {sum}", draft.memo);
         let id = EntryId(self.account.counters.entry);
         self.account.counters.entry += 1;
         self.touched.account = true;
         for posting in &postings {
-            let sleeve = self.sleeve_mut(posting.sleeve);
+            let row = &mut self.sleeve_mut(posting.sleeve).row;
             match posting.account {
-                LedgerAccount::Cash => sleeve.row.cash += posting.amount,
-                LedgerAccount::Fees => sleeve.row.fees += posting.amount,
+                LedgerAccount::Cash => row.cash += posting.amount,
+                LedgerAccount::Fees => row.fees += posting.amount,
+                LedgerAccount::Dividends => row.dividends -= posting.amount,
+                LedgerAccount::Interest => row.interest -= posting.amount,
                 _ => {}
             }
         }
-        let keep_zero = kind == EntryKind::Split;
-        let postings = postings.into_iter().filter(|p| keep_zero || !p.amount.is_zero()).collect();
-        let execution_id = execution_id.cloned();
-        out.rows.push(Row::Entry(EntryRow {
+        postings.retain(|posting| !posting.amount.is_zero() || !posting.qty.is_zero());
+        let Draft { kind, memo, execution_id, source_id, corrects, effective_at } = draft;
+        let mut entry = EntryRow {
             id,
             at: self.now.market,
             kind,
             memo,
             execution_id,
+            source_id,
+            corrects,
+            effective_at,
             postings,
-        }));
+            link: Link::default(),
+        };
+        entry.link = self.account.link.next(self.account.label.as_str(), &entry);
+        self.account.link = entry.link;
+        out.rows.push(Row::Entry(entry));
         id
+    }
+
+    /// Writes lots as an entry left them.
+    pub(super) fn push_lots(&self, entry: EntryId, lots: Vec<LotRow>, out: &mut Effects) {
+        let at = self.now.market;
+        for lot in lots {
+            out.rows.push(Row::LotChange(LotChangeRow { entry, at, lot: lot.clone() }));
+            out.rows.push(Row::Lot(lot));
+        }
     }
 
     /// Lets an order know of its fill.

@@ -7,6 +7,7 @@ use crate::bug::{self, Bug};
 use crate::decimal::{Price, Qty};
 use crate::id::{IntentId, OrderId, SleeveId, Slug};
 use crate::instrument::AssetClass;
+use crate::ledger::{LotMethod, LotSide};
 use crate::order::{Intent, OrderStatus, OrderType, Side, Size};
 use crate::risk::{Refusal, TradingState};
 use crate::row::{BotEventRow, BotState, RefusalRow, Row, SnapshotRow};
@@ -101,6 +102,7 @@ impl Desk {
             let symbol = intent.symbol.clone();
             return Err(Refusal::SymbolFrozen { symbol, break_id: break_id.0 });
         }
+        self.check_lot(id, intent, admission.qty)?;
         if intent.side == Side::Buy {
             self.check_suspense(intent, &admission)?;
         }
@@ -335,7 +337,35 @@ impl Desk {
             extended_hours: order.extended_hours,
             reason: order.reason.clone(),
             tag: order.tag.clone(),
+            lot: order.lot,
         }
+    }
+
+    /// A lot that an order names must be there to be closed, in full.
+    fn check_lot(&self, id: SleeveId, intent: &Intent, qty: Qty) -> Result<(), Refusal> {
+        let Some(lot) = intent.lot else { return Ok(()) };
+        let sleeve = &self.sleeves[&id];
+        let why = if sleeve.row.lots == LotMethod::Average {
+            "the sleeve pools its lots (average): none can be named".to_owned()
+        } else {
+            let instrument = self.by_symbol.get(&intent.symbol);
+            let holding = instrument.and_then(|id| sleeve.holdings.get(id));
+            let found = holding.and_then(|holding| holding.lots().find(|row| row.id == lot));
+            let closed_by = |side| if side == LotSide::Long { Side::Sell } else { Side::Buy };
+            match found {
+                None => {
+                    format!("sleeve {} has no such open lot of {}", sleeve.row.name, intent.symbol)
+                }
+                Some(row) if closed_by(row.side) != intent.side => {
+                    format!("a {} does not close it", intent.side.as_str())
+                }
+                Some(row) if qty > row.remaining => {
+                    format!("{qty} are more than its remaining {}", row.remaining)
+                }
+                Some(_) => return Ok(()),
+            }
+        };
+        Err(Refusal::NotAllowed { what: "lot".to_owned(), name: lot.to_string(), why })
     }
 
     /// Replace is cancel plus new: the new order is accepted and reserved now, and sent when the

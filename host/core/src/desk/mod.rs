@@ -4,15 +4,18 @@
 //! clock and does no IO; the same inputs give the same effects, in every driver. Tables are the
 //! state: [`Desk::restore`] is the only way to make a desk.
 
+mod activities;
 mod bots;
 mod budget;
 mod capital;
 mod clock;
 mod command;
+mod corrections;
 mod deploy;
 mod effect;
 mod event;
 mod fills;
+mod inquiry;
 mod intents;
 mod orders;
 mod positions;
@@ -25,6 +28,7 @@ pub use event::{
     BotReport, BotRequest, Command, Event, ImportKind, ImportedFill, Input, IntentBatch, Reply,
     Scope,
 };
+pub use inquiry::{BooksAnswer, HoldingEvent, HoldingHistory, HoldingRows, Question, Traded};
 pub use reconcile::{Reconciliation, SymbolComparison};
 pub use restore::RestoreError;
 pub use state::{Desk, Settings};
@@ -94,6 +98,13 @@ impl Desk {
             }
             Event::Intents { batch } => self.on_intents(batch, out),
             Event::Bot { sleeve, report } => self.on_bot(*sleeve, report, out),
+            Event::Books { answer } => match answer {
+                BooksAnswer::Held { activity, held } => self.on_held(activity, held, out),
+                BooksAnswer::Traded { activity, traded } => self.on_traded(activity, traded, out),
+                BooksAnswer::Holding { execution_id, history } => {
+                    self.on_holding(execution_id, history.as_deref(), out)
+                }
+            },
             Event::Command { command } => self.on_command(command, out),
             Event::Timer => self.on_timer(out),
             Event::Sample { session_close } => self.on_sample(*session_close, out),
@@ -172,6 +183,7 @@ impl Event {
             Self::Budget { .. } => "budget",
             Self::Intents { .. } => "intents",
             Self::Bot { .. } => "bot",
+            Self::Books { .. } => "books",
             Self::Command { .. } => "command",
             Self::Timer => "timer",
             Self::Sample { .. } => "sample",

@@ -1,21 +1,20 @@
 //! Shares by hand: orders of people, assignment out of suspense, moves between sleeves, imports.
 
-use std::sync::Arc;
-
 use rust_decimal::Decimal;
 
 use super::command::{Outcome, amount_refusal, done, not_allowed};
 use super::effect::Effects;
 use super::event::{ImportKind, ImportedFill, Reply};
+use super::fills::Draft;
 use super::restore::Prints;
 use super::state::Desk;
 use crate::broker::Fill;
 use crate::decimal::{Money, Qty};
-use crate::id::{SleeveId, Slug, Symbol};
+use crate::id::{EntryId, SleeveId, Slug, Symbol};
 use crate::ledger::{EntryKind, Holding, LedgerAccount, Posting};
 use crate::limits;
 use crate::risk::Refusal;
-use crate::row::{ExecutionKey, ExecutionSource, Row};
+use crate::row::{ExecutionKey, ExecutionSource, LotRow, Row};
 use crate::time::Timestamp;
 
 impl Desk {
@@ -61,10 +60,10 @@ impl Desk {
             return Err(amount_refusal(cost));
         }
         self.check_not_short(target, to, instrument)?;
-        let parts = self.take(SleeveId::SUSPENSE, instrument, symbol, qty, out)?;
+        let (parts, mut changed) = self.take(SleeveId::SUSPENSE, instrument, symbol, qty)?;
         let fees: Money = parts.iter().map(|lot| lot.fee).sum();
         let carried = parts.iter().map(|lot| lot.cost).sum::<Money>() + fees;
-        let lot = crate::row::LotRow {
+        let lot = LotRow {
             id: crate::id::LotId(self.account.counters.lot),
             sleeve: target,
             symbol: symbol.clone(),
@@ -85,12 +84,13 @@ impl Desk {
                 .map_or_else(|| "assigned".into(), |lot| lot.execution_id.clone()),
         };
         self.account.counters.lot += 1;
-        self.give(target, instrument, vec![lot], out);
+        changed.extend(self.give(target, instrument, vec![lot]));
         self.sleeve_mut(SleeveId::SUSPENSE).row.withdrawn += carried;
         self.sleeve_mut(target).row.added += cost;
         let memo = format!("{qty} {symbol} from suspense to {to} at a cost of {cost}");
         let from = (SleeveId::SUSPENSE, carried, fees);
-        self.post_transfer(from, (target, cost), symbol, memo, out);
+        let entry = self.post_transfer(from, (target, cost), symbol, qty, memo, out);
+        self.push_lots(entry, changed, out);
         Ok(done(format!("{to} has {qty} {symbol}")))
     }
 
@@ -108,7 +108,7 @@ impl Desk {
         }
         let instrument = self.known(symbol)?;
         self.check_not_short(target, to, instrument)?;
-        let mut parts = self.take(source, instrument, symbol, qty, out)?;
+        let (mut parts, mut changed) = self.take(source, instrument, symbol, qty)?;
         let carried: Money = parts.iter().map(|lot| lot.cost + lot.fee).sum();
         let fees: Money = parts.iter().map(|lot| lot.fee).sum();
         for lot in &mut parts {
@@ -120,12 +120,13 @@ impl Desk {
             lot.cost_left = lot.cost;
             (lot.fee, lot.fee_left) = (Money::ZERO, Money::ZERO);
         }
-        self.give(target, instrument, parts, out);
+        changed.extend(self.give(target, instrument, parts));
         self.sleeve_mut(source).row.withdrawn += carried;
         self.sleeve_mut(target).row.added += carried;
         let memo = format!("{qty} {symbol} from {from} to {to}");
         let from = (source, carried, fees);
-        self.post_transfer(from, (target, carried), symbol, memo, out);
+        let entry = self.post_transfer(from, (target, carried), symbol, qty, memo, out);
+        self.push_lots(entry, changed, out);
         Ok(done(format!("{to} has {qty} {symbol} more")))
     }
 
@@ -136,19 +137,18 @@ impl Desk {
         (from, carried, fees): (SleeveId, Money, Money),
         (to, cost): (SleeveId, Money),
         symbol: &Symbol,
+        qty: Qty,
         memo: String,
         out: &mut Effects,
-    ) {
-        let leg = |sleeve, account, amount| Posting { sleeve, account, amount };
-        let position = || LedgerAccount::Position(symbol.clone());
+    ) -> EntryId {
         let postings = vec![
-            leg(from, position(), fees - carried),
-            leg(from, LedgerAccount::Fees, -fees),
-            leg(from, LedgerAccount::Capital, carried),
-            leg(to, position(), cost),
-            leg(to, LedgerAccount::Capital, -cost),
+            Posting::shares(from, symbol, fees - carried, -qty),
+            Posting::money(from, LedgerAccount::Fees, -fees),
+            Posting::money(from, LedgerAccount::Capital, carried),
+            Posting::shares(to, symbol, cost, qty),
+            Posting::money(to, LedgerAccount::Capital, -cost),
         ];
-        self.post(EntryKind::Transfer, memo, None, postings, out);
+        self.post(EntryKind::Transfer, memo, postings, out)
     }
 
     pub(super) fn known(&self, symbol: &Symbol) -> Result<crate::InstrumentId, Refusal> {
@@ -171,44 +171,42 @@ impl Desk {
         Ok(())
     }
 
-    /// Takes shares that are not offered out of a sleeve.
+    /// Takes shares that are not offered out of a sleeve: the parts, and the lots that changed.
     pub(super) fn take(
         &mut self,
         id: SleeveId,
         instrument: crate::InstrumentId,
         symbol: &Symbol,
         qty: Qty,
-        out: &mut Effects,
-    ) -> Result<Vec<crate::row::LotRow>, Refusal> {
+    ) -> Result<(Vec<LotRow>, Vec<LotRow>), Refusal> {
         let free =
             self.sleeves[&id].holdings.get(&instrument).map_or(Qty::ZERO, Holding::available);
         if !qty.is_positive() || qty > free {
             return Err(Refusal::LongOnly { symbol: symbol.clone(), found: qty, available: free });
         }
         let sleeve = self.sleeve_mut(id);
+        let method = sleeve.row.lots;
         let holding = sleeve.holdings.entry(instrument).or_default();
-        let (parts, changed) = holding.take(qty);
+        let taken = holding.take(qty, method);
         if holding.is_empty() {
             sleeve.holdings.remove(&instrument);
         }
         self.touched.positions.insert((id, instrument));
-        out.rows.extend(changed.into_iter().map(Row::Lot));
-        Ok(parts)
+        Ok(taken)
     }
 
+    /// Gives lots to a sleeve; what changed of its own.
     pub(super) fn give(
         &mut self,
         id: SleeveId,
         instrument: crate::InstrumentId,
-        lots: Vec<crate::row::LotRow>,
-        out: &mut Effects,
-    ) {
-        let holding = self.sleeve_mut(id).holdings.entry(instrument).or_default();
-        for lot in lots {
-            holding.add(lot.clone());
-            out.rows.push(Row::Lot(lot));
-        }
+        lots: Vec<LotRow>,
+    ) -> Vec<LotRow> {
         self.touched.positions.insert((id, instrument));
+        let sleeve = self.sleeve_mut(id);
+        let method = sleeve.row.lots;
+        let holding = sleeve.holdings.entry(instrument).or_default();
+        lots.into_iter().map(|lot| holding.take_in(lot, method)).collect()
     }
 
     /// Books the fills of a file that are not known yet.
@@ -251,6 +249,7 @@ impl Desk {
                         qty: *qty,
                         price: *price,
                         fee: *fee,
+                        fee_qty: Qty::ZERO,
                         cumulative_qty: None,
                         at: row.at,
                     };
@@ -283,9 +282,10 @@ impl Desk {
         let Some(holding) = sleeve.holdings.get_mut(&instrument) else {
             return;
         };
-        let (cost, lots) = (holding.cost, holding.split(ratio));
+        let (cost, before) = (holding.cost, holding.qty);
+        let lots = holding.split(ratio);
+        let after = holding.qty;
         self.touched.positions.insert((id, instrument));
-        out.rows.extend(lots.into_iter().map(Row::Lot));
         if let Some(mark) = &mut self.marks[instrument.index()]
             && mark.at <= row.at
         {
@@ -294,13 +294,16 @@ impl Desk {
             (mark.price, mark.at, mark.stored) = (crate::Price::new(price), row.at, false);
         }
         self.touched.marks.insert(instrument);
-        let leg = |amount| Posting {
-            sleeve: id,
-            account: LedgerAccount::Position(row.symbol.clone()),
-            amount,
+        let postings = vec![
+            Posting::shares(id, &row.symbol, -cost, -before),
+            Posting::shares(id, &row.symbol, cost, after),
+        ];
+        let draft = Draft {
+            execution_id: Some(row.execution_id.as_str().into()),
+            effective_at: row.at,
+            ..self.draft(EntryKind::Split, format!("split of {}: {ratio} for 1", row.symbol))
         };
-        let memo = format!("split of {}: {ratio} for 1", row.symbol);
-        let execution_id: Arc<str> = row.execution_id.as_str().into();
-        self.post(EntryKind::Split, memo, Some(&execution_id), vec![leg(-cost), leg(cost)], out);
+        let entry = self.post_entry(draft, postings, out);
+        self.push_lots(entry, lots, out);
     }
 }

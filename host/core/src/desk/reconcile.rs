@@ -205,13 +205,13 @@ impl Desk {
         self.account.fills_since = snapshot.began;
         self.touched.account = true;
         self.sleeve_mut(SleeveId::HOUSE).row.initial_capital = snapshot.cash;
-        let leg = |sleeve, account, amount| Posting { sleeve, account, amount };
+        let leg = Posting::money;
         let memo = format!("cash of {} at the opening", snapshot.account_id);
         let postings = vec![
             leg(SleeveId::HOUSE, LedgerAccount::Cash, snapshot.cash),
             leg(SleeveId::HOUSE, LedgerAccount::Capital, -snapshot.cash),
         ];
-        self.post(EntryKind::Opening, memo, None, postings, out);
+        self.post(EntryKind::Opening, memo, postings, out);
         for position in &snapshot.positions {
             self.hold_in_suspense(
                 position.symbol.clone(),
@@ -257,14 +257,13 @@ impl Desk {
         sleeve.row.added += signed;
         sleeve.holdings.entry(instrument).or_default().add(lot.clone());
         self.touched.positions.insert((SleeveId::SUSPENSE, instrument));
-        out.rows.push(Row::Lot(lot));
-        let leg = |account, amount| Posting { sleeve: SleeveId::SUSPENSE, account, amount };
         let memo = format!("{qty} {symbol} at {price} into suspense ({why})");
         let postings = vec![
-            leg(LedgerAccount::Position(symbol), signed),
-            leg(LedgerAccount::Capital, -signed),
+            Posting::shares(SleeveId::SUSPENSE, &symbol, signed, qty),
+            Posting::money(SleeveId::SUSPENSE, LedgerAccount::Capital, -signed),
         ];
-        self.post(EntryKind::Opening, memo, None, postings, out);
+        let entry = self.post(EntryKind::Opening, memo, postings, out);
+        self.push_lots(entry, vec![lot], out);
         if self.marks[instrument.index()].is_none() {
             let at = self.now.market;
             self.marks[instrument.index()] = Some(Mark { price, at, stored: false });
@@ -445,16 +444,8 @@ impl Desk {
 
     fn book_rounding(&mut self, found: &Difference, out: &mut Effects) {
         let amount = Money::new(found.broker - found.ours);
-        let leg = |account, amount| Posting { sleeve: SleeveId::ROUNDING, account, amount };
-        let postings =
-            vec![leg(LedgerAccount::Cash, amount), leg(LedgerAccount::Rounding, -amount)];
-        self.post(
-            EntryKind::Adjustment,
-            "the broker's rounding of cash".to_owned(),
-            None,
-            postings,
-            out,
-        );
+        let memo = "the broker's rounding of cash".to_owned();
+        self.post(EntryKind::Adjustment, memo, super::fills::rounding(amount).to_vec(), out);
         let evidence = format!("{amount} after {} executions", self.reconciliation.executions);
         self.open_break(found, "info", evidence, "booked as rounding", true, out);
     }
@@ -563,13 +554,12 @@ impl Desk {
             let amount = Money::new(difference);
             let sleeve = self.sleeve_mut(SleeveId::SUSPENSE);
             sleeve.row.added += amount;
-            let leg = |account, amount| Posting { sleeve: SleeveId::SUSPENSE, account, amount };
+            let leg = |account, amount| Posting::money(SleeveId::SUSPENSE, account, amount);
             let postings =
                 vec![leg(LedgerAccount::Cash, amount), leg(LedgerAccount::Capital, -amount)];
             self.post(
                 EntryKind::Adjustment,
                 format!("break {}: cash into suspense", row.id),
-                None,
                 postings,
                 out,
             );
@@ -588,6 +578,7 @@ impl Desk {
             qty: Qty::new(difference.abs()),
             price: mark.price,
             fee: Money::ZERO,
+            fee_qty: Qty::ZERO,
             cumulative_qty: None,
             at: self.now.market,
         };
@@ -595,10 +586,10 @@ impl Desk {
         self.book(SleeveId::SUSPENSE, None, &fill, ExecutionSource::Opening, out);
         let value = Money::new(mark.price.value_of(Qty::new(difference)).get());
         self.sleeve_mut(SleeveId::SUSPENSE).row.added += value;
-        let leg = |account, amount| Posting { sleeve: SleeveId::SUSPENSE, account, amount };
+        let leg = |account, amount| Posting::money(SleeveId::SUSPENSE, account, amount);
         let postings = vec![leg(LedgerAccount::Cash, value), leg(LedgerAccount::Capital, -value)];
         let memo = format!("break {}: {} {symbol} into suspense", row.id, difference);
-        self.post(EntryKind::Adjustment, memo, None, postings, out);
+        self.post(EntryKind::Adjustment, memo, postings, out);
         Ok(())
     }
 }

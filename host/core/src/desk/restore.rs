@@ -75,6 +75,7 @@ impl Rows {
             now,
             fills_since: now.market,
             opened_at: None,
+            link: crate::ledger::Link::default(),
         };
         let own = [
             (SleeveId::HOUSE, "house", SleeveKind::House),
@@ -94,6 +95,8 @@ impl Rows {
             marks: Vec::new(),
             breaks: Vec::new(),
             bots: Vec::new(),
+            activities: Vec::new(),
+            settled: Vec::new(),
         }
     }
 
@@ -128,6 +131,8 @@ fn own_sleeve(
         reserved: crate::Money::ZERO,
         realised: crate::Money::ZERO,
         fees: crate::Money::ZERO,
+        dividends: crate::Money::ZERO,
+        interest: crate::Money::ZERO,
         lots: crate::ledger::LotMethod::Fifo,
         controls: controls.clone(),
         day: 0,
@@ -163,6 +168,11 @@ impl Desk {
             executions: BTreeSet::new(),
             bots: rows.bots.into_iter().map(|bot| (bot.sleeve, bot)).collect(),
             breaks: rows.breaks.into_iter().map(|found| (found.id, found)).collect(),
+            activities: rows
+                .activities
+                .into_iter()
+                .map(|row| (row.activity.id.clone(), row))
+                .collect(),
             sessions: Vec::new(),
             budget: if settings.budgeted { Budget::new() } else { Budget::unlimited() },
             epoch: 0,
@@ -195,6 +205,9 @@ impl Desk {
         }
         for key in &rows.executions {
             desk.remember(&Prints::of(key));
+        }
+        for id in &rows.settled {
+            desk.executions.insert(settled(id));
         }
         desk.check_sums(&rows.positions)?;
         Ok(desk)
@@ -307,6 +320,11 @@ impl Prints {
             cumulative: cumulative.map(|qty| fingerprint(&["c", order, &qty.to_string()])),
         }
     }
+}
+
+/// The print of an activity that is at its end, or of an execution that was corrected.
+pub(super) fn settled(id: &str) -> u128 {
+    fingerprint(&["s", id])
 }
 
 /// 128 bits of FNV-1a over the parts: enough that a million ids have no two alike.

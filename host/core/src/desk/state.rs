@@ -14,7 +14,10 @@ use crate::ledger::Holding;
 use crate::limits::NANOS_PER_SECOND;
 use crate::order::{OrderStatus, OrderType, Side, Size};
 use crate::risk::TradingState;
-use crate::row::{AccountRow, BotRow, BreakRow, OrderRow, PositionRow, Row, SleeveKind, SleeveRow};
+use crate::row::{
+    AccountRow, ActivityRow, BotRow, BreakRow, OrderChangeRow, OrderRow, PositionRow, Row,
+    SleeveKind, SleeveRow,
+};
 use crate::sleeve::Prices;
 use crate::time::{Now, Session, Timestamp};
 
@@ -154,6 +157,8 @@ pub struct Desk {
     pub(super) executions: BTreeSet<u128>,
     pub(super) bots: BTreeMap<SleeveId, BotRow>,
     pub(super) breaks: BTreeMap<BreakId, BreakRow>,
+    /// Activities that are not at their end.
+    pub(super) activities: BTreeMap<Arc<str>, ActivityRow>,
     pub(super) sessions: Vec<Session>,
     pub(super) budget: Budget,
     pub(super) epoch: u64,
@@ -270,11 +275,20 @@ impl Desk {
     }
 
     pub(super) fn value_of(&self, sleeve: &Sleeve) -> Money {
+        self.values_of(sleeve).sum()
+    }
+
+    /// The market value with every position counted positive.
+    pub(super) fn exposure_of(&self, sleeve: &Sleeve) -> Money {
+        self.values_of(sleeve).map(Money::abs).sum()
+    }
+
+    fn values_of<'a>(&'a self, sleeve: &'a Sleeve) -> impl Iterator<Item = Money> + 'a {
         let value = |(id, holding): (&InstrumentId, &Holding)| match self.marks[id.index()] {
             Some(mark) => mark.price.value_of(holding.qty),
             None => holding.cost,
         };
-        sleeve.holdings.iter().filter(|(_, h)| !h.qty.is_zero()).map(value).sum()
+        sleeve.holdings.iter().filter(|(_, h)| !h.qty.is_zero()).map(value)
     }
 
     /// Quantity of a symbol over all sleeves, suspense included: what the broker should hold.
@@ -369,7 +383,17 @@ impl Desk {
             }));
         }
         for id in touched.orders {
-            if let Some(order) = self.orders.get(&id) {
+            if let Some(order) = self.orders.get_mut(&id) {
+                order.changes += 1;
+                out.rows.push(Row::OrderChange(OrderChangeRow {
+                    order: id,
+                    change: order.changes,
+                    at: order.updated_at,
+                    status: order.status,
+                    reserved: order.reserved,
+                    filled_qty: order.filled_qty,
+                    filled_value: order.filled_value,
+                }));
                 out.rows.push(Row::Order(Box::new(order.clone())));
             }
         }
@@ -391,7 +415,9 @@ impl Desk {
         {
             mark.stored = true;
             let (price, at) = (mark.price, mark.at);
-            out.rows.push(Row::Mark(crate::row::MarkRow { symbol: symbol.clone(), price, at }));
+            let row = crate::row::MarkRow { symbol: symbol.clone(), price, at };
+            out.rows.push(Row::Price(row.clone()));
+            out.rows.push(Row::Mark(row));
         }
     }
 
@@ -410,6 +436,8 @@ impl Desk {
             reserved: Money::ZERO,
             realised: Money::ZERO,
             fees: Money::ZERO,
+            dividends: Money::ZERO,
+            interest: Money::ZERO,
             lots: crate::ledger::LotMethod::Fifo,
             controls: crate::risk::Controls::default(),
             day: 0,

@@ -122,6 +122,8 @@ impl Bench {
             since: Timestamp(0),
             began: Timestamp(self.time),
             sessions: Vec::new(),
+            activities: Vec::new(),
+            corrections: Vec::new(),
         };
         self.put(Event::Snapshot { answer: Answer::Done { value } });
     }
@@ -150,6 +152,7 @@ impl Bench {
             extended_hours: false,
             reason: Some("test".into()),
             tag: None,
+            lot: None,
         };
         self.command(Command::OrderSubmit { sleeve: slug(sleeve), intent })
     }
@@ -205,7 +208,9 @@ impl Bench {
                 fee: Money::ZERO,
                 cumulative_qty: Some(Qty::new(cumulative)),
                 at: Timestamp(self.time),
+                fee_qty: crate::Qty::ZERO,
             }),
+            correction: None,
         }
     }
 
@@ -420,6 +425,7 @@ fn a_trade_of_somebody_else_is_in_suspense_and_can_be_assigned() {
         fee: Money::ZERO,
         cumulative_qty: Some(Qty::new(dec!(7))),
         at: Timestamp(bench.time),
+        fee_qty: crate::Qty::ZERO,
     };
     let mut out = Effects::default();
     bench.desk.on_fill(&fill, ExecutionSource::Stream, &mut out);
@@ -468,7 +474,8 @@ fn a_replacement_waits_for_the_end_of_the_old_order() {
     let update = bench.update(&order, dec!(4), dec!(4), dec!(100));
     bench.put(Event::TradeUpdate { update });
     let report = bench.report(&order, dec!(4), BrokerStatus::Canceled);
-    let update = TradeUpdate { event: "canceled".to_owned(), order: report, fill: None };
+    let update =
+        TradeUpdate { event: "canceled".to_owned(), order: report, fill: None, correction: None };
     bench.put(Event::TradeUpdate { update });
     let new = bench.sent().remove(0);
     assert_eq!(new.size, Size::Qty(Qty::new(dec!(16))));
@@ -496,7 +503,8 @@ fn a_replacement_of_a_replacement_waits_for_the_first() {
         assert!(bench.sent().is_empty(), "the first order may still trade");
     }
     let report = bench.report(&order, dec!(0), BrokerStatus::Canceled);
-    let update = TradeUpdate { event: "canceled".to_owned(), order: report, fill: None };
+    let update =
+        TradeUpdate { event: "canceled".to_owned(), order: report, fill: None, correction: None };
     bench.put(Event::TradeUpdate { update });
     let sent = bench.sent();
     assert_eq!(sent.len(), 1);
@@ -517,6 +525,7 @@ fn a_replaced_notional_is_for_the_rest() {
         extended_hours: false,
         reason: None,
         tag: None,
+        lot: None,
     };
     bench.command(Command::OrderSubmit { sleeve: slug("alpha"), intent });
     let mut order = bench.sent().remove(0);
@@ -532,7 +541,8 @@ fn a_replaced_notional_is_for_the_rest() {
     let update = bench.update(&order, dec!(4), dec!(4), dec!(100));
     bench.put(Event::TradeUpdate { update });
     let report = bench.report(&order, dec!(4), BrokerStatus::Canceled);
-    let update = TradeUpdate { event: "canceled".to_owned(), order: report, fill: None };
+    let update =
+        TradeUpdate { event: "canceled".to_owned(), order: report, fill: None, correction: None };
     bench.put(Event::TradeUpdate { update });
     let new = bench.sent().remove(0);
     assert_eq!(new.size, Size::Notional(money(dec!(600))));
@@ -589,6 +599,7 @@ fn shares_leave_suspense_with_their_fee() {
         fee: money(dec!(0.14)),
         cumulative_qty: Some(Qty::new(dec!(7))),
         at: Timestamp(bench.time),
+        fee_qty: crate::Qty::ZERO,
     };
     let mut out = Effects::default();
     bench.desk.on_fill(&fill, ExecutionSource::Stream, &mut out);
@@ -660,6 +671,7 @@ fn intents_of_a_stopped_bot_are_void() {
         extended_hours: false,
         reason: None,
         tag: None,
+        lot: None,
     };
     let intent_id = crate::IntentId(1);
     let batch = IntentBatch {

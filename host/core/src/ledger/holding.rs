@@ -1,16 +1,18 @@
 //! What one sleeve holds of one symbol: its open lots, and the booking of an execution on them.
 //!
-//! Lots are closed oldest first, in both directions (FIGURES.md, Lots). A fill through zero closes
-//! everything and opens one lot with the rest; its fee is divided by quantity. Shares of a whole
-//! add up exactly: the last part takes what is left.
+//! Which lot is closed first is the sleeve's method (FIGURES.md, Lots), or the one that the order
+//! names. A fill through zero closes everything and opens one lot with the rest; its fee is divided
+//! by quantity. Shares of a whole add up exactly: the last part takes what is left.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::lot::LotSide;
+use super::lot::{LotMethod, LotSide};
+use super::share::share;
 use crate::bug::{self, Bug};
-use crate::decimal::{Money, Price, Qty, proportion};
-use crate::id::{LotId, RoundTripId, SleeveId, Symbol};
+use crate::decimal::{Money, Price, Qty, proportion, round_half_even};
+use crate::id::{EntryId, LotId, RoundTripId, SleeveId, Symbol};
+use crate::limits;
 use crate::order::Side;
 use crate::row::{Counters, LotRow, RoundTripRow};
 use crate::time::Timestamp;
@@ -44,14 +46,37 @@ pub struct Trade<'a> {
     pub qty: Qty,
     /// At what price.
     pub price: Price,
-    /// Its fee.
+    /// Its fee in money.
     pub fee: Money,
+    /// Its fee in coins, taken from what is bought: the lot holds what arrived, and the coins'
+    /// value at the fill's price is part of the fee.
+    pub fee_qty: Qty,
     /// When.
     pub at: Timestamp,
     /// Its id.
     pub execution_id: &'a Arc<str>,
+    /// The entry that books it.
+    pub entry: EntryId,
     /// Why, for the round trips that it closes.
     pub reason: Option<&'a Arc<str>>,
+    /// Which lot it closes first.
+    pub method: LotMethod,
+    /// The lot that it names: closed before the method has its say.
+    pub lot: Option<LotId>,
+}
+
+impl Trade<'_> {
+    /// What arrives, or leaves.
+    #[must_use]
+    pub fn moved(&self) -> Qty {
+        self.qty - self.fee_qty
+    }
+
+    /// The whole fee in money: coins count at the price of the fill.
+    #[must_use]
+    pub fn whole_fee(&self) -> Money {
+        self.fee + self.price.value_of(self.fee_qty)
+    }
 }
 
 /// What booking an execution changed.
@@ -109,8 +134,30 @@ impl Holding {
         self.lots.insert(place, lot);
     }
 
-    /// Books an execution: closes lots of the other side, oldest first, and opens one with the
-    /// rest.
+    /// Adds a lot by a method: an average takes it into its pool. Gives the row that changed.
+    pub fn take_in(&mut self, lot: LotRow, method: LotMethod) -> LotRow {
+        let pools = method == LotMethod::Average
+            && self.lots.front().is_some_and(|pool| pool.side == lot.side);
+        if !pools {
+            self.add(lot.clone());
+            return lot;
+        }
+        self.qty += signed(lot.side, lot.remaining);
+        self.cost += signed_cost(lot.side, lot.cost_left);
+        self.fee_left += lot.fee_left;
+        let pool = self.lots.front_mut().expect("the pool was seen a moment ago");
+        pool.qty += lot.remaining;
+        pool.remaining += lot.remaining;
+        pool.cost += lot.cost_left;
+        pool.cost_left += lot.cost_left;
+        pool.fee += lot.fee_left;
+        pool.fee_left += lot.fee_left;
+        pool.opened_at = pool.opened_at.min(lot.opened_at);
+        pool.entry_price = unit_price(pool);
+        pool.clone()
+    }
+
+    /// Books an execution: closes lots of the other side, and opens one with the rest.
     pub fn book(&mut self, trade: &Trade<'_>, counters: &mut Counters) -> Booking {
         let mut booking = Booking::default();
         let cost_before = self.cost;
@@ -118,11 +165,12 @@ impl Holding {
             Side::Buy => LotSide::Long,
             Side::Sell => LotSide::Short,
         };
-        let (mut left, mut fee) = (trade.qty, trade.fee);
+        let (mut left, mut fee) = (trade.moved(), trade.whole_fee());
         while left.is_positive() && self.lots.front().is_some_and(|lot| lot.side != opens) {
-            let part = self.lots.front().map_or(left, |lot| lot.remaining.min(left));
+            let at = self.next_to_close(trade.method, trade.lot);
+            let part = self.lots[at].remaining.min(left);
             let closing_fee = Money::new(proportion(fee.get(), part.get(), left.get()));
-            let closed = self.close_front(part);
+            let closed = self.close(at, part);
             let trip = round_trip(&closed, trade, closing_fee, counters);
             booking.gross += trip.gross;
             booking.net += trip.net;
@@ -133,20 +181,21 @@ impl Holding {
         }
         if left.is_positive() {
             let lot = opened(trade, opens, left, fee, counters);
-            booking.lots.push(lot.clone());
-            self.add(lot);
+            booking.lots.push(self.take_in(lot, trade.method));
         }
         booking.cost_change = self.cost - cost_before;
         booking
     }
 
-    /// Takes `qty` off the front lots without a profit: for transfers. Gives the parts as lots of
-    /// their own (ids of the old ones) and the changed rows. `qty` must not exceed what is held.
-    pub fn take(&mut self, qty: Qty) -> (Vec<LotRow>, Vec<LotRow>) {
+    /// Takes `qty` off the lots without a profit, by the method: for transfers. Gives the parts as
+    /// lots of their own (ids of the old ones) and the changed rows. `qty` must not exceed what is
+    /// held.
+    pub fn take(&mut self, qty: Qty, method: LotMethod) -> (Vec<LotRow>, Vec<LotRow>) {
         let (mut left, mut parts, mut changed) = (qty, Vec::new(), Vec::new());
         while left.is_positive() && !self.lots.is_empty() {
-            let part = self.lots.front().map_or(left, |lot| lot.remaining.min(left));
-            let closed = self.close_front(part);
+            let at = self.next_to_close(method, None);
+            let part = self.lots[at].remaining.min(left);
+            let closed = self.close(at, part);
             let mut piece = closed.lot.clone();
             (piece.qty, piece.remaining) = (part, part);
             (piece.cost, piece.cost_left) = (closed.cost, closed.cost);
@@ -158,26 +207,70 @@ impl Holding {
         (parts, changed)
     }
 
-    /// A split: every lot's quantity times `ratio`, cost and fees alone. Gives the changed rows.
-    /// Quantities are rounded half-even at nine places.
-    pub fn split(&mut self, ratio: rust_decimal::Decimal) -> Vec<LotRow> {
-        let scale = crate::limits::QTY_SCALE_MAX;
-        let times = |qty: Qty| Qty::new(crate::decimal::round_half_even(qty.get() * ratio, scale));
-        let mut total = Qty::ZERO;
-        for lot in &mut self.lots {
-            lot.qty = times(lot.qty);
-            lot.remaining = times(lot.remaining);
-            let unit = lot.cost_left.get() / lot.remaining.get();
-            lot.entry_price =
-                Price::new(crate::decimal::round_half_even(unit, crate::limits::LEDGER_SCALE));
-            total += signed(lot.side, lot.remaining);
+    /// The place of the lot that is closed next. There must be one.
+    fn next_to_close(&self, method: LotMethod, named: Option<LotId>) -> usize {
+        if let Some(at) = named.and_then(|id| self.lots.iter().position(|lot| lot.id == id)) {
+            return at;
         }
-        self.qty = total;
-        self.lots.iter().cloned().collect()
+        match method {
+            LotMethod::Fifo | LotMethod::Average => 0,
+            LotMethod::Lifo => self.lots.len() - 1,
+            LotMethod::Hifo => {
+                let price =
+                    |at: usize| self.lots[at].cost_left.get() / self.lots[at].remaining.get();
+                // Strictly higher: ties stay with the older.
+                (1..self.lots.len())
+                    .fold(0, |best, at| if price(at) > price(best) { at } else { best })
+            }
+        }
     }
 
-    fn close_front(&mut self, part: Qty) -> Closed {
-        let lot = self.lots.front_mut().expect("the caller saw a front lot");
+    /// A split: the quantity times `ratio` (rounded half-even at nine places) shared over the lots
+    /// so that it adds up, cost and fees alone. Gives the changed rows; none where nothing would be
+    /// left, which changes nothing.
+    pub fn split(&mut self, ratio: rust_decimal::Decimal) -> Vec<LotRow> {
+        let scale = limits::QTY_SCALE_MAX;
+        let total = round_half_even(self.qty.abs().get() * ratio, scale);
+        if total.is_zero() {
+            return Vec::new();
+        }
+        let shared = |of: fn(&LotRow) -> Qty, total| {
+            let weights: Vec<_> = self.lots.iter().map(|lot| of(lot).get()).collect();
+            share(total, &weights, scale)
+        };
+        let remaining = shared(|lot| lot.remaining, total);
+        let side = self.lots.front().map_or(LotSide::Long, |lot| lot.side);
+        let mut emptied = (Money::ZERO, Money::ZERO);
+        let mut changed = Vec::with_capacity(self.lots.len());
+        for (lot, remaining) in self.lots.iter_mut().zip(remaining) {
+            // What was closed before keeps its proportion to what is left.
+            lot.qty = Qty::new(round_half_even(lot.qty.get() * ratio, scale).max(remaining));
+            lot.remaining = Qty::new(remaining);
+            if remaining.is_zero() {
+                // A lot that falls below a billionth of a share leaves its cost to the others.
+                emptied = (emptied.0 + lot.cost_left, emptied.1 + lot.fee_left);
+                (lot.cost_left, lot.fee_left) = (Money::ZERO, Money::ZERO);
+                lot.qty = lot.qty.max(Qty::new(rust_decimal::Decimal::new(1, scale)));
+                changed.push(lot.clone());
+            }
+        }
+        self.lots.retain(|lot| !lot.remaining.is_zero());
+        if let Some(lot) = self.lots.front_mut() {
+            lot.cost += emptied.0;
+            lot.cost_left += emptied.0;
+            lot.fee += emptied.1;
+            lot.fee_left += emptied.1;
+        }
+        for lot in &mut self.lots {
+            lot.entry_price = unit_price(lot);
+            changed.push(lot.clone());
+        }
+        self.qty = signed(side, Qty::new(total));
+        changed
+    }
+
+    fn close(&mut self, at: usize, part: Qty) -> Closed {
+        let lot = &mut self.lots[at];
         let whole = part == lot.remaining;
         let cost = lot_cost(lot, part);
         let fee = Money::new(proportion(lot.fee_left.get(), part.get(), lot.remaining.get()));
@@ -187,7 +280,7 @@ impl Holding {
         let side = lot.side;
         let row = lot.clone();
         if whole {
-            self.lots.pop_front();
+            self.lots.remove(at);
         }
         self.qty -= signed(side, part);
         self.cost -= signed_cost(side, cost);
@@ -202,6 +295,11 @@ struct Closed {
     qty: Qty,
     cost: Money,
     fee: Money,
+}
+
+/// What a share of what is left costs, as far as it can be written down.
+fn unit_price(lot: &LotRow) -> Price {
+    Price::new(round_half_even(lot.cost_left.get() / lot.remaining.get(), limits::LEDGER_SCALE))
 }
 
 /// The cost of a part: by the entry price where that is exact, else its share of what is left.
@@ -246,6 +344,7 @@ fn round_trip(
         cost: closed.cost,
         exit_reason: trade.reason.cloned(),
         exit_execution_id: trade.execution_id.clone(),
+        entry: trade.entry,
     }
 }
 

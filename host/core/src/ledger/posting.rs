@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-use crate::decimal::Money;
+use crate::decimal::{Money, Qty};
 use crate::id::{SleeveId, Symbol};
 
 /// An account of the ledger, inside one sleeve.
@@ -20,6 +20,10 @@ pub enum LedgerAccount {
     Realised,
     /// Fees paid.
     Fees,
+    /// Dividends received (negative, as all income).
+    Dividends,
+    /// Interest received (negative) or paid.
+    Interest,
     /// The broker's rounding of cash.
     Rounding,
 }
@@ -34,6 +38,8 @@ impl LedgerAccount {
             Self::Capital => "capital",
             Self::Realised => "realised",
             Self::Fees => "fees",
+            Self::Dividends => "dividends",
+            Self::Interest => "interest",
             Self::Rounding => "rounding",
         }
     }
@@ -66,6 +72,22 @@ pub struct Posting {
     pub account: LedgerAccount,
     /// Debit positive, credit negative.
     pub amount: Money,
+    /// Shares that come (positive) or go; zero on all but positions.
+    pub qty: Qty,
+}
+
+impl Posting {
+    /// A leg that moves money alone.
+    #[must_use]
+    pub const fn money(sleeve: SleeveId, account: LedgerAccount, amount: Money) -> Self {
+        Self { sleeve, account, amount, qty: Qty::ZERO }
+    }
+
+    /// A leg that moves shares at a cost.
+    #[must_use]
+    pub fn shares(sleeve: SleeveId, symbol: &Symbol, amount: Money, qty: Qty) -> Self {
+        Self { sleeve, account: LedgerAccount::Position(symbol.clone()), amount, qty }
+    }
 }
 
 /// What an entry books.
@@ -86,6 +108,16 @@ pub enum EntryKind {
     Split,
     /// A difference that reconciliation booked.
     Adjustment,
+    /// A fee without an execution: regulatory, crypto, borrowing.
+    Fee,
+    /// A dividend.
+    Dividend,
+    /// Interest, received or paid.
+    Interest,
+    /// A trade bust or correction: takes back what an earlier entry booked.
+    Correction,
+    /// Another corporate action: cash in lieu, symbol change, spin-off, merger.
+    Action,
 }
 
 impl EntryKind {
@@ -100,6 +132,11 @@ impl EntryKind {
             Self::Transfer => "transfer",
             Self::Split => "split",
             Self::Adjustment => "adjustment",
+            Self::Fee => "fee",
+            Self::Dividend => "dividend",
+            Self::Interest => "interest",
+            Self::Correction => "correction",
+            Self::Action => "action",
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::decimal::{Money, Price, Qty};
-use crate::id::Symbol;
+use crate::id::{LotId, Symbol};
 
 /// Buy or sell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -165,4 +165,7 @@ pub struct Intent {
     pub reason: Option<Arc<str>>,
     /// The author's own label.
     pub tag: Option<Arc<str>>,
+    /// The open lot that it closes first, whatever the sleeve's method.
+    #[serde(default)]
+    pub lot: Option<LotId>,
 }

@@ -19,17 +19,24 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         id: "I3",
-        name: "stored cash, fees, capital and position costs are the sums of their postings",
+        name: "stored cash, fees, income, capital, position costs and shares are the sums of their postings",
         sql: "WITH booked AS (
                   SELECT sleeve, ledger, coalesce(symbol, '') AS symbol, sum(amount) AS amount FROM stockade.posting
-                  WHERE account = $1 AND ledger IN ('cash', 'fees', 'capital', 'position') GROUP BY sleeve, ledger, symbol
+                  WHERE account = $1 AND ledger IN ('cash', 'fees', 'dividends', 'interest', 'capital', 'position')
+                  GROUP BY sleeve, ledger, symbol
+                  UNION ALL
+                  SELECT sleeve, 'shares', symbol, sum(qty) FROM stockade.posting
+                  WHERE account = $1 AND ledger = 'position' GROUP BY sleeve, symbol
               ), stored AS (
                   SELECT id AS sleeve, v.ledger, '' AS symbol, v.amount FROM stockade.sleeve s,
-                      LATERAL (VALUES ('cash', s.cash), ('fees', s.fees),
+                      LATERAL (VALUES ('cash', s.cash), ('fees', s.fees), ('dividends', -s.dividends),
+                          ('interest', -s.interest),
                           ('capital', s.withdrawn - s.initial_capital - s.added)) AS v (ledger, amount)
                   WHERE account = $1
                   UNION ALL
                   SELECT sleeve, 'position', symbol, cost FROM stockade.position WHERE account = $1
+                  UNION ALL
+                  SELECT sleeve, 'shares', symbol, qty FROM stockade.position WHERE account = $1
               )
               SELECT format('sleeve %s, %s: stored %s, booked %s', sleeve, trim(ledger || ' ' || symbol),
                   coalesce(s.amount, 0), coalesce(b.amount, 0))
@@ -70,20 +77,24 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         id: "I9",
-        // Shares that moved to another sleeve took their part with them; a split changes quantities.
+        // Shares that moved to another sleeve took their part with them; a split changes quantities;
+        // a pool of average cost and a correction change both.
         name: "what was closed of a lot and what is left of it are the whole",
         sql: "WITH closed AS (
                   SELECT lot, sum(opening_fee) AS fee, sum(cost) AS cost, sum(qty) AS qty
-                  FROM stockade.round_trip WHERE account = $1 GROUP BY lot
+                  FROM stockade.round_trip t WHERE account = $1
+                      AND NOT EXISTS (SELECT FROM stockade.round_trip_void v WHERE v.account = $1 AND v.round_trip = t.id)
+                  GROUP BY lot
               ), changed AS (
                   SELECT DISTINCT p.sleeve, p.symbol, e.kind FROM stockade.entry e
                   JOIN stockade.posting p ON p.account = e.account AND p.entry = e.id
-                  WHERE e.account = $1 AND e.kind IN ('transfer', 'split') AND p.ledger = 'position'
+                  WHERE e.account = $1 AND e.kind IN ('transfer', 'split', 'correction', 'action') AND p.ledger = 'position'
               )
               SELECT format('lot %s: closed %s at %s (fees %s), left %s at %s (fees %s), whole %s at %s (fees %s)', l.id,
                   c.qty, c.cost, c.fee, l.remaining, l.cost_left, l.fee_left, l.qty, l.cost, l.fee)
               FROM closed c JOIN stockade.lot l ON l.account = $1 AND l.id = c.lot
-              WHERE NOT EXISTS (SELECT FROM changed x WHERE x.sleeve = l.sleeve AND x.symbol = l.symbol AND x.kind = 'transfer')
+              WHERE NOT EXISTS (SELECT FROM changed x WHERE x.sleeve = l.sleeve AND x.symbol = l.symbol AND x.kind <> 'split')
+                AND NOT EXISTS (SELECT FROM stockade.sleeve s WHERE s.account = $1 AND s.id = l.sleeve AND s.lots = 'average')
                 AND (c.fee + l.fee_left <> l.fee OR c.cost + l.cost_left <> l.cost
                   OR (c.qty + l.remaining <> l.qty AND NOT EXISTS
                       (SELECT FROM changed x WHERE x.sleeve = l.sleeve AND x.symbol = l.symbol)))
@@ -102,7 +113,8 @@ pub(crate) const RULES: &[Rule] = &[
         name: "every execution is booked by exactly one entry",
         sql: "SELECT format('execution %s, entry %s', coalesce(x.execution_id, e.execution_id), coalesce(x.entry, e.id))
               FROM (SELECT * FROM stockade.execution WHERE account = $1) x
-              FULL JOIN (SELECT * FROM stockade.entry WHERE account = $1 AND kind = 'execution') e
+              FULL JOIN (SELECT * FROM stockade.entry WHERE account = $1 AND kind IN ('execution', 'correction')
+                  AND execution_id IS NOT NULL) e
                   ON e.execution_id = x.execution_id AND e.id = x.entry
               WHERE x.execution_id IS NULL OR e.execution_id IS NULL ORDER BY 1 LIMIT $2",
     },

@@ -6,6 +6,7 @@
 //! reconciliation's, not this module's.
 
 mod books;
+mod chain;
 mod orders;
 
 use serde::Serialize;
@@ -51,6 +52,8 @@ impl Store {
         for rule in books::RULES.iter().chain(orders::RULES) {
             results.push(ask(&mut transaction, account, rule).await.map_err(checking())?);
         }
+        results.push(chain::check(&mut transaction, account).await?);
+        results.sort_by_key(|invariant| invariant.id[1..].parse::<u32>().unwrap_or(u32::MAX));
         transaction.commit().await.map_err(checking())?;
         Ok(results)
     }

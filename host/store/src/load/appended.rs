@@ -117,18 +117,22 @@ fn input(f: &Fields<'_>) -> Result<RecordedInput, StoreError> {
     })
 }
 
-fn entry(f: &Fields<'_>) -> Result<EntryRow, StoreError> {
+pub(crate) fn entry(f: &Fields<'_>) -> Result<EntryRow, StoreError> {
     Ok(EntryRow {
         id: EntryId(f.big("id")?),
         at: f.time("at_ns")?,
         kind: f.word::<EntryKind>("kind")?,
         memo: f.get("memo")?,
         execution_id: f.shared_if("execution_id")?,
+        source_id: f.shared_if("source_id")?,
+        corrects: f.big_if("corrects")?.map(EntryId),
+        effective_at: f.time("effective_ns")?,
         postings: Vec::new(),
+        link: f.link("link")?,
     })
 }
 
-fn posting(f: &Fields<'_>) -> Result<(EntryId, Posting), StoreError> {
+pub(crate) fn posting(f: &Fields<'_>) -> Result<(EntryId, Posting), StoreError> {
     let kind: &str = f.get("ledger")?;
     let account = match (kind, f.symbol_if("symbol")?) {
         ("cash", None) => LedgerAccount::Cash,
@@ -136,17 +140,19 @@ fn posting(f: &Fields<'_>) -> Result<(EntryId, Posting), StoreError> {
         ("capital", None) => LedgerAccount::Capital,
         ("realised", None) => LedgerAccount::Realised,
         ("fees", None) => LedgerAccount::Fees,
+        ("dividends", None) => LedgerAccount::Dividends,
+        ("interest", None) => LedgerAccount::Interest,
         ("rounding", None) => LedgerAccount::Rounding,
         (other, _) => {
             return Err(f.bad("ledger", format!("\"{other}\" is no account of the ledger")));
         }
     };
     let sleeve = SleeveId(f.big("sleeve")?);
-    let posting = Posting { sleeve, account, amount: f.money("amount")? };
+    let posting = Posting { sleeve, account, amount: f.money("amount")?, qty: f.qty("qty")? };
     Ok((EntryId(f.big("entry")?), posting))
 }
 
-fn execution(f: &Fields<'_>) -> Result<ExecutionRow, StoreError> {
+pub(crate) fn execution(f: &Fields<'_>) -> Result<ExecutionRow, StoreError> {
     Ok(ExecutionRow {
         execution_id: f.shared("execution_id")?,
         sleeve: SleeveId(f.big("sleeve")?),
@@ -157,6 +163,7 @@ fn execution(f: &Fields<'_>) -> Result<ExecutionRow, StoreError> {
         qty: f.qty("qty")?,
         price: f.price("price")?,
         fee: f.money("fee")?,
+        fee_qty: f.qty("fee_qty")?,
         cumulative_qty: f.decimal_if("cumulative_qty")?.map(Qty::new),
         at: f.time("at_ns")?,
         entry: EntryId(f.big("entry")?),
@@ -164,7 +171,7 @@ fn execution(f: &Fields<'_>) -> Result<ExecutionRow, StoreError> {
     })
 }
 
-fn round_trip(f: &Fields<'_>) -> Result<RoundTripRow, StoreError> {
+pub(crate) fn round_trip(f: &Fields<'_>) -> Result<RoundTripRow, StoreError> {
     Ok(RoundTripRow {
         id: RoundTripId(f.big("id")?),
         sleeve: SleeveId(f.big("sleeve")?),
@@ -183,6 +190,7 @@ fn round_trip(f: &Fields<'_>) -> Result<RoundTripRow, StoreError> {
         cost: f.money("cost")?,
         exit_reason: f.shared_if("exit_reason")?,
         exit_execution_id: f.shared("exit_execution_id")?,
+        entry: EntryId(f.big("entry")?),
     })
 }
 
@@ -192,6 +200,7 @@ fn equity(f: &Fields<'_>) -> Result<EquityRow, StoreError> {
         at: f.time("at_ns")?,
         cash: f.money("cash")?,
         market_value: f.money("market_value")?,
+        exposure: f.money("exposure")?,
         net_capital: f.money("net_capital")?,
         realised: f.money("realised")?,
         session_close: Some(f.int("session_close")?).filter(|day| *day != 0),

@@ -5,6 +5,7 @@ use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use sqlx::postgres::PgRow;
 use std::sync::Arc;
+use stockade_core::ledger::Link;
 use stockade_core::{Money, Price, Qty, Slug, Symbol, Timestamp};
 
 use crate::error::StoreError;
@@ -77,6 +78,13 @@ impl<'r> Fields<'r> {
 
     pub(crate) fn qty(&self, name: &'static str) -> Result<Qty, StoreError> {
         self.decimal(name).map(Qty::new)
+    }
+
+    pub(crate) fn link(&self, name: &'static str) -> Result<Link, StoreError> {
+        let bytes: Vec<u8> = self.get(name)?;
+        let found = bytes.len();
+        let wrong = |_| self.bad(name, format!("it has {found} bytes, 32 are wanted"));
+        bytes.try_into().map(Link).map_err(wrong)
     }
 
     pub(crate) fn shared(&self, name: &'static str) -> Result<Arc<str>, StoreError> {

@@ -1,12 +1,12 @@
 //! The rows that are kept by key.
 
 use rust_decimal::prelude::ToPrimitive as _;
-use stockade_core::id::{BreakId, InputIndex, IntentId, LotId, OrderId, SleeveId};
+use stockade_core::id::{BreakId, EntryId, InputIndex, IntentId, LotId, OrderId, SleeveId};
 use stockade_core::instrument::Instrument;
 use stockade_core::order::{OrderType, Size};
 use stockade_core::row::{
-    AccountRow, BotRow, BreakRow, Counters, LotRow, MarkRow, OrderRow, PositionRow, SleeveRow,
-    SnapshotRow,
+    AccountRow, ActivityRow, BotRow, BreakRow, Counters, LotRow, MarkRow, OrderRow, PositionRow,
+    SleeveRow, SnapshotRow,
 };
 use stockade_core::{Money, Now, Price, Qty};
 
@@ -35,6 +35,7 @@ pub(crate) fn account(f: &Fields<'_>) -> Result<AccountRow, StoreError> {
         now: Now { market: f.time("market_ns")?, machine: f.time("machine_ns")? },
         fills_since: f.time("fills_since_ns")?,
         opened_at: f.time_if("opened_ns")?,
+        link: f.link("link")?,
     })
 }
 
@@ -63,6 +64,8 @@ pub(crate) fn sleeve(f: &Fields<'_>) -> Result<SleeveRow, StoreError> {
         reserved: f.money("reserved")?,
         realised: f.money("realised")?,
         fees: f.money("fees")?,
+        dividends: f.money("dividends")?,
+        interest: f.money("interest")?,
         lots: f.word("lots")?,
         controls: f.json("controls")?,
         day: f.int("day")?,
@@ -70,6 +73,16 @@ pub(crate) fn sleeve(f: &Fields<'_>) -> Result<SleeveRow, StoreError> {
         next_intent: IntentId(f.big("next_intent")?),
         created_at: f.time("created_ns")?,
         retired: f.get("retired")?,
+    })
+}
+
+pub(crate) fn activity(f: &Fields<'_>) -> Result<ActivityRow, StoreError> {
+    Ok(ActivityRow {
+        activity: f.json("body")?,
+        state: f.word("state")?,
+        note: f.get("note")?,
+        entry: f.big_if("entry")?.map(EntryId),
+        at: f.time("at_ns")?,
     })
 }
 
@@ -130,6 +143,9 @@ pub(crate) fn order(f: &Fields<'_>) -> Result<OrderRow, StoreError> {
         cancel_attempts: f.int("cancel_attempts")?,
         replaces: f.big_if("replaces")?.map(OrderId),
         end_reason: f.shared_if("end_reason")?,
+        lot: f.big_if("lot")?.map(LotId),
+        plugin_version: f.shared_if("plugin_version")?,
+        changes: f.int("changes")?,
         overfilled: f.get("overfilled")?,
         lookups: f.int("lookups")?,
         accepted_at: f.time("accepted_ns")?,

@@ -1,8 +1,8 @@
 //! Rows back out of the tables: all that a desk is rebuilt from, in one snapshot of the database.
 
-mod appended;
+pub(crate) mod appended;
 mod fields;
-mod keyed;
+pub(crate) mod keyed;
 
 pub use appended::RecordedInput;
 
@@ -16,7 +16,7 @@ use stockade_core::row::{ExecutionKey, Rows, SnapshotRow};
 
 use crate::error::StoreError;
 use crate::store::Store;
-use fields::Fields;
+pub(crate) use fields::Fields;
 
 const ACCOUNT: &str = "SELECT * FROM stockade.account WHERE account = $1";
 const INSTRUMENTS: &str = "SELECT * FROM stockade.instrument WHERE account = $1 ORDER BY symbol";
@@ -45,6 +45,10 @@ const MARKS: &str = "SELECT * FROM stockade.mark WHERE account = $1 ORDER BY sym
 const BREAKS: &str =
     "SELECT * FROM stockade.break WHERE account = $1 AND resolved_ns IS NULL ORDER BY id";
 const BOTS: &str = "SELECT * FROM stockade.bot WHERE account = $1 ORDER BY sleeve";
+const ACTIVITIES: &str = "SELECT * FROM stockade.activity WHERE account = $1 AND state IN ('pending', 'flagged') ORDER BY id";
+const SETTLED: &str = "\
+SELECT id FROM stockade.activity WHERE account = $1 AND state NOT IN ('pending', 'flagged')
+UNION ALL SELECT execution_id FROM stockade.correction WHERE account = $1 ORDER BY id";
 const SNAPSHOT: &str = "SELECT * FROM stockade.snapshot WHERE account = $1 AND sleeve = $2";
 
 impl Store {
@@ -105,6 +109,8 @@ async fn load(connection: &mut PgConnection, label: &str) -> Result<Option<Rows>
         marks: all(connection, label, MARKS, "mark", keyed::mark).await?,
         breaks: all(connection, label, BREAKS, "break", keyed::break_row).await?,
         bots: all(connection, label, BOTS, "bot", keyed::bot).await?,
+        activities: all(connection, label, ACTIVITIES, "activity", keyed::activity).await?,
+        settled: all(connection, label, SETTLED, "activity", |row| row.shared("id")).await?,
     }))
 }
 

@@ -55,6 +55,7 @@ fn account() -> AccountRow {
         now: Now { market: at(90), machine: at(90) },
         fills_since: at(0),
         opened_at: None,
+        link: stockade_core::ledger::Link::default(),
     }
 }
 
@@ -79,6 +80,8 @@ fn sleeve(id: SleeveId, name: &str, kind: SleeveKind, capital: &str, cash: &str)
         next_intent: IntentId(1),
         created_at: at(0),
         retired: false,
+        dividends: stockade_core::Money::ZERO,
+        interest: stockade_core::Money::ZERO,
     }
 }
 
@@ -237,13 +240,20 @@ fn history() -> Vec<Row> {
             entry: EntryId(entry),
             source: ExecutionSource::Stream,
             cumulative_qty: None,
+            fee_qty: stockade_core::Qty::ZERO,
         })
     };
-    let leg = |account, amount: &str| Posting { sleeve: A, account, amount: money(amount) };
+    let leg = |account, amount: &str| Posting {
+        sleeve: A,
+        account,
+        amount: money(amount),
+        qty: stockade_core::Qty::ZERO,
+    };
     rows.extend([
         Row::Entry(EntryRow {
             id: EntryId(1),
             at: at(1),
+            effective_at: at(1),
             kind: EntryKind::Execution,
             memo: "bought 10 AAPL".to_owned(),
             execution_id: Some("e1".into()),
@@ -251,11 +261,15 @@ fn history() -> Vec<Row> {
                 leg(LedgerAccount::Position(symbol()), "1500"),
                 leg(LedgerAccount::Cash, "-1500"),
             ],
+            corrects: None,
+            link: stockade_core::ledger::Link::default(),
+            source_id: None,
         }),
         execution("e1", Side::Buy, "10", "150", 1, 1),
         Row::Entry(EntryRow {
             id: EntryId(2),
             at: at(2),
+            effective_at: at(2),
             kind: EntryKind::Execution,
             memo: "sold 4 AAPL".to_owned(),
             execution_id: Some("e2".into()),
@@ -264,6 +278,9 @@ fn history() -> Vec<Row> {
                 leg(LedgerAccount::Position(symbol()), "-600"),
                 leg(LedgerAccount::Realised, "-40"),
             ],
+            corrects: None,
+            link: stockade_core::ledger::Link::default(),
+            source_id: None,
         }),
         execution("e2", Side::Sell, "4", "160", 2, 2),
         Row::Lot(LotRow {
@@ -299,6 +316,7 @@ fn history() -> Vec<Row> {
             cost: money("600"),
             exit_reason: Some("target".into()),
             exit_execution_id: "e2".into(),
+            entry: stockade_core::id::EntryId(1),
         }),
     ]);
     rows
@@ -410,6 +428,7 @@ fn intent() -> Intent {
         extended_hours: false,
         reason: Some("dip".into()),
         tag: None,
+        lot: None,
     }
 }
 
@@ -472,6 +491,9 @@ fn order() -> OrderRow {
         accepted_at: at(1),
         claimed_at: at(1),
         updated_at: at(2),
+        changes: 0,
+        lot: None,
+        plugin_version: None,
     }
 }
 
@@ -547,6 +569,7 @@ fn equity(seconds: i64, worth: &str, session_close: Option<u32>) -> Row {
         at: at(seconds),
         cash: money(worth),
         market_value: Money::ZERO,
+        exposure: Money::ZERO,
         net_capital: money("10000"),
         realised: Money::ZERO,
         session_close,

@@ -3,7 +3,8 @@
 use stockade_core::id::EntryId;
 use stockade_core::ledger::Posting;
 use stockade_core::row::{
-    BotEventRow, EntryRow, EquityRow, ExecutionRow, InputRow, RefusalRow, RoundTripRow,
+    BotEventRow, CorrectionRow, EntryRow, EquityRow, ExecutionRow, InputRow, LotChangeRow, MarkRow,
+    OrderChangeRow, RefusalRow, RoundTripRow, RoundTripVoidRow,
 };
 use stockade_core::{Qty, Symbol};
 
@@ -24,6 +25,10 @@ table!(ENTRY: EntryRow, "entry", Conflict::Refuse, stamped true, |r| {
     "kind" "text" = text(r.kind.as_str()),
     "memo" "text" = text(&r.memo),
     "execution_id" "text" = text_if(r.execution_id.as_ref()),
+    "source_id" "text" = text_if(r.source_id.as_ref()),
+    "corrects" "bigint" = r.corrects.map(|id| big(id.0)).transpose(),
+    "effective_ns" "bigint" = time(r.effective_at),
+    "link" "bytea" = Ok(r.link.0.to_vec()),
     "legs" "smallint" = small(r.postings.len()),
 });
 
@@ -42,6 +47,7 @@ table!(POSTING: Leg, "posting", Conflict::Refuse, stamped false, |r| {
     "ledger" "text" = text(r.posting.account.kind()),
     "symbol" "text" = Ok(r.posting.account.symbol().map(Symbol::to_string)),
     "amount" "numeric" = decimal(r.posting.amount.get()),
+    "qty" "numeric" = decimal(r.posting.qty.get()),
 });
 
 table!(EXECUTION: ExecutionRow, "execution", Conflict::Refuse, stamped true, |r| {
@@ -54,6 +60,7 @@ table!(EXECUTION: ExecutionRow, "execution", Conflict::Refuse, stamped true, |r|
     "qty" "numeric" = decimal(r.qty.get()),
     "price" "numeric" = decimal(r.price.get()),
     "fee" "numeric" = decimal(r.fee.get()),
+    "fee_qty" "numeric" = decimal(r.fee_qty.get()),
     "cumulative_qty" "numeric" = decimal_if(r.cumulative_qty.map(Qty::get)),
     "at_ns" "bigint" = time(r.at),
     "entry" "bigint" = big(r.entry.0),
@@ -78,6 +85,55 @@ table!(ROUND_TRIP: RoundTripRow, "round_trip", Conflict::Refuse, stamped false, 
     "cost" "numeric" = decimal(r.cost.get()),
     "exit_reason" "text" = text_if(r.exit_reason.as_ref()),
     "exit_execution_id" "text" = text(&r.exit_execution_id),
+    "entry" "bigint" = big(r.entry.0),
+});
+
+table!(ROUND_TRIP_VOID: RoundTripVoidRow, "round_trip_void", Conflict::Refuse, stamped false, |r| {
+    "round_trip" "bigint" = big(r.round_trip.0),
+    "entry" "bigint" = big(r.entry.0),
+    "at_ns" "bigint" = time(r.at),
+});
+
+table!(LOT_CHANGE: LotChangeRow, "lot_change", Conflict::Refuse, stamped false, |r| {
+    "lot" "bigint" = big(r.lot.id.0),
+    "entry" "bigint" = big(r.entry.0),
+    "at_ns" "bigint" = time(r.at),
+    "sleeve" "bigint" = big(r.lot.sleeve.0),
+    "symbol" "text" = text(r.lot.symbol.as_str()),
+    "side" "text" = word(&r.lot.side),
+    "opened_ns" "bigint" = time(r.lot.opened_at),
+    "qty" "numeric" = decimal(r.lot.qty.get()),
+    "remaining" "numeric" = decimal(r.lot.remaining.get()),
+    "entry_price" "numeric" = decimal(r.lot.entry_price.get()),
+    "cost" "numeric" = decimal(r.lot.cost.get()),
+    "cost_left" "numeric" = decimal(r.lot.cost_left.get()),
+    "fee" "numeric" = decimal(r.lot.fee.get()),
+    "fee_left" "numeric" = decimal(r.lot.fee_left.get()),
+    "execution_id" "text" = text(&r.lot.execution_id),
+});
+
+table!(ORDER_CHANGE: OrderChangeRow, "order_change", Conflict::Refuse, stamped false, |r| {
+    "order_id" "bigint" = big(r.order.0),
+    "change" "integer" = int(r.change),
+    "at_ns" "bigint" = time(r.at),
+    "status" "text" = text(r.status.as_str()),
+    "reserved" "numeric" = decimal(r.reserved.get()),
+    "filled_qty" "numeric" = decimal(r.filled_qty.get()),
+    "filled_value" "numeric" = decimal(r.filled_value.get()),
+});
+
+table!(CORRECTION: CorrectionRow, "correction", Conflict::Refuse, stamped false, |r| {
+    "execution_id" "text" = text(&r.execution_id),
+    "replacement" "text" = text_if(r.replacement.as_ref()),
+    "entry" "bigint" = big(r.entry.0),
+    "at_ns" "bigint" = time(r.at),
+});
+
+// The market's time can stand still between two snapshots of the sleeves: the first price stays.
+table!(PRICE: MarkRow, "price", Conflict::Keep, stamped false, |r| {
+    "symbol" "text" = text(r.symbol.as_str()),
+    "at_ns" "bigint" = time(r.at),
+    "price" "numeric" = decimal(r.price.get()),
 });
 
 table!(REFUSAL: RefusalRow, "refusal", Conflict::Refuse, stamped false, |r| {
@@ -105,6 +161,7 @@ table!(EQUITY: EquityRow, "equity", Conflict::Keep, stamped false, |r| {
     "session_close" "integer" = int(r.session_close.unwrap_or(0)),
     "cash" "numeric" = decimal(r.cash.get()),
     "market_value" "numeric" = decimal(r.market_value.get()),
+    "exposure" "numeric" = decimal(r.exposure.get()),
     "net_capital" "numeric" = decimal(r.net_capital.get()),
     "realised" "numeric" = decimal(r.realised.get()),
 });

@@ -9,8 +9,9 @@ use stockade_core::Symbol;
 use stockade_core::id::{BreakId, LotId, OrderId, SleeveId};
 use stockade_core::instrument::Instrument;
 use stockade_core::row::{
-    AccountRow, BotEventRow, BotRow, BreakRow, EntryRow, EquityRow, ExecutionRow, InputRow, LotRow,
-    MarkRow, OrderRow, PositionRow, RefusalRow, RoundTripRow, Row, SleeveRow, SnapshotRow,
+    AccountRow, ActivityRow, BotEventRow, BotRow, BreakRow, CorrectionRow, EntryRow, EquityRow,
+    ExecutionRow, InputRow, LotChangeRow, LotRow, MarkRow, OrderChangeRow, OrderRow, PositionRow,
+    RefusalRow, RoundTripRow, RoundTripVoidRow, Row, SleeveRow, SnapshotRow,
 };
 
 use super::appended::{self, Leg};
@@ -31,7 +32,13 @@ pub(crate) struct Batch<'a> {
     breaks: BTreeMap<BreakId, &'a BreakRow>,
     bots: BTreeMap<SleeveId, &'a BotRow>,
     snapshots: BTreeMap<SleeveId, &'a SnapshotRow>,
+    activities: BTreeMap<&'a str, &'a ActivityRow>,
     round_trips: Vec<&'a RoundTripRow>,
+    round_trip_voids: Vec<&'a RoundTripVoidRow>,
+    lot_changes: Vec<&'a LotChangeRow>,
+    order_changes: Vec<&'a OrderChangeRow>,
+    corrections: Vec<&'a CorrectionRow>,
+    prices: Vec<&'a MarkRow>,
     executions: Vec<&'a ExecutionRow>,
     entries: Vec<&'a EntryRow>,
     legs: Vec<Leg>,
@@ -67,6 +74,12 @@ impl<'a> Batch<'a> {
                 self.legs.extend(legs.map(|(leg, posting)| Leg { entry: row.id, leg, posting }));
             }
             Row::Mark(row) => drop(self.marks.insert(&row.symbol, row)),
+            Row::Price(row) => self.prices.push(row),
+            Row::LotChange(row) => self.lot_changes.push(row),
+            Row::OrderChange(row) => self.order_changes.push(row),
+            Row::RoundTripVoid(row) => self.round_trip_voids.push(row),
+            Row::Correction(row) => self.corrections.push(row),
+            Row::Activity(row) => drop(self.activities.insert(&row.activity.id, row)),
             Row::Equity(row) => self.equity.push(row),
             Row::Input(row) => self.inputs.push(row),
             Row::Refusal(row) => self.refusals.push(row),
@@ -110,10 +123,16 @@ impl<'a> Batch<'a> {
         writing.table(&keyed::BREAK, self.breaks.values().copied())?;
         writing.table(&keyed::BOT, self.bots.values().copied())?;
         writing.table(&keyed::SNAPSHOT, self.snapshots.values().copied())?;
+        writing.table(&keyed::ACTIVITY, self.activities.values().copied())?;
         writing.table(&appended::ENTRY, self.entries.iter().copied())?;
         writing.table(&appended::POSTING, &self.legs)?;
         writing.table(&appended::EXECUTION, self.executions.iter().copied())?;
         writing.table(&appended::ROUND_TRIP, self.round_trips.iter().copied())?;
+        writing.table(&appended::ROUND_TRIP_VOID, self.round_trip_voids.iter().copied())?;
+        writing.table(&appended::LOT_CHANGE, self.lot_changes.iter().copied())?;
+        writing.table(&appended::ORDER_CHANGE, self.order_changes.iter().copied())?;
+        writing.table(&appended::CORRECTION, self.corrections.iter().copied())?;
+        writing.table(&appended::PRICE, self.prices.iter().copied())?;
         writing.table(&appended::EQUITY, self.equity.iter().copied())?;
         writing.table(&appended::INPUT, self.inputs.iter().copied())?;
         writing.table(&appended::REFUSAL, self.refusals.iter().copied())?;

@@ -4,7 +4,8 @@ use rust_decimal::Decimal;
 use stockade_core::instrument::Instrument;
 use stockade_core::order::Size;
 use stockade_core::row::{
-    AccountRow, BotRow, BreakRow, LotRow, MarkRow, OrderRow, PositionRow, SleeveRow, SnapshotRow,
+    AccountRow, ActivityRow, BotRow, BreakRow, LotRow, MarkRow, OrderRow, PositionRow, SleeveRow,
+    SnapshotRow,
 };
 use stockade_core::{Money, Price, Qty, Symbol};
 
@@ -30,6 +31,7 @@ table!(ACCOUNT: AccountRow, "account", Conflict::Replace(&[]), stamped true, |r|
     "machine_ns" "bigint" = time(r.now.machine),
     "fills_since_ns" "bigint" = time(r.fills_since),
     "opened_ns" "bigint" = time_if(r.opened_at),
+    "link" "bytea" = Ok(r.link.0.to_vec()),
 });
 
 table!(INSTRUMENT: Instrument, "instrument", Conflict::Replace(&["symbol"]), stamped false, |r| {
@@ -54,6 +56,8 @@ table!(SLEEVE: SleeveRow, "sleeve", Conflict::Replace(&["id"]), stamped false, |
     "reserved" "numeric" = decimal(r.reserved.get()),
     "realised" "numeric" = decimal(r.realised.get()),
     "fees" "numeric" = decimal(r.fees.get()),
+    "dividends" "numeric" = decimal(r.dividends.get()),
+    "interest" "numeric" = decimal(r.interest.get()),
     "lots" "text" = word(&r.lots),
     "controls" "jsonb" = json(&r.controls),
     "day" "integer" = int(r.day),
@@ -134,6 +138,9 @@ table!(ORDER: OrderRow, "order", Conflict::Replace(&["id"]), stamped false, |r| 
     "cancel_attempts" "integer" = int(r.cancel_attempts),
     "replaces" "bigint" = r.replaces.map(|id| big(id.0)).transpose(),
     "end_reason" "text" = text_if(r.end_reason.as_ref()),
+    "lot" "bigint" = r.lot.map(|id| big(id.0)).transpose(),
+    "plugin_version" "text" = text_if(r.plugin_version.as_ref()),
+    "changes" "integer" = int(r.changes),
     "overfilled" "boolean" = Ok(r.overfilled),
     "lookups" "integer" = int(r.lookups),
     "accepted_ns" "bigint" = time(r.accepted_at),
@@ -175,6 +182,19 @@ table!(BOT: BotRow, "bot", Conflict::Replace(&["sleeve"]), stamped false, |r| {
     "strikes" "jsonb" = json(&r.strikes),
     "suspended_until_ns" "bigint" = time_if(r.suspended_until),
     "created_ns" "bigint" = time(r.created_at),
+});
+
+table!(ACTIVITY: ActivityRow, "activity", Conflict::Replace(&["id"]), stamped false, |r| {
+    "id" "text" = text(&r.activity.id),
+    "kind" "text" = word(&r.activity.kind),
+    "symbol" "text" = Ok(r.activity.symbol.as_ref().map(Symbol::to_string)),
+    "effective_ns" "bigint" = time(r.activity.effective_at),
+    "net_amount" "numeric" = decimal(r.activity.net_amount.get()),
+    "body" "jsonb" = json(&r.activity),
+    "state" "text" = word(&r.state),
+    "note" "text" = text(&r.note),
+    "entry" "bigint" = r.entry.map(|id| big(id.0)).transpose(),
+    "at_ns" "bigint" = time(r.at),
 });
 
 table!(SNAPSHOT: SnapshotRow, "snapshot", Conflict::Replace(&["sleeve"]), stamped false, |r| {

@@ -59,6 +59,7 @@ pub fn account() -> AccountRow {
         now: Now { market: NOON, machine: Timestamp(-5) },
         fills_since: NOON,
         opened_at: Some(NOON),
+        link: stockade_core::ledger::Link::default(),
     }
 }
 
@@ -83,6 +84,8 @@ pub fn sleeve(id: SleeveId, name: &str, kind: SleeveKind) -> SleeveRow {
         next_intent: IntentId(1),
         created_at: NOON,
         retired: false,
+        dividends: stockade_core::Money::ZERO,
+        interest: stockade_core::Money::ZERO,
     }
 }
 
@@ -133,6 +136,9 @@ pub fn order(id: u64) -> OrderRow {
         accepted_at: NOON,
         claimed_at: Timestamp(7),
         updated_at: NOON.plus(1),
+        changes: 0,
+        lot: None,
+        plugin_version: None,
     }
 }
 
@@ -151,6 +157,7 @@ pub fn execution(id: &str, entry: u64) -> ExecutionRow {
         at: NOON,
         entry: EntryId(entry),
         source: ExecutionSource::Stream,
+        fee_qty: stockade_core::Qty::ZERO,
     }
 }
 
@@ -158,6 +165,7 @@ pub fn entry(id: u64, execution_id: Option<&str>, amounts: &[(LedgerAccount, &st
     EntryRow {
         id: EntryId(id),
         at: NOON,
+        effective_at: NOON,
         kind: if execution_id.is_some() { EntryKind::Execution } else { EntryKind::Deposit },
         memo: "a test's".to_owned(),
         execution_id: execution_id.map(Into::into),
@@ -167,8 +175,12 @@ pub fn entry(id: u64, execution_id: Option<&str>, amounts: &[(LedgerAccount, &st
                 sleeve: BOT,
                 account: account.clone(),
                 amount: money(amount),
+                qty: stockade_core::Qty::ZERO,
             })
             .collect(),
+        corrects: None,
+        link: stockade_core::ledger::Link::default(),
+        source_id: None,
     }
 }
 
@@ -216,6 +228,7 @@ pub fn round_trip(id: u64) -> RoundTripRow {
         cost: money("100.000000001"),
         exit_reason: Some("target\0".into()),
         exit_execution_id: "x-2".into(),
+        entry: stockade_core::id::EntryId(1),
     }
 }
 
@@ -229,6 +242,7 @@ pub fn intent() -> Intent {
         extended_hours: false,
         reason: None,
         tag: Some("t".into()),
+        lot: None,
     }
 }
 
@@ -337,6 +351,7 @@ pub fn equity(session_close: Option<u32>) -> EquityRow {
         at: NOON,
         cash: money("1"),
         market_value: money("2"),
+        exposure: money("2"),
         net_capital: money("3"),
         realised: money("-1"),
         session_close,

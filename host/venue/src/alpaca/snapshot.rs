@@ -68,6 +68,8 @@ impl Alpaca {
             since,
             began,
             sessions,
+            activities: Vec::new(),
+            corrections: Vec::new(),
         })
     }
 

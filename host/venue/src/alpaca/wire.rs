@@ -260,6 +260,7 @@ impl WireTradeUpdate<'_> {
                 fee: fee.unwrap_or_default(),
                 cumulative_qty: Some(order.filled_qty),
                 at: time(WHAT, of(WHAT, required("timestamp", at))?)?,
+                fee_qty: stockade_core::Qty::ZERO,
             })
         };
         let (fill, fault) = match is_fill.then(read) {
@@ -267,7 +268,7 @@ impl WireTradeUpdate<'_> {
             Some(Err(fault)) => (None, Some(fault)),
             None => (None, None),
         };
-        Ok((TradeUpdate { event: self.event, order, fill }, fault))
+        Ok((TradeUpdate { event: self.event, order, fill, correction: None }, fault))
     }
 }
 
@@ -307,6 +308,7 @@ impl WireFill<'_> {
             fee: fee.unwrap_or_default(),
             cumulative_qty: of(WHAT, number::qty("cum_qty", self.cum_qty))?,
             at: time(WHAT, &self.transaction_time)?,
+            fee_qty: stockade_core::Qty::ZERO,
         })
     }
 }

@@ -50,6 +50,10 @@ pub(crate) struct SubmitArgs {
     /// A label of one's own
     #[arg(long, value_name = "TEXT", value_parser = label)]
     tag: Option<String>,
+
+    /// The open lot that it closes first (see `lot list`); the rest goes by the sleeve's method
+    #[arg(long, value_name = "ID")]
+    lot: Option<u64>,
     /// The reply as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -111,6 +115,7 @@ impl SubmitArgs {
             extended_hours: self.extended_hours,
             reason: self.reason.as_deref().map(Arc::from),
             tag: self.tag.as_deref().map(Arc::from),
+            lot: self.lot.map(stockade_core::id::LotId),
         })
     }
 

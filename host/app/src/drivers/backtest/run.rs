@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use rust_decimal::Decimal;
-use stockade_core::desk::{BotReport, Command, Desk, Event, Reply, Settings};
+use stockade_core::desk::{
+    BooksAnswer, BotReport, Command, Desk, Event, Question, Reply, Settings,
+};
 use stockade_core::instrument::Instrument;
 use stockade_core::risk::Controls;
 use stockade_core::row::{ExecutionRow, RoundTripRow, Row, Rows, SleeveKind};
@@ -122,6 +124,10 @@ impl Sink for Kept {
             }
         }
         Ok(())
+    }
+
+    fn answer(&mut self, question: &Question) -> Result<BooksAnswer> {
+        bail!("a backtest keeps no books that could answer {question:?}")
     }
 }
 

@@ -158,6 +158,7 @@ impl Booking {
                     extended_hours: false,
                     reason: None,
                     tag: None,
+                    lot: None,
                 };
                 let out =
                     self.command(Command::OrderSubmit { sleeve: sleeve(number)?, intent }).await?;

@@ -24,6 +24,8 @@ pub(super) fn snapshot() -> BrokerSnapshot {
         since: Timestamp(0),
         began: Timestamp(0),
         sessions: Vec::new(),
+        activities: Vec::new(),
+        corrections: Vec::new(),
     }
 }
 
@@ -63,7 +65,8 @@ pub(super) fn update(order: &BrokerOrder, filled: u32, number: u64, at: Timestam
         fee: Money::new(Decimal::new(1, 2)),
         cumulative_qty: Some(report.filled_qty),
         at,
+        fee_qty: stockade_core::Qty::ZERO,
     };
     let event = if filled == FILLS { "fill" } else { "partial_fill" };
-    TradeUpdate { event: event.to_owned(), order: report, fill: Some(fill) }
+    TradeUpdate { event: event.to_owned(), order: report, fill: Some(fill), correction: None }
 }

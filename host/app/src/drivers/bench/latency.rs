@@ -200,6 +200,7 @@ impl Bench {
             extended_hours: false,
             reason: None,
             tag: None,
+            lot: None,
         };
         let command = Command::OrderSubmit { sleeve: Slug::new(SLEEVE)?, intent };
         let began = Instant::now();

@@ -102,6 +102,7 @@ impl Native {
             extended_hours: false,
             reason: Some(reason.into()),
             tag: None,
+            lot: None,
         };
         Some(BotRequest::Submit { intent_id, intent })
     }

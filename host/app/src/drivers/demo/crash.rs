@@ -76,6 +76,7 @@ async fn submit(tour: &mut Tour<'_>) -> Result<Vec<Order>> {
                 extended_hours: false,
                 reason: Some("by hand".into()),
                 tag: None,
+                lot: None,
             };
             let command = Command::OrderSubmit { sleeve: Slug::new(HAND)?, intent };
             let Reply::Done { order: Some(order), .. } = tour.stage.command(command).await? else {

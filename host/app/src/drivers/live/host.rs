@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use stockade_core::desk::{
-    Action, Command, Desk, Effects, Event, Input, Reply, Scope, Settings, step,
+    Action, Command, Desk, Effects, Event, Input, Question, Reply, Scope, Settings, step,
 };
 use stockade_core::market::MarketEvent;
 use stockade_core::row::Rows;
@@ -28,6 +28,9 @@ use super::outbox::{Held, Outbox};
 use super::{Ended, Incoming, market};
 use crate::drivers::base::machine;
 use crate::link;
+
+/// Pause before a question to the books is asked again.
+const BOOKS_RETRY: Duration = Duration::from_secs(1);
 
 /// Length of a bar of the streams, in nanoseconds.
 const BAR_NS: i64 = 60 * 1_000_000_000;
@@ -200,6 +203,7 @@ impl Host {
                 self.feed_wanted();
             }
             Action::StopBot { sleeve } => self.parts.bots.stop(sleeve),
+            Action::ReadBooks { question } => self.ask_books(question),
             Action::Refuse { why } => self.refused = Some(why),
             Action::Alert { severity, message } => match severity.as_str() {
                 "serious" => tracing::error!(account = %self.parts.label, "{message}"),
@@ -212,6 +216,29 @@ impl Host {
                 unreachable!("the edge performs these")
             }
         }
+    }
+
+    /// Asks the books; a question that can't be answered is asked again, since what waits for it is
+    /// money.
+    fn ask_books(&self, question: Question) {
+        let (store, label) = (self.parts.store.clone(), self.parts.label.clone());
+        let inputs = self.parts.inputs.clone();
+        tokio::spawn(async move {
+            loop {
+                match store.answer(label.as_str(), &question).await {
+                    Ok(answer) => {
+                        // A closed channel means that the host has ended.
+                        let _ = inputs.send(Incoming::Event(Event::Books { answer })).await;
+                        return;
+                    }
+                    Err(error) => tracing::error!(%error, "a question to the books waits"),
+                }
+                tokio::time::sleep(BOOKS_RETRY).await;
+                if inputs.is_closed() {
+                    return;
+                }
+            }
+        });
     }
 
     async fn on_account(&mut self, message: AccountMessage) -> Result<()> {

@@ -18,7 +18,8 @@ use std::collections::VecDeque;
 use anyhow::{Result, bail};
 use stockade_core::broker::{Answer, BrokerOrder};
 use stockade_core::desk::{
-    Action, BotReport, Command, Desk, Effects, Event, Input, IntentBatch, Reply, step,
+    Action, BooksAnswer, BotReport, Command, Desk, Effects, Event, Input, IntentBatch, Question,
+    Reply, step,
 };
 use stockade_core::market::MarketEvent;
 use stockade_core::row::Row;
@@ -42,6 +43,9 @@ pub(crate) trait Sink {
     fn before(&mut self, _request: ExchangeRequest<'_>, _at: Timestamp) -> Result<()> {
         Ok(())
     }
+
+    /// Asks the books about the past.
+    fn answer(&mut self, question: &Question) -> Result<BooksAnswer>;
 }
 
 /// What the loop asks of the exchange: with the bars, all that its state depends on.
@@ -167,6 +171,10 @@ impl<S: Sink> Lockstep<S> {
                 Action::Snapshot { since } => {
                     let value = translate::snapshot(&self.exchange, since, at);
                     self.take(Event::Snapshot { answer: Answer::Done { value } })?;
+                }
+                Action::ReadBooks { question } => {
+                    let answer = self.sink.answer(&question)?;
+                    self.take(Event::Books { answer })?;
                 }
                 Action::Notify { sleeve, update } => {
                     if let Some(bot) = self.bots.iter_mut().find(|bot| bot.sleeve == sleeve) {

@@ -93,7 +93,13 @@ impl Session {
             WriterOptions::default(),
         );
         let writer = opening.runtime.block_on(spawned)?;
-        let sink = Committed::new(opening.runtime.clone(), writer, record);
+        let sink = Committed::new(
+            opening.runtime.clone(),
+            opening.store.clone(),
+            opening.label.clone(),
+            writer,
+            record,
+        );
         let epoch = opening.epoch;
         let mut lockstep = Lockstep::new(desk, exchange, sink, now);
         let listed: Vec<Instrument> = market

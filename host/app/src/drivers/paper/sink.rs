@@ -1,9 +1,11 @@
 //! Where the loop's rows go: Postgres, one commit for each input, before anything happens.
 
 use anyhow::Result;
-use stockade_core::Timestamp;
+use std::sync::Arc;
+use stockade_core::desk::{BooksAnswer, Question};
 use stockade_core::row::Row;
-use stockade_store::{Group, WriterHandle};
+use stockade_core::{Slug, Timestamp};
+use stockade_store::{Group, Store, WriterHandle};
 use tokio::runtime::Handle;
 
 use super::record::Record;
@@ -12,6 +14,8 @@ use crate::drivers::lockstep::{ExchangeRequest, Sink};
 /// The writer, and the record of what the exchange was asked for.
 pub(super) struct Committed {
     pub(super) runtime: Handle,
+    pub(super) store: Arc<Store>,
+    pub(super) label: Slug,
     pub(super) writer: WriterHandle,
     pub(super) record: Record,
     /// Commits until the process is taken to have been killed.
@@ -20,9 +24,17 @@ pub(super) struct Committed {
 }
 
 impl Committed {
-    pub(super) const fn new(runtime: Handle, writer: WriterHandle, record: Record) -> Self {
+    pub(super) const fn new(
+        runtime: Handle,
+        store: Arc<Store>,
+        label: Slug,
+        writer: WriterHandle,
+        record: Record,
+    ) -> Self {
         Self {
             runtime,
+            store,
+            label,
             writer,
             record,
             #[cfg(test)]
@@ -40,6 +52,10 @@ impl Sink for Committed {
         }
         let rows = std::mem::take(rows);
         Ok(self.runtime.block_on(self.writer.commit(Group { rows }))?)
+    }
+
+    fn answer(&mut self, question: &Question) -> Result<BooksAnswer> {
+        Ok(self.runtime.block_on(self.store.answer(self.label.as_str(), question))?)
     }
 
     fn before(&mut self, request: ExchangeRequest<'_>, at: Timestamp) -> Result<()> {

@@ -71,6 +71,7 @@ impl Guest for Walker {
                     extended_hours: false,
                     reason: None,
                     tag: None,
+                    lot: None,
                 },
             });
         }

@@ -196,6 +196,7 @@ impl World {
             extended_hours,
             reason,
             tag: None,
+            lot: None,
         })
     }
 

@@ -173,6 +173,8 @@ impl Broker {
             since,
             began: at,
             sessions: model::sessions(at),
+            activities: Vec::new(),
+            corrections: Vec::new(),
         }
     }
 

@@ -441,6 +441,10 @@ impl World {
                     host.bots.remove(&sleeve);
                 }
             }
+            Action::ReadBooks { question } => {
+                let answer = self.tables.answer(&question).map_err(check::broken)?;
+                self.schedule_input(MS, Event::Books { answer });
+            }
             Action::Refuse { why } => {
                 return Err(Violation::new(
                     "D1",

@@ -40,7 +40,7 @@ fn balanced(world: &mut World, entry: &EntryRow) -> Checked {
     let sum: Money = entry.postings.iter().map(|posting| posting.amount).sum();
     ensure(sum.is_zero(), "I1", || format!("entry {} is off by {sum}: {}", entry.id, entry.memo))?;
     let checks = &mut world.checks;
-    for Posting { sleeve, account, amount } in &entry.postings {
+    for Posting { sleeve, account, amount, .. } in &entry.postings {
         match account {
             LedgerAccount::Cash => *checks.cash.entry(*sleeve).or_default() += *amount,
             LedgerAccount::Fees => *checks.fees.entry(*sleeve).or_default() += *amount,
@@ -48,7 +48,10 @@ fn balanced(world: &mut World, entry: &EntryRow) -> Checked {
             LedgerAccount::Position(symbol) => {
                 *checks.cost.entry((*sleeve, symbol.clone())).or_default() += *amount;
             }
-            LedgerAccount::Realised | LedgerAccount::Rounding => {}
+            LedgerAccount::Realised
+            | LedgerAccount::Dividends
+            | LedgerAccount::Interest
+            | LedgerAccount::Rounding => {}
         }
     }
     Ok(())
