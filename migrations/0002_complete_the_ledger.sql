@@ -77,7 +77,10 @@ CREATE TABLE stockade.lot_change (
     PRIMARY KEY (account, lot, entry)
 );
 
-ALTER TABLE stockade.execution ADD COLUMN fee_qty numeric(38,18) NOT NULL CHECK (fee_qty >= 0);
+ALTER TABLE stockade.execution
+    ADD COLUMN fee_qty numeric(38,18) NOT NULL CHECK (fee_qty >= 0),
+    DROP CONSTRAINT execution_source_check,
+    ADD CONSTRAINT execution_source CHECK (source IN ('stream', 'activity', 'import', 'opening', 'action'));
 
 ALTER TABLE stockade.round_trip ADD COLUMN entry bigint NOT NULL;
 

@@ -124,6 +124,8 @@ pub enum ActivityKind {
     SpinOff,
     /// Shares that became cash, or shares of another company.
     Merger,
+    /// A trade bust or correction.
+    Correction,
     /// A word that this version doesn't know: a person decides.
     Other,
 }
@@ -156,8 +158,37 @@ pub struct Activity {
     pub new_symbol: Option<Symbol>,
     /// In the broker's words.
     pub description: String,
-    /// The earlier activity that this one takes back.
+    /// The earlier activity, or the execution, that this one takes back.
     pub takes_back: Option<Arc<str>>,
+    /// The execution that takes the place of the one taken back.
+    #[serde(default)]
+    pub replacement: Option<Box<Fill>>,
+    /// When the broker booked it: one from before the account's opening is in the opening's cash.
+    pub at: Timestamp,
+}
+
+impl Activity {
+    /// One of this kind with nothing in it.
+    #[must_use]
+    pub fn new(id: Arc<str>, kind: ActivityKind, effective_at: Timestamp, at: Timestamp) -> Self {
+        Self {
+            id,
+            kind,
+            code: String::new(),
+            symbol: None,
+            effective_at,
+            net_amount: Money::ZERO,
+            qty: None,
+            per_share: None,
+            price: None,
+            ratio: None,
+            new_symbol: None,
+            description: String::new(),
+            takes_back: None,
+            replacement: None,
+            at,
+        }
+    }
 }
 
 /// A message of the account stream.

@@ -432,6 +432,8 @@ pub enum ExecutionSource {
     Import,
     /// A file of history from before stockade: left out of the comparison with the broker.
     Opening,
+    /// A corporate action: a fraction paid in cash, shares that a merger bought.
+    Action,
 }
 
 /// A balanced journal entry. Appended.

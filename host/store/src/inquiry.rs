@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use std::sync::Arc;
 
 use stockade_core::desk::{BooksAnswer, HoldingRows, Question, Traded};
-use stockade_core::id::{EntryId, SleeveId};
+use stockade_core::id::{EntryId, LotId, SleeveId};
 use stockade_core::row::{CorrectionRow, LotChangeRow};
 use stockade_core::{Symbol, Timestamp};
 
@@ -21,13 +21,13 @@ const TRADED: &str = "\
 SELECT x.sleeve, x.side, count(*) AS executions, sum(x.qty) AS qty, sum(x.qty * x.price)::numeric(38,18) AS value
 FROM stockade.execution x
 WHERE x.account = $1 AND ($2::text IS NULL OR x.symbol = $2) AND x.at_ns >= $3 AND x.at_ns < $4
-    AND x.source IN ('stream', 'activity')
+    AND x.source IN ('stream', 'activity', 'import')
     AND NOT EXISTS (SELECT FROM stockade.correction c WHERE c.account = x.account AND c.execution_id = x.execution_id)
 GROUP BY x.sleeve, x.side ORDER BY x.sleeve, x.side";
 const OWNER: &str =
     "SELECT sleeve, symbol FROM stockade.execution WHERE account = $1 AND execution_id = $2";
 const EXECUTIONS: &str = "\
-SELECT x.*, o.reason FROM stockade.execution x
+SELECT x.*, o.reason, o.lot FROM stockade.execution x
 LEFT JOIN stockade.order o ON o.account = x.account AND o.id = x.order_id
 WHERE x.account = $1 AND x.sleeve = $2 AND x.symbol = $3 ORDER BY x.entry";
 const CORRECTIONS: &str = "\
@@ -160,7 +160,8 @@ async fn holding(
         };
     }
     each!(EXECUTIONS, "execution", rows.executions, |f: &Fields<'_>| {
-        Ok::<_, StoreError>((appended::execution(f)?, f.shared_if("reason")?))
+        let lot = f.big_if("lot")?.map(LotId);
+        Ok::<_, StoreError>((appended::execution(f)?, f.shared_if("reason")?, lot))
     });
     each!(CORRECTIONS, "correction", rows.corrections, correction);
     each!(CHANGES, "lot_change", rows.changes, |f: &Fields<'_>| {

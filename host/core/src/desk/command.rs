@@ -73,6 +73,8 @@ impl Desk {
             Command::ImportFills { sleeve, opening, fills } => {
                 self.import(sleeve, *opening, fills, out)
             }
+            Command::ImportActions { activities } => self.import_activities(activities, out),
+            Command::ActionBook { activity, booking } => self.book_by_hand(activity, booking, out),
             Command::RiskSet { scope, control, value } => self.set_control(scope, control, value),
             Command::Halt { scope, reducing, why } => {
                 let state = if *reducing { TradingState::Reducing } else { TradingState::Halted };

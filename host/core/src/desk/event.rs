@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use crate::broker::{Answer, BrokerSnapshot, BudgetReport, OrderReport, TradeUpdate};
+use crate::broker::{Activity, Answer, BrokerSnapshot, BudgetReport, OrderReport, TradeUpdate};
 use crate::decimal::{Money, Price, Qty};
 use crate::id::{BreakId, IntentId, OrderId, SleeveId, Slug, Symbol};
 use crate::instrument::Instrument;
@@ -377,6 +377,15 @@ pub enum Command {
         opening: bool,
         fills: Vec<ImportedFill>,
     },
+    /// Activities from a file: corporate actions, dividends, fees.
+    ImportActions {
+        activities: Vec<Activity>,
+    },
+    /// A person says what a flagged activity is.
+    ActionBook {
+        activity: String,
+        booking: ActionBooking,
+    },
     RiskSet {
         scope: Scope,
         control: String,
@@ -395,6 +404,42 @@ pub enum Command {
         break_id: BreakId,
         action: String,
         why: String,
+    },
+}
+
+/// What a person says that an activity is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "booking", rename_all = "snake_case")]
+pub enum ActionBooking {
+    /// Nothing that concerns the books.
+    Ignore,
+    /// Cash of the house.
+    Cash,
+    /// A split.
+    Split {
+        /// New shares for one old share.
+        ratio: Decimal,
+    },
+    /// The symbol has another name.
+    SymbolChange {
+        /// The new one.
+        to: Symbol,
+    },
+    /// Shares of another company for shares held.
+    SpinOff {
+        /// What is received.
+        symbol: Symbol,
+        /// How many for each share held.
+        ratio: Decimal,
+        /// How much of the cost goes with them, in percent.
+        cost_share_pct: Decimal,
+    },
+    /// Shares that became cash, or shares of another company.
+    Merger {
+        /// Cash for each share; zero for none.
+        cash_per_share: Price,
+        /// What is received for each share, and how much of it.
+        shares: Option<(Symbol, Decimal)>,
     },
 }
 

@@ -116,6 +116,8 @@ pub enum HoldingEvent {
         execution: Box<ExecutionRow>,
         /// The reason of its order.
         reason: Option<Arc<str>>,
+        /// The lot that its order names.
+        lot: Option<LotId>,
     },
     /// An entry that is no execution: split, transfer, action. It changed these lots.
     Other {
@@ -131,8 +133,8 @@ pub enum HoldingEvent {
 /// All rows of one holding: what a [`HoldingHistory`] is made of.
 #[derive(Debug, Default)]
 pub struct HoldingRows {
-    /// Its executions, each with the reason of its order.
-    pub executions: Vec<(ExecutionRow, Option<Arc<str>>)>,
+    /// Its executions, each with what its order says of reason and lot.
+    pub executions: Vec<(ExecutionRow, Option<Arc<str>>, Option<LotId>)>,
     /// Corrections of them.
     pub corrections: Vec<CorrectionRow>,
     /// Its lots as each entry left them, with the kind of the entry.
@@ -181,14 +183,14 @@ impl HoldingRows {
             .map(|(entry, (kind, lots))| (entry, HoldingEvent::Other { entry, kind, lots }))
             .collect();
         let mut sleeve = None;
-        for (execution, reason) in self.executions {
+        for (execution, reason, lot) in self.executions {
             let at = place[&execution.execution_id];
             if at < from || gone.contains(&*execution.execution_id) {
                 continue;
             }
             sleeve = Some(execution.sleeve);
             let execution = Box::new(execution);
-            events.push((at, HoldingEvent::Trade { execution, reason }));
+            events.push((at, HoldingEvent::Trade { execution, reason, lot }));
         }
         events.sort_by_key(|(at, _)| *at);
         let mut round_trips = self.round_trips;
@@ -206,7 +208,7 @@ impl HoldingRows {
     /// Each execution's place in the journal: its entry's, or that of the one that it replaced.
     fn places(&self) -> BTreeMap<Arc<str>, EntryId> {
         let mut place: BTreeMap<Arc<str>, EntryId> =
-            self.executions.iter().map(|(row, _)| (row.execution_id.clone(), row.entry)).collect();
+            self.executions.iter().map(|(row, ..)| (row.execution_id.clone(), row.entry)).collect();
         let mut corrections: Vec<&CorrectionRow> = self.corrections.iter().collect();
         corrections.sort_by_key(|row| row.entry);
         for row in corrections {

@@ -4,6 +4,7 @@
 //! clock and does no IO; the same inputs give the same effects, in every driver. Tables are the
 //! state: [`Desk::restore`] is the only way to make a desk.
 
+mod actions;
 mod activities;
 mod bots;
 mod budget;
@@ -15,20 +16,24 @@ mod deploy;
 mod effect;
 mod event;
 mod fills;
+mod income;
 mod inquiry;
 mod intents;
 mod orders;
+mod past;
 mod positions;
 mod reconcile;
 mod restore;
 mod state;
 
+pub use actions::file_activity_id;
 pub use effect::{Action, Effects, OrderUpdate};
 pub use event::{
-    BotReport, BotRequest, Command, Event, ImportKind, ImportedFill, Input, IntentBatch, Reply,
-    Scope,
+    ActionBooking, BotReport, BotRequest, Command, Event, ImportKind, ImportedFill, Input,
+    IntentBatch, Reply, Scope,
 };
 pub use inquiry::{BooksAnswer, HoldingEvent, HoldingHistory, HoldingRows, Question, Traded};
+pub use past::Past;
 pub use reconcile::{Reconciliation, SymbolComparison};
 pub use restore::RestoreError;
 pub use state::{Desk, Settings};
@@ -83,6 +88,9 @@ impl Desk {
                 if let Some(fill) = &update.fill {
                     self.on_fill(fill, ExecutionSource::Stream, out);
                 }
+                if let Some(correction) = &update.correction {
+                    self.on_correction(correction, out);
+                }
                 self.on_report(&update.order, out);
             }
             Event::Submitted { order, attempt, answer } => {
@@ -130,6 +138,7 @@ impl Desk {
         } else {
             self.start_bots(out);
         }
+        self.ask_again(out);
     }
 
     fn on_account_stream(&mut self, up: bool, out: &mut Effects) {

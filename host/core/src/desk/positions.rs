@@ -286,14 +286,7 @@ impl Desk {
         let lots = holding.split(ratio);
         let after = holding.qty;
         self.touched.positions.insert((id, instrument));
-        if let Some(mark) = &mut self.marks[instrument.index()]
-            && mark.at <= row.at
-        {
-            let price =
-                crate::decimal::round_half_even(mark.price.get() / ratio, limits::LEDGER_SCALE);
-            (mark.price, mark.at, mark.stored) = (crate::Price::new(price), row.at, false);
-        }
-        self.touched.marks.insert(instrument);
+        self.split_mark(instrument, ratio, row.at);
         let postings = vec![
             Posting::shares(id, &row.symbol, -cost, -before),
             Posting::shares(id, &row.symbol, cost, after),

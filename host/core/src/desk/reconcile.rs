@@ -139,6 +139,13 @@ impl Desk {
             }
         }
         self.book_missed(snapshot, out);
+        for correction in &snapshot.corrections {
+            self.on_correction(correction, out);
+        }
+        for activity in &snapshot.activities {
+            self.learn(activity, out);
+        }
+        self.ask_again(out);
         self.end_by_evidence(snapshot, out);
         self.compare(snapshot, out);
         if self.is_fill_missing() {

@@ -173,6 +173,8 @@ impl Desk {
                 .into_iter()
                 .map(|row| (row.activity.id.clone(), row))
                 .collect(),
+            asked: None,
+            unanswered: BTreeSet::new(),
             sessions: Vec::new(),
             budget: if settings.budgeted { Budget::new() } else { Budget::unlimited() },
             epoch: 0,

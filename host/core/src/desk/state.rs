@@ -159,6 +159,10 @@ pub struct Desk {
     pub(super) breaks: BTreeMap<BreakId, BreakRow>,
     /// Activities that are not at their end.
     pub(super) activities: BTreeMap<Arc<str>, ActivityRow>,
+    /// The activity whose question is with the books.
+    pub(super) asked: Option<Arc<str>>,
+    /// Activities that the books could not answer yet.
+    pub(super) unanswered: BTreeSet<Arc<str>>,
     pub(super) sessions: Vec<Session>,
     pub(super) budget: Budget,
     pub(super) epoch: u64,

@@ -2,6 +2,8 @@
 
 use rust_decimal::{Decimal, dec};
 
+mod ledger;
+
 use super::*;
 use crate::broker::{
     BrokerOrder, BrokerSnapshot, BrokerStatus, Fill, OrderReport, PositionReport, TradeUpdate,

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use rust_decimal::Decimal;
 use stockade_core::desk::{
-    BooksAnswer, BotReport, Command, Desk, Event, Question, Reply, Settings,
+    BooksAnswer, BotReport, Command, Desk, Event, Past, Question, Reply, Settings,
 };
 use stockade_core::instrument::Instrument;
 use stockade_core::risk::Controls;
@@ -110,11 +110,13 @@ pub(super) struct Kept {
     pub(super) round_trips: Vec<RoundTripRow>,
     pub(super) refusals: u64,
     pub(super) orders: u64,
+    past: Past,
 }
 
 impl Sink for Kept {
     fn commit(&mut self, rows: &mut Vec<Row>) -> Result<()> {
         for row in rows.drain(..) {
+            self.past.take(&row);
             match row {
                 Row::Execution(row) => self.executions.push(row),
                 Row::RoundTrip(row) => self.round_trips.push(row),
@@ -127,7 +129,7 @@ impl Sink for Kept {
     }
 
     fn answer(&mut self, question: &Question) -> Result<BooksAnswer> {
-        bail!("a backtest keeps no books that could answer {question:?}")
+        Ok(self.past.answer(question))
     }
 }
 

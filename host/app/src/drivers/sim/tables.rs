@@ -4,17 +4,13 @@
 //!
 //! [`Desk::restore`]: stockade_core::desk::Desk::restore
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use stockade_core::desk::{BooksAnswer, HoldingHistory, HoldingRows, Question, Traded};
-use stockade_core::id::{BreakId, EntryId, LotId, RoundTripId};
-use stockade_core::order::Side;
-use stockade_core::row::{
-    ActivityState, CorrectionRow, EntryRow, ExecutionKey, ExecutionRow, ExecutionSource,
-    LotChangeRow, OrderRow, RoundTripRow, Row, Rows,
-};
-use stockade_core::{Money, OrderId, Qty, SleeveId, Symbol};
+use stockade_core::desk::{BooksAnswer, Past, Question};
+use stockade_core::id::{BreakId, LotId};
+use stockade_core::row::{ActivityState, ExecutionKey, OrderRow, Row, Rows};
+use stockade_core::{OrderId, SleeveId, Symbol};
 
 /// The key of a row that replaces the one before it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,11 +42,7 @@ pub(crate) enum TableError {
 pub(crate) struct Tables {
     kept: BTreeMap<Key, Vec<u8>>,
     executions: Vec<Vec<u8>>,
-    corrections: Vec<CorrectionRow>,
-    round_trips: Vec<RoundTripRow>,
-    void: BTreeSet<RoundTripId>,
-    changes: Vec<LotChangeRow>,
-    entries: BTreeMap<EntryId, EntryRow>,
+    past: Past,
 }
 
 impl Tables {
@@ -65,18 +57,11 @@ impl Tables {
     /// Takes a group of rows with their bytes.
     pub(crate) fn commit(&mut self, group: &[(Row, Vec<u8>)]) {
         for (row, bytes) in group {
-            if let Some(key) = key_of(row) {
+            self.past.take(row);
+            if let Row::Execution(_) = row {
+                self.executions.push(bytes.clone());
+            } else if let Some(key) = key_of(row) {
                 self.kept.insert(key, bytes.clone());
-                continue;
-            }
-            match row {
-                Row::Execution(_) => self.executions.push(bytes.clone()),
-                Row::Correction(row) => self.corrections.push(row.clone()),
-                Row::RoundTrip(row) => self.round_trips.push(row.clone()),
-                Row::RoundTripVoid(row) => drop(self.void.insert(row.round_trip)),
-                Row::LotChange(row) => self.changes.push(row.clone()),
-                Row::Entry(row) => drop(self.entries.insert(row.id, row.clone())),
-                _ => {}
             }
         }
     }
@@ -93,94 +78,8 @@ impl Tables {
     }
 
     /// What the books say of the past.
-    pub(crate) fn answer(&self, question: &Question) -> Result<BooksAnswer, TableError> {
-        let mut executions = Vec::new();
-        for bytes in &self.executions {
-            if let Row::Execution(row) = serde_json::from_slice(bytes)? {
-                executions.push(row);
-            }
-        }
-        Ok(match question {
-            Question::Held { activity, symbol, before } => {
-                let mut held: BTreeMap<SleeveId, Qty> = BTreeMap::new();
-                for entry in self.entries.values().filter(|entry| entry.effective_at < *before) {
-                    for leg in &entry.postings {
-                        if leg.account.symbol() == Some(symbol) {
-                            *held.entry(leg.sleeve).or_default() += leg.qty;
-                        }
-                    }
-                }
-                let held = held.into_iter().filter(|(_, qty)| !qty.is_zero()).collect();
-                BooksAnswer::Held { activity: activity.clone(), held }
-            }
-            Question::Traded { activity, symbol, from, until } => {
-                let gone = |id: &str| self.corrections.iter().any(|row| &*row.execution_id == id);
-                let mut traded: BTreeMap<(SleeveId, Side), Traded> = BTreeMap::new();
-                for row in executions.into_iter().filter(|row| {
-                    symbol.as_ref().is_none_or(|symbol| *symbol == row.symbol)
-                        && (*from..*until).contains(&row.at)
-                        && matches!(row.source, ExecutionSource::Stream | ExecutionSource::Activity)
-                        && !gone(&row.execution_id)
-                }) {
-                    let nothing = Traded {
-                        sleeve: row.sleeve,
-                        side: row.side,
-                        executions: 0,
-                        qty: Qty::ZERO,
-                        value: Money::ZERO,
-                    };
-                    let sum = traded.entry((row.sleeve, row.side)).or_insert(nothing);
-                    sum.executions += 1;
-                    sum.qty += row.qty;
-                    sum.value += row.price.value_of(row.qty);
-                }
-                let traded = traded.into_values().collect();
-                BooksAnswer::Traded { activity: activity.clone(), traded }
-            }
-            Question::Holding { execution_id } => {
-                let history = self.holding(executions, execution_id)?.map(Box::new);
-                BooksAnswer::Holding { execution_id: execution_id.clone(), history }
-            }
-        })
-    }
-
-    fn holding(
-        &self,
-        executions: Vec<ExecutionRow>,
-        execution_id: &str,
-    ) -> Result<Option<HoldingHistory>, TableError> {
-        let owner = executions.iter().find(|row| &*row.execution_id == execution_id);
-        let Some((sleeve, symbol)) = owner.map(|row| (row.sleeve, row.symbol.clone())) else {
-            return Ok(None);
-        };
-        let mut rows = HoldingRows::default();
-        for row in executions {
-            if (row.sleeve, &row.symbol) == (sleeve, &symbol) {
-                let order = row.order.map(|id| self.order(id)).transpose()?.flatten();
-                rows.executions.push((row, order.and_then(|order| order.reason)));
-            }
-        }
-        let ids: BTreeSet<&str> =
-            rows.executions.iter().map(|(row, _)| &*row.execution_id).collect();
-        rows.corrections = self
-            .corrections
-            .iter()
-            .filter(|row| ids.contains(&*row.execution_id))
-            .cloned()
-            .collect();
-        let of = |lot: &stockade_core::row::LotRow| (lot.sleeve, &lot.symbol) == (sleeve, &symbol);
-        for change in self.changes.iter().filter(|change| of(&change.lot)) {
-            let kind = self.entries.get(&change.entry).map(|entry| entry.kind);
-            rows.changes.extend(kind.map(|kind| (change.clone(), kind)));
-        }
-        rows.round_trips = self
-            .round_trips
-            .iter()
-            .filter(|trip| (trip.sleeve, &trip.symbol) == (sleeve, &symbol))
-            .filter(|trip| !self.void.contains(&trip.id))
-            .cloned()
-            .collect();
-        Ok(rows.since(execution_id))
+    pub(crate) fn answer(&self, question: &Question) -> BooksAnswer {
+        self.past.answer(question)
     }
 
     /// Everything that a desk is made of.
@@ -219,7 +118,7 @@ impl Tables {
                 });
             }
         }
-        settled.extend(self.corrections.iter().map(|row| row.execution_id.clone()));
+        settled.extend(self.past.corrected().cloned());
         let account = account.ok_or(TableError::NoAccount)?;
         Ok(Rows {
             account,
