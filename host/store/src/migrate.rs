@@ -12,11 +12,18 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "ledger",
-    sql: include_str!("../../../migrations/0001_ledger.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "ledger",
+        sql: include_str!("../../../migrations/0001_ledger.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "room for updates",
+        sql: include_str!("../../../migrations/0002_room_for_updates.sql"),
+    },
+];
 
 /// The schema that this binary works with.
 pub const SCHEMA_VERSION: i32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
