@@ -30,4 +30,4 @@ pub use load::RecordedInput;
 pub use migrate::{MigrateError, SCHEMA_VERSION};
 pub use rows::EncodeError;
 pub use store::Store;
-pub use writer::{CommitError, Group, Ticket, WriterHandle, WriterOptions};
+pub use writer::{CommitError, Committed, Group, Ticket, WriterHandle, WriterOptions};

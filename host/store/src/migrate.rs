@@ -23,6 +23,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "complete_the_ledger",
         sql: include_str!("../../../migrations/0002_complete_the_ledger.sql"),
     },
+    Migration {
+        version: 3,
+        name: "room_for_updates",
+        sql: include_str!("../../../migrations/0003_room_for_updates.sql"),
+    },
 ];
 
 /// The schema that this binary works with.

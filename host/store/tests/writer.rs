@@ -272,6 +272,62 @@ async fn waiting_groups_share_a_commit() {
     writer.close().await;
 }
 
+#[tokio::test]
+async fn a_refused_group_takes_what_was_made_ready_behind_it_along() {
+    let db = TestDatabase::new().await;
+    let mut writer = writer(&db.store).await;
+    let mut committed = writer.committed();
+    let mut tickets = Vec::new();
+    // Whole transactions: while one runs the next is encoded, and the third is being joined.
+    for number in 1..=700 {
+        let rows = match number {
+            333 => vec![Row::Execution(execution("x-1", 333))],
+            _ => booking(number),
+        };
+        tickets.push(writer.submit(group(rows)).await.expect("queued"));
+    }
+    for ticket in tickets {
+        let number = ticket.number;
+        let outcome = ticket.outcome().await;
+        match number {
+            ..333 => assert_eq!(outcome, Ok(()), "group {number}"),
+            333 => assert!(matches!(outcome, Err(CommitError::Constraint { group: 333, .. }))),
+            _ => assert_eq!(outcome, Err(CommitError::Behind { group: 333 }), "group {number}"),
+        }
+    }
+    let mut last = 0;
+    let error = loop {
+        match committed.next().await {
+            Ok(group) => last = last.max(group),
+            Err(error) => break error,
+        }
+    };
+    assert!(last <= 332, "group {last}");
+    assert!(matches!(error, CommitError::Constraint { group: 333, .. }), "{error}");
+    assert_eq!(db.store.executions(LABEL).await.expect("read").len(), 332);
+    writer.close().await;
+}
+
+#[tokio::test]
+async fn what_is_committed_is_told_without_tickets() {
+    let db = TestDatabase::new().await;
+    let mut writer = writer(&db.store).await;
+    let mut committed = writer.committed();
+    for number in 1..=500 {
+        assert_eq!(writer.hand_over(group(booking(number))).await, Ok(number));
+    }
+    let mut before = 0;
+    while before < 500 {
+        let group = committed.next().await.expect("nothing fails");
+        assert!(group >= before, "{group} after {before}");
+        let stored = db.store.executions(LABEL).await.expect("read").len();
+        assert!(u64::try_from(stored).expect("small") >= group, "{stored} of {group} are there");
+        before = group;
+    }
+    writer.close().await;
+    assert_eq!(committed.next().await, Err(CommitError::Ended));
+}
+
 /// Printed, not asserted: a busy machine is no bug. The bench has the target.
 #[tokio::test]
 async fn one_intents_commit_beside_a_bare_one() {

@@ -19,6 +19,9 @@ use super::keyed;
 use super::table::{Mode, Shape, Statements, Table};
 use super::value::{EncodeError, big};
 
+/// A statement and its arguments.
+pub(crate) type Encoded = (Arc<str>, PgArguments);
+
 /// Rows by table; of keyed kinds the last one of each key.
 #[derive(Default)]
 pub(crate) struct Batch<'a> {
@@ -90,7 +93,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The statement and its arguments.
+    /// The statement for a commit with this sequence.
     pub(crate) fn encode(
         &self,
         mode: Mode,
@@ -98,7 +101,7 @@ impl<'a> Batch<'a> {
         account: &str,
         epoch: u64,
         sequence: u64,
-    ) -> Result<(Arc<str>, PgArguments), EncodeError> {
+    ) -> Result<Encoded, EncodeError> {
         if let Some(row) = self.account.filter(|row| row.label.as_str() != account) {
             let (found, expected) = (row.label.to_string(), account.to_owned());
             return Err(EncodeError::OtherAccount { found, expected });

@@ -10,7 +10,7 @@ mod keyed;
 mod table;
 mod value;
 
-pub(crate) use batch::Batch;
+pub(crate) use batch::{Batch, Encoded};
 pub(crate) use table::{Mode, Statements};
 pub use value::EncodeError;
 pub(crate) use value::big;

@@ -1,5 +1,5 @@
 //! One statement for a whole joined group: a common table expression per table, each an
-//! `INSERT … SELECT FROM UNNEST(…)`. One round trip is then lease check, rows and commit.
+//! `INSERT … SELECT UNNEST(…), …`. One round trip is then lease check, rows and commit.
 
 use sqlx::Arguments;
 use sqlx::postgres::PgArguments;
@@ -133,16 +133,14 @@ fn statement(mode: Mode, shapes: &[Shape]) -> String {
 fn insert(mode: Mode, shape: &Shape, parameter: &mut usize) -> String {
     let mut names = String::new();
     let mut picks = String::new();
-    let mut arrays = Vec::new();
-    let mut aliases = Vec::new();
-    for (at, (name, kind)) in shape.columns.iter().enumerate() {
+    for (name, kind) in shape.columns {
         *parameter += 1;
         // jsonb has no array that sqlx could bind without a detour; its text has.
         let (element, cast) = if *kind == "jsonb" { ("text", "::jsonb") } else { (*kind, "") };
         write!(names, ", \"{name}\"").expect("a string takes all");
-        write!(picks, ", u.c{at}{cast}").expect("a string takes all");
-        arrays.push(format!("${parameter}::{element}[]"));
-        aliases.push(format!("c{at}"));
+        // In the list of the SELECT the arrays are walked in step; `FROM UNNEST(…)` would first
+        // copy each of them into a table of its own.
+        write!(picks, ", unnest(${parameter}::{element}[]){cast}").expect("a string takes all");
     }
     let (stamp, epoch) = if shape.stamped { (", epoch", ", fence.epoch") } else { ("", "") };
     let conflict = match shape.conflict {
@@ -152,10 +150,8 @@ fn insert(mode: Mode, shape: &Shape, parameter: &mut usize) -> String {
         Conflict::Replace(key) => replace(shape, key),
     };
     format!(
-        "INSERT INTO stockade.{} (account{stamp}{names}) SELECT $1{epoch}{picks} FROM fence, UNNEST({}) AS u({}){conflict}",
+        "INSERT INTO stockade.{} (account{stamp}{names}) SELECT $1{epoch}{picks} FROM fence{conflict}",
         shape.name,
-        arrays.join(", "),
-        aliases.join(", "),
     )
 }
 

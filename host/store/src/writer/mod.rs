@@ -2,7 +2,8 @@
 //!
 //! Guarantees:
 //! - groups are committed whole and in the order in which they were handed over; what waits while
-//!   a commit runs is joined into the next one (group commit: no timer);
+//!   a commit runs is joined into the next one, which is made ready meanwhile (group commit: no
+//!   timer);
 //! - each transaction locks the lease against a change of hands, checks the epoch and stamps it;
 //! - an answer `Ok` means committed on disk; an error says whether nothing was committed or the
 //!   outcome is unknown. After a lost connection the outcome is read back, never assumed;
@@ -12,11 +13,15 @@
 //!
 //! No future of the database is cancelled: the task is never aborted, limits are the server's.
 
+mod commit;
 mod fault;
+mod joined;
+mod progress;
 mod session;
 mod task;
 
 pub use fault::CommitError;
+pub use progress::Committed;
 
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -26,6 +31,7 @@ use stockade_core::row::Row;
 use crate::error::StoreError;
 use crate::limits;
 use crate::store::Store;
+use progress::Progress;
 use session::Session;
 use task::Task;
 
@@ -54,7 +60,17 @@ impl Default for WriterOptions {
 struct Job {
     number: u64,
     rows: Vec<Row>,
-    done: oneshot::Sender<Result<(), CommitError>>,
+    /// Nobody, where the group was handed over without a ticket.
+    done: Option<oneshot::Sender<Result<(), CommitError>>>,
+}
+
+impl Job {
+    fn answer(self, outcome: Result<(), CommitError>) {
+        if let Some(done) = self.done {
+            // Whoever asked may have stopped waiting; the commit stands all the same.
+            drop(done.send(outcome));
+        }
+    }
 }
 
 /// The way to a writer. The writer ends when it is dropped and everything queued is committed.
@@ -62,6 +78,7 @@ struct Job {
 pub struct WriterHandle {
     queue: mpsc::Sender<Job>,
     next: u64,
+    progress: Committed,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -98,8 +115,9 @@ impl WriterHandle {
     ) -> Result<Self, StoreError> {
         let session = Session::open(store, account, epoch).await?;
         let (queue, jobs) = mpsc::channel(limits::GROUPS_QUEUED_MAX);
-        let task = tokio::spawn(Task::new(session, options).run(jobs));
-        Ok(Self { queue, next: 1, task })
+        let (progress, committed) = progress::channel();
+        let task = tokio::spawn(Task::new(session, options, progress).run(jobs));
+        Ok(Self { queue, next: 1, progress: committed, task })
     }
 
     /// Hands a group over and gives the ticket for its outcome; waits only while the queue is
@@ -109,11 +127,35 @@ impl WriterHandle {
     /// [`CommitError::Ended`] when the writer has ended: nothing of the group was committed.
     pub async fn submit(&mut self, group: Group) -> Result<Ticket, CommitError> {
         let (done, outcome) = oneshot::channel();
+        let number = self.queue(group, Some(done)).await?;
+        Ok(Ticket { number, done: outcome })
+    }
+
+    /// As [`WriterHandle::submit`], without a ticket: [`WriterHandle::committed`] tells of it. Gives
+    /// the group's number.
+    ///
+    /// # Errors
+    /// As [`WriterHandle::submit`].
+    pub async fn hand_over(&mut self, group: Group) -> Result<u64, CommitError> {
+        self.queue(group, None).await
+    }
+
+    async fn queue(
+        &mut self,
+        group: Group,
+        done: Option<oneshot::Sender<Result<(), CommitError>>>,
+    ) -> Result<u64, CommitError> {
         let number = self.next;
         self.next += 1;
         let job = Job { number, rows: group.rows, done };
         self.queue.send(job).await.map_err(|_| CommitError::Ended)?;
-        Ok(Ticket { number, done: outcome })
+        Ok(number)
+    }
+
+    /// How far the commits have come: for one owner of many groups, who needs no ticket for each.
+    #[must_use]
+    pub fn committed(&self) -> Committed {
+        self.progress.clone()
     }
 
     /// Commits a group and waits for its outcome.

@@ -10,7 +10,7 @@ use stockade_core::row::Row;
 use super::fault::Fault;
 use crate::error::StoreError;
 use crate::limits;
-use crate::rows::{Batch, EncodeError, Mode, Statements, big};
+use crate::rows::{Batch, EncodeError, Encoded, Mode, Statements, big};
 use crate::store::{Store, limit_rights};
 
 /// Ends the account's other writers. Whoever holds the lease is entitled to: their epochs are over,
@@ -32,7 +32,6 @@ pub(crate) struct Session {
     epoch: u64,
     connection: PgConnection,
     statements: Statements,
-    /// Of the last commit that is known to have happened.
     sequence: u64,
 }
 
@@ -60,23 +59,35 @@ impl Session {
         self.epoch
     }
 
-    /// One transaction, in one round trip.
-    pub(crate) async fn commit<'r>(
+    pub(crate) fn account(&self) -> Arc<str> {
+        self.account.clone()
+    }
+
+    /// Of the last commit that is known to have happened.
+    pub(crate) const fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The next transaction's statement.
+    pub(crate) fn encode<'r>(
         &mut self,
         rows: impl Iterator<Item = &'r Row>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Encoded, EncodeError> {
         let next = self.sequence + 1;
-        let (sql, arguments) = Batch::new(rows)
-            .encode(Mode::Write, &mut self.statements, &self.account, self.epoch, next)
-            .map_err(Failure::Encode)?;
+        let batch = Batch::new(rows);
+        batch.encode(Mode::Write, &mut self.statements, &self.account, self.epoch, next)
+    }
+
+    /// One transaction, in one round trip. The statement was made for the next sequence.
+    pub(crate) async fn commit(&mut self, (sql, arguments): Encoded) -> Result<(), Fault> {
         let done =
             sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut self.connection).await;
         match done {
             Ok(_) => {
-                self.sequence = next;
+                self.sequence += 1;
                 Ok(())
             }
-            Err(error) => Err(Failure::Fault(Fault::of(&error))),
+            Err(error) => Err(Fault::of(&error)),
         }
     }
 

@@ -1,170 +1,158 @@
-//! The writer's loop: takes what is queued, commits it, answers.
+//! The writer's loop: takes what is queued, hands it to the connection, answers.
+//!
+//! While one transaction runs, the next one is made ready: its groups are joined and, once there are
+//! enough of them, encoded. An idle connection never waits: whatever is there goes out at once.
 
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
-use stockade_core::row::Row;
+use super::commit::{Ended, commit};
+use super::fault::CommitError;
+use super::joined::Joined;
+use super::session::Session;
+use super::{Job, Progress, WriterOptions};
+use crate::rows::Statements;
 
-use super::fault::{CommitError, Fault};
-use super::session::{Failure, Session};
-use super::{Job, WriterOptions};
-use crate::limits;
-
-/// Tries of one transaction whose connection was lost before its commit.
-const LOST_RETRIES_MAX: u32 = 3;
+/// What a transaction in flight gives back: the connection, and where the writer ended.
+type Flight = JoinHandle<(Box<Session>, Result<(), Ended>)>;
 
 pub(crate) struct Task {
-    session: Session,
     options: WriterOptions,
+    progress: Progress,
+    account: std::sync::Arc<str>,
+    epoch: u64,
+    statements: Statements,
+    /// The connection, while nothing is in flight.
+    idle: Option<Box<Session>>,
+    /// The sequence of the next transaction, if the one in flight is a single one.
+    next: u64,
+    ready: Option<Joined>,
+    joining: Joined,
+}
+
+/// What the loop woke up for.
+enum Woken {
+    Queued(Option<Job>),
+    Landed(Box<Session>, Result<(), Ended>),
 }
 
 impl Task {
-    pub(crate) const fn new(session: Session, options: WriterOptions) -> Self {
-        Self { session, options }
+    pub(crate) fn new(session: Session, options: WriterOptions, progress: Progress) -> Self {
+        Self {
+            options,
+            progress,
+            account: session.account(),
+            epoch: session.epoch(),
+            statements: Statements::default(),
+            next: session.sequence() + 1,
+            idle: Some(Box::new(session)),
+            ready: None,
+            joining: Joined::default(),
+        }
     }
 
     /// Runs until every handle is dropped or a group fails.
     pub(crate) async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        let mut held = None;
+        let mut flight: Option<Flight> = None;
+        let mut open = true;
         loop {
-            let first = match held.take() {
-                Some(job) => job,
-                None => match queue.recv().await {
-                    Some(job) => job,
-                    None => return,
-                },
-            };
-            let mut jobs = vec![first];
-            held = join(&mut jobs, &mut queue);
-            if let Err(failed) = self.commit_joined(jobs).await {
-                return refuse_rest(failed, held, &mut queue).await;
+            if flight.is_none() {
+                flight = self.take_off();
             }
-        }
-    }
-
-    /// Commits the groups together; where that fails for the fault of one, one at a time. The
-    /// error is the number of the group at which the writer ends.
-    async fn commit_joined(&mut self, jobs: Vec<Job>) -> Result<(), u64> {
-        let together = self.commit_rows(jobs.iter().flat_map(|job| &job.rows)).await;
-        let failure = match together {
-            Ok(()) => {
-                jobs.into_iter().for_each(|job| answer(job, Ok(())));
-                return Ok(());
+            if flight.is_none() && !open {
+                return;
             }
-            Err(failure) => failure,
-        };
-        let alone = match &failure {
-            Failure::Encode(_) => true,
-            Failure::Fault(fault) => fault.blames_a_group(),
-        };
-        if alone && jobs.len() > 1 {
-            return self.commit_alone(jobs).await;
-        }
-        // Nothing of these groups was committed, or that is unknown of all of them.
-        let first = jobs.first().map_or(0, |job| job.number);
-        for job in jobs {
-            let error = self.error(&failure, job.number);
-            answer(job, Err(error));
-        }
-        Err(first)
-    }
-
-    async fn commit_alone(&mut self, jobs: Vec<Job>) -> Result<(), u64> {
-        let mut jobs = jobs.into_iter();
-        for job in jobs.by_ref() {
-            let done = self.commit_rows(job.rows.iter()).await;
-            let Err(failure) = done else {
-                answer(job, Ok(()));
-                continue;
-            };
-            let number = job.number;
-            let error = self.error(&failure, number);
-            tracing::error!(group = number, %error, "a group was refused");
-            answer(job, Err(error));
-            jobs.for_each(|job| answer(job, Err(CommitError::Behind { group: number })));
-            return Err(number);
-        }
-        Ok(())
-    }
-
-    fn error(&self, failure: &Failure, group: u64) -> CommitError {
-        match failure {
-            Failure::Encode(source) => CommitError::Encode { group, source: source.clone() },
-            Failure::Fault(fault) => fault.answer(group, self.session.epoch()),
-        }
-    }
-
-    /// One transaction, again after conflicts and after a connection that was lost before it.
-    async fn commit_rows<'r>(
-        &mut self,
-        rows: impl Iterator<Item = &'r Row> + Clone,
-    ) -> Result<(), Failure> {
-        let (mut conflicts, mut losses) = (0, 0);
-        loop {
-            let message = match self.session.commit(rows.clone()).await {
-                Ok(()) => return Ok(()),
-                Err(Failure::Fault(Fault::Conflict { .. }))
-                    if conflicts < limits::CONFLICT_RETRIES_MAX =>
-                {
-                    conflicts += 1;
-                    continue;
+            if self.is_worth_encoding() {
+                // The transaction leaves first.
+                tokio::task::yield_now().await;
+                self.prepare();
+            }
+            match self.wake(&mut flight, &mut queue, open).await {
+                Ok(Woken::Queued(Some(job))) => {
+                    self.joining.push(job);
+                    while self.has_room()
+                        && let Ok(job) = queue.try_recv()
+                    {
+                        self.joining.push(job);
+                    }
                 }
-                Err(Failure::Fault(Fault::Doubt { message })) => message,
-                Err(failure) => return Err(failure),
-            };
-            tracing::warn!(%message, "the connection was lost at a commit; reading the outcome back");
-            match self.session.read_back(self.options.reconnect_for).await {
-                Ok(true) => return Ok(()),
-                Ok(false) if losses < LOST_RETRIES_MAX => losses += 1,
-                // Known not to have happened, and not worth another try.
-                Ok(false) => {
-                    let code = "08006".to_owned();
-                    return Err(Failure::Fault(Fault::Refused { code, message }));
+                Ok(Woken::Queued(None)) => open = false,
+                Ok(Woken::Landed(session, Ok(()))) => {
+                    flight = None;
+                    self.next = session.sequence() + 1;
+                    self.idle = Some(session);
                 }
-                Err(last) => {
-                    let message = format!("{message}; then {last}");
-                    return Err(Failure::Fault(Fault::Doubt { message }));
+                Ok(Woken::Landed(_, Err(ended))) => return self.refuse_rest(ended, queue).await,
+                Err(error) => {
+                    tracing::error!(%error, "the writer's transaction failed");
+                    return;
                 }
             }
         }
     }
-}
 
-/// Takes what is queued, as far as one transaction may go; gives back the group that was one too
-/// many.
-fn join(jobs: &mut Vec<Job>, queue: &mut mpsc::Receiver<Job>) -> Option<Job> {
-    let (mut rows, mut executions) = (0, 0);
-    for job in jobs.iter() {
-        rows += job.rows.len();
-        executions += executions_of(job);
-    }
-    while let Ok(job) = queue.try_recv() {
-        rows += job.rows.len();
-        executions += executions_of(&job);
-        if rows > limits::ROWS_PER_COMMIT_MAX || executions > limits::EXECUTIONS_PER_COMMIT_MAX {
-            return Some(job);
+    /// Waits for the transaction in flight or for another group, whatever there is room for. The
+    /// transaction is a task of its own: nothing of the database is cancelled here.
+    async fn wake(
+        &self,
+        flight: &mut Option<Flight>,
+        queue: &mut mpsc::Receiver<Job>,
+        open: bool,
+    ) -> Result<Woken, tokio::task::JoinError> {
+        let takes = open && self.has_room();
+        match flight {
+            None => Ok(Woken::Queued(queue.recv().await)),
+            Some(running) => tokio::select! {
+                biased;
+                landed = running => landed.map(|(session, outcome)| Woken::Landed(session, outcome)),
+                job = queue.recv(), if takes => Ok(Woken::Queued(job)),
+            },
         }
-        jobs.push(job);
     }
-    None
-}
 
-fn executions_of(job: &Job) -> usize {
-    job.rows.iter().filter(|row| matches!(row, Row::Execution(_))).count()
-}
-
-/// Answers everything that is still queued: none of it was tried.
-async fn refuse_rest(failed: u64, held: Option<Job>, queue: &mut mpsc::Receiver<Job>) {
-    queue.close();
-    let behind = || Err(CommitError::Behind { group: failed });
-    if let Some(job) = held {
-        answer(job, behind());
+    fn has_room(&self) -> bool {
+        !self.joining.is_full()
     }
-    while let Some(job) = queue.recv().await {
-        answer(job, behind());
-    }
-}
 
-fn answer(job: Job, outcome: Result<(), CommitError>) {
-    // Whoever asked may have stopped waiting; the commit stands all the same.
-    drop(job.done.send(outcome));
+    /// Sends what is ready, or else what has been joined so far.
+    fn take_off(&mut self) -> Option<Flight> {
+        if self.ready.is_none() && self.joining.is_empty() {
+            return None;
+        }
+        let mut session = self.idle.take()?;
+        let joined = self.ready.take().unwrap_or_else(|| std::mem::take(&mut self.joining));
+        self.next = session.sequence() + 2;
+        let (options, progress) = (self.options, self.progress.clone());
+        Some(tokio::spawn(async move {
+            let outcome = commit(&mut session, joined, options, &progress).await;
+            (session, outcome)
+        }))
+    }
+
+    /// Whether a whole transaction waits behind the one in flight.
+    fn is_worth_encoding(&self) -> bool {
+        self.idle.is_none() && self.ready.is_none() && self.joining.is_full()
+    }
+
+    /// Encodes what was joined.
+    fn prepare(&mut self) {
+        let mut joined = std::mem::take(&mut self.joining);
+        joined.encode(&mut self.statements, &self.account, self.epoch, self.next);
+        self.ready = Some(joined);
+    }
+
+    /// Answers everything that is still waiting: none of it was tried.
+    async fn refuse_rest(self, ended: Ended, mut queue: mpsc::Receiver<Job>) {
+        queue.close();
+        let behind = || Err(CommitError::Behind { group: ended.group });
+        let ready = self.ready.into_iter().flat_map(Joined::into_jobs);
+        for job in ready.chain(self.joining.into_jobs()) {
+            job.answer(behind());
+        }
+        while let Some(job) = queue.recv().await {
+            job.answer(behind());
+        }
+        // Said last: whoever hears it finds every ticket answered.
+        self.progress.ended(ended.error);
+    }
 }

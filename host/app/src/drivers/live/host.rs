@@ -16,7 +16,7 @@ use stockade_core::desk::{
 use stockade_core::market::MarketEvent;
 use stockade_core::row::Rows;
 use stockade_core::{Symbol, Timestamp};
-use stockade_store::{CommitError, Group, Store, WriterHandle, WriterOptions};
+use stockade_store::{CommitError, Committed, Group, Store, WriterHandle, WriterOptions};
 use stockade_venue::alpaca::{AccountMessage, MarketMessage};
 use tokio::sync::{mpsc, oneshot};
 
@@ -59,6 +59,16 @@ pub(crate) struct Parts {
     pub(crate) equity_interval_ns: i64,
 }
 
+/// What the loop woke up for.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most wake-ups are of the largest kind: a box for each would only cost"
+)]
+enum Woken {
+    Committed(Result<u64, CommitError>),
+    Input(Option<Incoming>),
+}
+
 /// One account's host.
 pub(crate) struct Host {
     parts: Parts,
@@ -73,13 +83,14 @@ pub(crate) struct Host {
     refused: Option<String>,
     /// Symbols that people have named.
     named: BTreeSet<Symbol>,
-    /// Rises each time the desk is rebuilt.
-    life: u64,
+    /// How far the present writer has come.
+    committed: Committed,
 }
 
 impl Host {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
+            committed: parts.writer.committed(),
             parts,
             outbox: Outbox::default(),
             out: Effects::default(),
@@ -90,7 +101,6 @@ impl Host {
             sampled_at: Timestamp(0),
             refused: None,
             named: BTreeSet::new(),
-            life: 0,
         }
     }
 
@@ -98,9 +108,23 @@ impl Host {
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Incoming>) -> Result<Ended> {
         let started = Event::Started { epoch: self.parts.epoch, take_over: self.parts.take_over };
         self.put(started, None).await?;
-        while let Some(incoming) = inputs.recv().await {
-            if let Some(ended) = self.take(incoming).await? {
-                return self.close(ended).await;
+        loop {
+            // What is committed goes out before anything else is looked at. Both sides may be
+            // dropped while they wait: nothing is lost.
+            let woken = tokio::select! {
+                biased;
+                outcome = self.committed.next() => Woken::Committed(outcome),
+                incoming = inputs.recv() => Woken::Input(incoming),
+            };
+            match woken {
+                Woken::Committed(Ok(group)) => self.outbox.committed(group),
+                Woken::Committed(Err(error)) => self.rebuild(error).await?,
+                Woken::Input(Some(incoming)) => {
+                    if let Some(ended) = self.take(incoming).await? {
+                        return self.close(ended).await;
+                    }
+                }
+                Woken::Input(None) => bail!("every sender of inputs is gone"),
             }
             self.release();
             if let Some(why) = self.refused.take() {
@@ -108,7 +132,6 @@ impl Host {
             }
             self.parts.bots.pump(&self.parts.desk, self.parts.clock.now());
         }
-        bail!("every sender of inputs is gone")
     }
 
     async fn take(&mut self, incoming: Incoming) -> Result<Option<Ended>> {
@@ -125,10 +148,6 @@ impl Host {
             }
             Incoming::Account(message) => self.on_account(message).await?,
             Incoming::Market(message) => self.on_market(message).await?,
-            // What an earlier desk handed over says nothing about this one.
-            Incoming::Committed(life, ..) if life != self.life => {}
-            Incoming::Committed(_, group, Ok(())) => self.outbox.committed(group),
-            Incoming::Committed(_, _, Err(error)) => self.rebuild(error).await?,
             Incoming::Bot(reply) => {
                 let events =
                     self.parts.bots.on_reply(reply, &self.parts.desk, self.parts.clock.now());
@@ -150,17 +169,9 @@ impl Host {
         step(&mut self.parts.desk, Input { now, event }, &mut self.out);
         if !self.out.rows.is_empty() {
             let rows = std::mem::take(&mut self.out.rows);
-            let number = self.outbox.hand_over();
-            let ticket = self.parts.writer.submit(Group { rows }).await;
-            let inputs = self.parts.inputs.clone();
-            let life = self.life;
-            tokio::spawn(async move {
-                let outcome = match ticket {
-                    Ok(ticket) => ticket.outcome().await,
-                    Err(ended) => Err(ended),
-                };
-                let _ = inputs.send(Incoming::Committed(life, number, outcome)).await;
-            });
+            self.outbox.hand_over();
+            // A writer that has ended says why by itself: nothing of this is ever released.
+            let _ = self.parts.writer.hand_over(Group { rows }).await;
         }
         for action in self.out.actions.drain(..) {
             self.outbox.hold(Held::Action(action));
@@ -506,10 +517,11 @@ impl Host {
         if let CommitError::Fenced { .. } = error {
             return Err(anyhow!(error));
         }
-        self.life += 1;
-        self.outbox.discard();
+        // What the earlier desk decided and had not committed is never done.
+        self.outbox = Outbox::default();
         self.parts.bots.stop_all();
         let (writer, rows) = self.reopen().await?;
+        self.committed = writer.committed();
         self.parts.writer = writer;
         let rows = rows.with_context(|| format!("account {} has no rows", self.parts.label))?;
         self.parts.desk = Desk::restore(rows, self.parts.desk_settings)?;

@@ -24,7 +24,7 @@ use stockade_core::desk::{Desk, Event};
 use stockade_core::risk::Controls;
 use stockade_core::row::Rows;
 use stockade_core::{Now, Slug};
-use stockade_store::{CommitError, Store, WriterHandle, WriterOptions};
+use stockade_store::{Store, WriterHandle, WriterOptions};
 use stockade_venue::alpaca::{
     AccountConfig, AccountMessage, Alpaca, MarketMessage, Notice, RestLimits, StreamLimits,
     account_stream,
@@ -74,8 +74,6 @@ pub(crate) enum Incoming {
     Account(AccountMessage),
     /// A data stream.
     Market(MarketMessage),
-    /// How a group's commit ended: of which life of the desk, which group.
-    Committed(u64, u64, Result<(), CommitError>),
     /// A bot's instance, or the plugins folder.
     Bot(bots::BotMessage),
     /// A person.

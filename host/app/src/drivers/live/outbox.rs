@@ -16,7 +16,7 @@ pub(crate) enum Held {
     Reply(oneshot::Sender<Reply>, Reply),
 }
 
-/// The queue. Groups are numbered from 1 in the order in which they are handed to the writer.
+/// The queue of one writer. Groups are numbered from 1 in the order in which they are handed to it.
 #[derive(Default)]
 pub(crate) struct Outbox {
     queue: VecDeque<(u64, Held)>,
@@ -49,12 +49,6 @@ impl Outbox {
         }
         self.queue.pop_front().map(|(_, held)| held)
     }
-
-    /// Forgets what will never be committed.
-    pub(crate) fn discard(&mut self) {
-        self.queue.clear();
-        self.committed = self.handed;
-    }
 }
 
 #[cfg(test)]
@@ -86,14 +80,5 @@ mod tests {
         assert_eq!(released(&mut outbox), ["first"]);
         outbox.committed(second);
         assert_eq!(released(&mut outbox), ["second"]);
-    }
-
-    #[test]
-    fn a_failed_commit_releases_nothing() {
-        let mut outbox = Outbox::default();
-        outbox.hand_over();
-        outbox.hold(alert("never"));
-        outbox.discard();
-        assert!(released(&mut outbox).is_empty());
     }
 }
