@@ -54,19 +54,43 @@ pub fn mul_exact(a: Decimal, b: Decimal) -> Result<Decimal, DecimalError> {
         return Ok(product);
     }
     // Trailing zeros are the only digits that may go.
-    product_of(a.normalize(), b.normalize()).ok_or_else(inexact)
+    product_of(trimmed(a), trimmed(b)).ok_or_else(inexact)
 }
 
 fn product_of(a: Decimal, b: Decimal) -> Option<Decimal> {
-    let scale = a.scale() + b.scale();
-    let mantissa = a.mantissa().checked_mul(b.mantissa())?;
+    let (scale, a, b) = (a.scale() + b.scale(), a.mantissa(), b.mantissa());
+    // Two factors of 64 bits, which nearly all are, can't overflow: one multiplication.
+    let mantissa = match (i64::try_from(a), i64::try_from(b)) {
+        (Ok(a), Ok(b)) => i128::from(a) * i128::from(b),
+        _ => a.checked_mul(b)?,
+    };
     Decimal::try_from_i128_with_scale(mantissa, scale).ok()
+}
+
+/// `value` without trailing zeros: [`Decimal::normalize`], at a division a digit where 64 bits hold
+/// the digits.
+fn trimmed(value: Decimal) -> Decimal {
+    let Ok(mut digits) = i64::try_from(value.mantissa()) else {
+        return value.normalize();
+    };
+    if digits == 0 {
+        return Decimal::ZERO;
+    }
+    let mut scale = value.scale();
+    while scale > 0 && digits % 10 == 0 {
+        digits /= 10;
+        scale -= 1;
+    }
+    Decimal::new(digits, scale)
 }
 
 /// The sum of two decimals, or an error where a digit would be lost.
 pub fn add_exact(a: Decimal, b: Decimal) -> Result<Decimal, DecimalError> {
     let inexact = || DecimalError::Inexact { a, b };
-    let (a, b) = (a.normalize(), b.normalize());
+    let (a, b) = (trimmed(a), trimmed(b));
+    if a.is_zero() || b.is_zero() {
+        return Ok(if a.is_zero() { b } else { a });
+    }
     let sum = a.checked_add(b).ok_or_else(inexact)?;
     // `checked_add` rescales, and drops digits, where 96 bits don't hold the aligned operands.
     if sum.scale() == a.scale().max(b.scale()) || sum.checked_sub(a) == Some(b) {
@@ -157,13 +181,13 @@ macro_rules! decimal_newtype {
             /// Whether it is above zero.
             #[must_use]
             pub fn is_positive(self) -> bool {
-                self.0 > Decimal::ZERO
+                self.0.is_sign_positive() && !self.0.is_zero()
             }
 
             /// Whether it is below zero.
             #[must_use]
             pub fn is_negative(self) -> bool {
-                self.0 < Decimal::ZERO
+                self.0.is_sign_negative() && !self.0.is_zero()
             }
 
             /// Its size without the sign.

@@ -122,7 +122,8 @@ impl Exchange {
         }
         for bar in bars {
             if let Some(slot) = self.s.slots.get_mut(bar.symbol.index())
-                && bar.close > Decimal::ZERO
+                && bar.close.is_sign_positive()
+                && !bar.close.is_zero()
             {
                 slot.last = bar.close;
                 slot.last_at = bar.end();

@@ -47,9 +47,9 @@ impl Table {
     }
 
     pub(crate) fn place(&self, id: InstrumentId) -> Option<u32> {
-        // Most bots have one instrument or few.
-        match self.items.first() {
-            Some(first) if first.id == id => Some(0),
+        // A bot has all instruments, or few: where it has all, an instrument's place is its number.
+        match self.items.get(id.index()) {
+            Some(item) if item.id == id => Some(id.0),
             _ => self.places.get(&id).copied(),
         }
     }

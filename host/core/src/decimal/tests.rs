@@ -34,3 +34,40 @@ fn shares_of_a_whole_are_exact_where_they_can_be() {
     assert_eq!(proportion(dec!(645), dec!(1), dec!(7)), dec!(92.142857142857));
     assert_eq!(proportion(dec!(600), dec!(4), dec!(10)), dec!(240));
 }
+
+#[test]
+fn trimming_and_adding_nothing_change_no_digit() {
+    let values = [
+        dec!(0),
+        dec!(0.00),
+        dec!(-0.0),
+        dec!(1),
+        dec!(10),
+        dec!(1.0),
+        dec!(-1.500),
+        dec!(100.00),
+        dec!(0.000000001),
+        dec!(9223372036854775807),
+        dec!(9223372036854775808.50),
+        dec!(-9223372036854775808),
+        dec!(79228162514264337593543950335),
+        dec!(7.9228162514264337593543950000),
+    ];
+    let shape = |value: Decimal| (value.mantissa(), value.scale());
+    for value in values {
+        assert_eq!(shape(trimmed(value)), shape(value.normalize()), "{value}");
+        for zero in [dec!(0), dec!(0.00)] {
+            assert_eq!(add_exact(value, zero).map(shape), Ok(shape(value.normalize())));
+            assert_eq!(add_exact(zero, value).map(shape), Ok(shape(value.normalize())));
+        }
+        for factor in [dec!(1.10), dec!(-3), dec!(100)] {
+            let exact = value.mantissa().checked_mul(factor.mantissa()).and_then(|mantissa| {
+                let scale = value.scale() + factor.scale();
+                Decimal::try_from_i128_with_scale(mantissa, scale).ok()
+            });
+            if let Some(exact) = exact {
+                assert_eq!(mul_exact(value, factor).map(shape), Ok(shape(exact)));
+            }
+        }
+    }
+}

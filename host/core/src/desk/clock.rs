@@ -5,7 +5,7 @@ use super::state::{Desk, Mark};
 use crate::decimal::Price;
 use crate::id::{InstrumentId, OrderId, SleeveId};
 use crate::limits;
-use crate::market::MarketEvent;
+use crate::market::{Bar, MarketEvent};
 use crate::order::OrderStatus;
 use crate::row::{BotState, EquityRow, Row, SleeveKind};
 use crate::time::{Now, Session, Timestamp};
@@ -25,11 +25,7 @@ impl Desk {
 
     pub(super) fn on_market(&mut self, event: &MarketEvent) {
         match event {
-            MarketEvent::Bars { bars } => {
-                for bar in bars {
-                    self.mark(bar.instrument, bar.close, bar.at);
-                }
-            }
+            MarketEvent::Bars { bars } => self.on_bars(bars),
             MarketEvent::Trade(trade) => self.mark(trade.instrument, trade.price, trade.at),
             MarketEvent::Quote(quote) => {
                 // A crossed or one-sided quote is no price (RELIABILITY M2).
@@ -38,6 +34,12 @@ impl Desk {
                     self.mark(quote.instrument, Price::new(mid), quote.at);
                 }
             }
+        }
+    }
+
+    pub(super) fn on_bars(&mut self, bars: &[Bar]) {
+        for bar in bars {
+            self.mark(bar.instrument, bar.close, bar.at);
         }
     }
 
@@ -72,8 +74,16 @@ impl Desk {
     /// Whether the regular session of equities is open.
     #[must_use]
     pub fn is_session_open(&self) -> bool {
+        self.open_session().is_some()
+    }
+
+    /// The day key of the regular session that is open. Asked at each time stamp: sessions are in
+    /// order and don't overlap.
+    #[must_use]
+    pub fn open_session(&self) -> Option<u32> {
         let at = self.now.market;
-        self.sessions.iter().any(|s| s.open <= at && at < s.close)
+        let next = self.sessions.partition_point(|session| session.close <= at);
+        self.sessions.get(next).filter(|session| session.open <= at).map(|session| session.day)
     }
 
     /// The day key of the session that a time belongs to, or that ended last before it.

@@ -42,8 +42,10 @@ use crate::broker::Answer;
 use crate::bug::{self, Bug};
 use crate::id::{InputIndex, OrderId};
 use crate::limits;
+use crate::market::Bar;
 use crate::order::OrderStatus;
 use crate::row::{ExecutionSource, InputRow, Row};
+use crate::time::Now;
 
 /// Takes one input. `out` is added to, never read.
 ///
@@ -53,13 +55,21 @@ pub fn step(desk: &mut Desk, input: Input, out: &mut Effects) {
     let rows_before = out.rows.len();
     desk.advance(input.now);
     desk.apply(&input.event, out);
-    let recorded = is_recorded(&input.event);
+    let recorded = desk.settings.record_inputs && is_recorded(&input.event);
     // The record writes the account's row itself, with the input's number in it.
     let account = recorded && std::mem::take(&mut desk.touched.account);
     desk.flush(out);
     if recorded && (account || out.rows.len() > rows_before) {
         desk.record(input.event, out);
     }
+}
+
+/// Takes the bars of one time stamp: what [`step`] makes of a `Market` event, for a driver that has
+/// no event to give away. Prices have no effects.
+pub fn observe(desk: &mut Desk, now: Now, bars: &[Bar]) {
+    debug_assert!(desk.touched.is_empty(), "step writes down what it touched");
+    desk.advance(now);
+    desk.on_bars(bars);
 }
 
 /// Market data, budgets and samples are not money inputs: what a decision used of them is stored

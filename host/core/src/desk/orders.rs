@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::budget::RequestClass;
 use super::effect::{Action, Effects, OrderUpdate};
+use super::restore::broker_print;
 use super::state::Desk;
 use crate::broker::{Answer, BrokerOrder, BrokerStatus, OrderReport};
 use crate::bug::{self, Bug};
@@ -252,7 +253,7 @@ impl Desk {
                 && let Some(order) = self.orders.remove(&old)
                 && let Some(broker_id) = order.broker_order_id
             {
-                self.by_broker_id.remove(&broker_id);
+                self.by_broker_id.remove(&broker_print(&broker_id));
             }
         }
         self.notify(id, Qty::ZERO, None, out);
@@ -619,14 +620,21 @@ impl Desk {
             return;
         }
         let broker_id: Arc<str> = broker_order_id.into();
-        self.by_broker_id.insert(broker_id.clone(), id);
+        self.by_broker_id.insert(broker_print(&broker_id), id);
         self.update_order(id, |order| order.broker_order_id = Some(broker_id));
+    }
+
+    /// The order with this id of the broker's.
+    pub(super) fn by_broker_id(&self, broker_order_id: &str) -> Option<OrderId> {
+        let id = *self.by_broker_id.get(&broker_print(broker_order_id))?;
+        let known = self.orders.get(&id)?.broker_order_id.as_deref();
+        (known == Some(broker_order_id)).then_some(id)
     }
 
     /// The order that a report is about, by the broker's id or by our own.
     pub(super) fn owner_of(&self, client_order_id: &str, broker_order_id: &str) -> Option<OrderId> {
-        if let Some(id) = self.by_broker_id.get(broker_order_id) {
-            return Some(*id);
+        if let Some(id) = self.by_broker_id(broker_order_id) {
+            return Some(id);
         }
         let id = self.our_id(client_order_id)?.order;
         let order = self.orders.get(&id)?;

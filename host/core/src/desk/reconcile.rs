@@ -309,7 +309,7 @@ impl Desk {
     /// Whether a fill of a broker order that nobody knows may be of an order that was sent and not
     /// found yet: lists lag behind fills (RELIABILITY R11). It is read again until that is known.
     fn may_be_ours(&self, fill: &crate::broker::Fill) -> bool {
-        !self.by_broker_id.contains_key(&*fill.broker_order_id)
+        self.by_broker_id(&fill.broker_order_id).is_none()
             && self.open_orders().any(|order| {
                 matches!(order.status, OrderStatus::Sending | OrderStatus::Unknown)
                     && order.broker_order_id.is_none()

@@ -234,7 +234,7 @@ impl Desk {
 
     fn restore_order(&mut self, order: OrderRow) -> Result<(), RestoreError> {
         if let Some(broker_id) = &order.broker_order_id {
-            self.by_broker_id.insert(broker_id.clone(), order.id);
+            self.by_broker_id.insert(broker_print(broker_id), order.id);
         }
         if order.status.is_final() {
             self.closed.push_back(order.id);
@@ -329,15 +329,54 @@ pub(super) fn settled(id: &str) -> u128 {
     fingerprint(&["s", id])
 }
 
-/// 128 bits of FNV-1a over the parts: enough that a million ids have no two alike.
+/// What stands for a broker's order id in [`Desk::by_broker_id`]: a number is found in a third of
+/// the time of a text.
+pub(super) fn broker_print(broker_order_id: &str) -> u128 {
+    fingerprint(&["b", broker_order_id])
+}
+
+/// 128 bits over the parts: enough that a million ids have no two alike. Two lanes of 64 bits, each
+/// multiplied by an odd number of its own and folded, a word of eight bytes at a time; the length of
+/// each part parts it from the next.
 fn fingerprint(parts: &[&str]) -> u128 {
-    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013B;
-    let mut hash: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-    for part in parts {
-        for byte in part.bytes().chain([0xff]) {
-            hash ^= u128::from(byte);
-            hash = hash.wrapping_mul(PRIME);
+    const FACTORS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93];
+    let mut lanes: [u64; 2] = [0x6c62_272e_07bb_0142, 0x62b8_2175_6295_c58d];
+    let mut mix = |word: u64| {
+        for (lane, factor) in lanes.iter_mut().zip(FACTORS) {
+            *lane = (*lane ^ word).wrapping_mul(factor);
+            *lane ^= *lane >> 32;
         }
+    };
+    for part in parts {
+        for chunk in part.as_bytes().chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            mix(u64::from_le_bytes(word));
+        }
+        mix(u64::try_from(part.len()).unwrap_or(u64::MAX));
     }
-    hash
+    u128::from(lanes[0]) << 64 | u128::from(lanes[1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_of_like_texts_differ() {
+        let mut prints = BTreeSet::new();
+        let ids: Vec<String> = (0..20_000_u32).map(|n| format!("{n:08x}-{:04x}", n % 7)).collect();
+        for id in &ids {
+            assert!(prints.insert(broker_print(id)), "{id}");
+            assert!(prints.insert(fingerprint(&["e", id])), "{id}");
+            assert!(prints.insert(fingerprint(&["c", id, "1"])), "{id}");
+            assert!(prints.insert(fingerprint(&["c", id, "10"])), "{id}");
+        }
+        assert_ne!(fingerprint(&["ab", "c"]), fingerprint(&["a", "bc"]));
+        assert_ne!(fingerprint(&["a", ""]), fingerprint(&["a"]));
+        assert_ne!(fingerprint(&["a\0"]), fingerprint(&["a"]));
+        // Each lane tells them apart by itself.
+        let lanes: BTreeSet<u64> = prints.iter().map(|p| u64::try_from(p >> 64).unwrap()).collect();
+        assert_eq!(lanes.len(), prints.len());
+    }
 }

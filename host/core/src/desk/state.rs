@@ -40,6 +40,9 @@ pub struct Settings {
     pub accepted_max_ns: i64,
     /// Time after which a cancel without effect is asked for again, in machine nanoseconds.
     pub cancel_retry_ns: i64,
+    /// Whether inputs are recorded with what they caused. A run that can be repeated from its files
+    /// has no use for it.
+    pub record_inputs: bool,
 }
 
 impl Default for Settings {
@@ -53,6 +56,7 @@ impl Default for Settings {
             overlap_ns: 300 * NANOS_PER_SECOND,
             accepted_max_ns: 300 * NANOS_PER_SECOND,
             cancel_retry_ns: 10 * NANOS_PER_SECOND,
+            record_inputs: true,
         }
     }
 }
@@ -146,7 +150,8 @@ pub struct Desk {
     pub(super) names: BTreeMap<Slug, SleeveId>,
     pub(super) orders: BTreeMap<OrderId, OrderRow>,
     pub(super) closed: VecDeque<OrderId>,
-    pub(super) by_broker_id: BTreeMap<Arc<str>, OrderId>,
+    /// Orders whose broker's id is known, by its print.
+    pub(super) by_broker_id: BTreeMap<u128, OrderId>,
     /// Ends that the broker reported while fills are still missing.
     pub(super) ending: BTreeMap<OrderId, OrderStatus>,
     /// Orders that the last complete order list did not hold.
@@ -288,7 +293,7 @@ impl Desk {
     }
 
     fn values_of<'a>(&'a self, sleeve: &'a Sleeve) -> impl Iterator<Item = Money> + 'a {
-        let value = |(id, holding): (&InstrumentId, &Holding)| match self.marks[id.index()] {
+        let value = |(id, holding): (&InstrumentId, &Holding)| match &self.marks[id.index()] {
             Some(mark) => mark.price.value_of(holding.qty),
             None => holding.cost,
         };

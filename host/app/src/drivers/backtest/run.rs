@@ -208,7 +208,7 @@ impl Prepared {
         let now = Now { market: Timestamp(start.0 - 1), machine: Timestamp(0) };
         let label = Slug::new("backtest").expect("a literal slug");
         let rows = Rows::new_account(label, "backtest".to_owned(), true, controls, now);
-        let desk = Desk::restore(rows, settings)?;
+        let desk = Desk::restore(rows, Settings { record_inputs: false, ..settings })?;
         let mut lockstep = Lockstep::new(desk, exchange, Kept::default(), now.market);
         let instruments: Vec<Instrument> = market
             .symbols

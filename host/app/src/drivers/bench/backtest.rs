@@ -16,30 +16,43 @@ use crate::failure::Failure;
 
 /// One-minute bars of one symbol.
 const BARS: usize = 500_000;
+/// Symbols of one bot, where it has many, and bars of each.
+const SYMBOLS: usize = 50;
+const BARS_EACH: usize = 20_000;
 /// Runs of each kind, in turns; the middle one counts.
 const RUNS: usize = 3;
 
+/// One symbol.
 pub(super) fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
     let bars = market::bars(&place.folder("backtest")?, SEED, "BENCH", BARS)?;
-    let setup = setup(place)?;
+    compare("backtest", &setup(place, 100_000)?, &bars)
+}
+
+/// Many symbols in one bot, with cash for all of them at once.
+pub(super) fn measure_many(place: &Place) -> Result<Vec<Figure>, Failure> {
+    let bars = market::bars_of_many(&place.folder("backtest")?, SEED, SYMBOLS, BARS_EACH)?;
+    compare("backtest-many", &setup(place, 10_000_000)?, &bars)
+}
+
+fn compare(name: &'static str, setup: &Setup, bars: &Bars) -> Result<Vec<Figure>, Failure> {
     let (mut rates, mut natives) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
-        let component = run_once(&setup, &bars)?.summary;
-        let native = native(&setup, &bars)?;
+        let component = run_once(setup, bars)?.summary;
+        let native = native(setup, bars)?;
         agree(&component, &native)?;
         rates.push(component.bars_per_second);
         natives.push(native.bars_per_second);
     }
     Ok(vec![Figure::new(
-        "backtest",
+        name,
         (middle(rates), "bars/s"),
         ("the same loop, the strategy called natively", middle(natives)),
-        u64::try_from(BARS).unwrap_or(u64::MAX),
+        u64::try_from(bars.rows.len()).unwrap_or(u64::MAX),
     )])
 }
 
-fn setup(place: &Place) -> Result<Setup, Failure> {
-    let capital = Money::new(Decimal::from(100_000));
+fn setup(place: &Place, capital: u64) -> Result<Setup, Failure> {
+    let capital = Money::new(Decimal::from(capital));
     let name = Slug::new(BOT).map_err(|error| Failure::Usage(error.to_string()))?;
     let component = place.component()?.into();
     Ok(Setup {

@@ -29,7 +29,7 @@ use place::Place;
 const SEED: u64 = 20_190_211;
 
 /// What can be measured, in the order in which all of it is.
-const NAMES: [&str; 5] = ["call", "backtest", "latency", "booking", "memory"];
+const NAMES: [&str; 6] = ["call", "backtest", "backtest-many", "latency", "booking", "memory"];
 
 /// Measures what is named, or all there is.
 pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Failure> {
@@ -48,6 +48,7 @@ pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Fai
         let measured = match name {
             "call" => call::measure(&place),
             "backtest" => backtest::measure(&place),
+            "backtest-many" => backtest::measure_many(&place),
             "latency" => place.guarded("latency", latency::measure(&place)).await,
             "booking" => place.guarded("booking", booking::measure(&place)).await,
             "memory" => memory::measure(&place),

@@ -16,9 +16,8 @@ use super::market::Market;
 
 /// Time stamps of one call: beyond this a call costs no less per bar.
 const BATCH_MAX: usize = 64;
-/// Time stamps of the first call after it asked for something: what is handed over and not handled
-/// has to be handed over again.
-const BATCH_MIN: usize = 8;
+/// What a call costs besides its bars, in bars, twice: measured, see [`Pace::batch`].
+const CALL_COST: usize = 8;
 
 /// What a bot asks for.
 #[derive(Debug, Default)]
@@ -27,6 +26,59 @@ pub(crate) struct Asked {
     pub(crate) requests: Vec<BotRequest>,
     /// Its state right after it, where states are kept.
     pub(crate) state: Option<Arc<[u8]>>,
+}
+
+/// How often a bot asks for something: what is handed over and not handled has to be handed over
+/// again, so a bot that asks often gets short lists. What it does never depends on their lengths.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// Time stamps between two times that it asked, about.
+    usual: usize,
+    /// Time stamps since the last time.
+    run: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { usual: BATCH_MAX * BATCH_MAX, run: 0 }
+    }
+}
+
+impl Pace {
+    /// Time stamps of the next call, of so many bars each. With a call's cost of c bars and n bars
+    /// from question to question, √(2·c·n) bars cost least.
+    fn batch(self, width: usize) -> usize {
+        (CALL_COST * self.usual.max(self.run) / width.max(1)).isqrt().clamp(1, BATCH_MAX)
+    }
+
+    /// It asked for something at the last of so many time stamps.
+    fn asked(&mut self, stamps: usize) {
+        self.usual = (3 * self.usual + self.run + stamps).div_ceil(4);
+        self.run = 0;
+    }
+
+    /// It asked for nothing at so many time stamps.
+    fn silent(&mut self, stamps: usize) {
+        self.run = self.run.saturating_add(stamps);
+    }
+}
+
+/// What a bot hears of besides bars; asked at each time stamp.
+#[derive(Debug, Clone, Copy)]
+struct Hears {
+    orders: bool,
+    sessions: bool,
+    timer_period: i64,
+}
+
+impl Hears {
+    fn of(guest: &dyn Guest) -> Self {
+        Self {
+            orders: guest.hears(),
+            sessions: guest.attends(),
+            timer_period: guest.timer_period(),
+        }
+    }
 }
 
 /// A bot and how far it has been evaluated.
@@ -42,10 +94,10 @@ pub(crate) struct LocalBot {
     /// Whether its states and lines are kept.
     keeps: bool,
     guest: Box<dyn Guest>,
+    hears: Hears,
     /// The instruments it gets; `None` means all.
     wanted: Option<Vec<InstrumentId>>,
-    /// Time stamps of the next call, while nothing else can change what it sees.
-    batch: usize,
+    pace: Pace,
     /// The first time stamp that it has not seen.
     horizon: usize,
     /// What it asked for, and at which time stamp.
@@ -76,9 +128,10 @@ impl LocalBot {
             digest,
             log: Vec::new(),
             keeps: false,
+            hears: Hears::of(&*guest),
             guest,
             wanted: (!all).then_some(wanted),
-            batch: BATCH_MAX,
+            pace: Pace::default(),
             horizon: 0,
             asked: None,
             updates: Vec::new(),
@@ -98,6 +151,7 @@ impl LocalBot {
 
     /// Puts another strategy in its place, which has the old one's state.
     pub(crate) fn replace(&mut self, guest: Box<dyn Guest>, generation: u64, digest: Arc<str>) {
+        self.hears = Hears::of(&*guest);
         (self.guest, self.generation, self.digest) = (guest, generation, digest);
     }
 
@@ -119,21 +173,21 @@ impl LocalBot {
 
     /// Tells it what became of an order, if it wants to hear of it.
     pub(crate) fn notify(&mut self, update: OrderUpdate) {
-        if self.guest.hears() {
+        if self.hears.orders {
             self.updates.push(update);
         }
     }
 
     /// Tells it that a session begins or has ended, if it wants to know.
     pub(crate) fn attend(&mut self, event: SessionEvent) {
-        if self.guest.attends() {
+        if self.hears.sessions {
             self.sessions.push(event);
         }
     }
 
     /// Its timer, where one is due; periods without a time stamp give one event, not many.
     pub(crate) fn tick(&mut self, at: Timestamp) {
-        let period = self.guest.timer_period();
+        let period = self.hears.timer_period;
         if period <= 0 {
             return;
         }
@@ -210,10 +264,11 @@ impl LocalBot {
         now: Now,
     ) -> Result<(), Strike> {
         // Sessions and timers fall between bars: a bot that gets them is not evaluated ahead.
-        let alone = !self.guest.attends() && self.guest.timer_period() == 0;
+        let alone = !self.hears.sessions && self.hears.timer_period == 0;
         let free = alone && desk.open_order_count(self.sleeve) == 0;
-        let ahead = if free { self.batch } else { 1 };
-        let first = market.range(group).start;
+        let range = market.range(group);
+        let ahead = if free { self.pace.batch(range.len()) } else { 1 };
+        let first = range.start;
         let mut end = (group + ahead).min(market.len());
         while end > group + 1 && market.range(end - 1).end - first > EVENTS_PER_CALL_MAX {
             end -= (end - group).div_ceil(2);
@@ -253,13 +308,13 @@ impl LocalBot {
             let place = if self.wanted.is_some() { self.places[place] } else { first + place };
             let at = market.group_of(place, group);
             self.horizon = at + 1;
-            self.batch = BATCH_MIN;
+            self.pace.asked(at + 1 - group);
             let asked = self.taken(outcome)?;
             if !asked.requests.is_empty() {
                 self.asked = Some((at, asked));
             }
         } else {
-            self.batch = (self.batch * 2).min(BATCH_MAX);
+            self.pace.silent(end - group);
             if self.keeps {
                 self.log.extend(outcome.logs);
             }

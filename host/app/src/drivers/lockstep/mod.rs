@@ -19,9 +19,8 @@ use anyhow::{Result, bail};
 use stockade_core::broker::{Answer, BrokerOrder};
 use stockade_core::desk::{
     Action, BooksAnswer, BotReport, Command, Desk, Effects, Event, Input, IntentBatch, Question,
-    Reply, step,
+    Reply, observe, step,
 };
-use stockade_core::market::MarketEvent;
 use stockade_core::row::Row;
 use stockade_core::{Now, SleeveId, Timestamp};
 use stockade_exchange as model;
@@ -223,8 +222,7 @@ impl<S: Sink> Lockstep<S> {
 
     /// The second half of a time stamp: what the bots make of it.
     pub(crate) fn decide(&mut self, group: usize, market: &Market) -> Result<()> {
-        let bars = market.bars[market.range(group)].to_vec();
-        self.take(Event::Market { market: MarketEvent::Bars { bars } })?;
+        observe(&mut self.desk, self.now, &market.bars[market.range(group)]);
         self.follow_sessions()?;
         self.hear()?;
         let mut index = 0;
@@ -253,14 +251,19 @@ impl<S: Sink> Lockstep<S> {
             self.calendar_until = sessions.get(ahead).map_or(at, |session| session.close);
             self.take(Event::Sessions { sessions })?;
         }
-        let open = self.desk.is_session_open().then(|| self.desk.session_day(at)).flatten();
+        for bot in &mut self.bots {
+            bot.tick(at);
+        }
+        let open = self.desk.open_session();
+        if open == self.session {
+            return Ok(());
+        }
         let changes = [
             self.session.filter(|day| open != Some(*day)).map(|day| (SessionKind::Close, day)),
             open.filter(|day| self.session != Some(*day)).map(|day| (SessionKind::Open, day)),
         ];
         self.session = open;
         for bot in &mut self.bots {
-            bot.tick(at);
             for (kind, day) in changes.into_iter().flatten() {
                 bot.attend(SessionEvent { at, kind, day });
             }
