@@ -148,6 +148,9 @@ async fn told_twice(stage: &mut Stage) -> Duration {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_is_told_to_end_twice_waits_for_the_order_on_its_way() {
     let mut stage = Stage::new(manual(wave("AAPL", 400, 8), 100_000)).await;
+    // A comparison would find the order before its answer comes.
+    let seldom = ("STOCKADE_RECONCILE_INTERVAL_SECONDS", "600");
+    stage.around = stage.around.clone().with(seldom.0, seldom.1);
     busy(&mut stage).await;
     // An answer that comes in time, and one that doesn't.
     for (ms, left) in [(2_000, 0), (600_000, 1)] {
@@ -160,9 +163,12 @@ async fn a_host_that_is_told_to_end_twice_waits_for_the_order_on_its_way() {
         let held = "SELECT count(*) FROM stockade.lease WHERE released_at IS NULL";
         assert_eq!(stage.count(held).await, 0, "the lease was not given back");
         stage.exchange.set_faults(FaultSettings::default()).unwrap();
+        let started = "SELECT count(*) FROM stockade.bot_event WHERE kind = 'started'";
+        let before = stage.count(started).await;
         stage.start_host().await;
+        stage.count_is("the bot started again", started, before + 1).await;
         stage.settled().await;
-        stage.step().await;
+        stage.warm(&["AAPL"]).await;
         stage.settled().await;
     }
     crash::nothing_repeated(stage.pool()).await;
