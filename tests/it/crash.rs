@@ -1,16 +1,14 @@
-//! The host, the database's server and the exchange are killed, again and again, at bad moments:
-//! nothing is lost, nothing is doubled, the books balance (K2–K13, K19, K20, R2, W1, W3, W4, P7).
+//! The host and the exchange are killed, again and again, at bad moments:
+//! nothing is lost, nothing is doubled, the books balance (K2–K13, K19, K20, R2, W1, W3, W4).
 
 use std::path::Path;
 use std::time::Duration;
 
 use stockade_exchange::faults::{Fault, FaultSettings, Hit, Site};
 use stockade_store::query::PgPool;
-use stockade_store::{Cluster, Store};
-use stockade_venue::server::{ExchangeServer, RunningExchange};
 
 use crate::market::{manual, wave};
-use crate::program::{Running, signal, until};
+use crate::program::{Running, until};
 use crate::stage::{SOON, Stage, ask, surroundings, try_get};
 use crate::{bots, ledger};
 
@@ -142,7 +140,7 @@ async fn unbooked(stage: &Stage) -> usize {
 }
 
 /// A bot's tag holds its count: the same count twice would be an intent that was repeated (I36).
-async fn nothing_repeated(pool: &PgPool) {
+pub(crate) async fn nothing_repeated(pool: &PgPool) {
     let sql =
         "SELECT sleeve, tag, count(*) FROM stockade.order GROUP BY sleeve, tag HAVING count(*) > 1";
     let twice: Vec<(i64, Option<String>, i64)> = sqlx::query_as(sql).fetch_all(pool).await.unwrap();
@@ -184,121 +182,12 @@ async fn the_host_is_killed_while_it_recovers() {
     stage.check().await;
 }
 
-/// A private cluster whose server is killed on drop, where the test did not come to stop it.
-struct Private {
-    cluster: Option<Cluster>,
-    postmaster: u32,
-}
-
-impl Drop for Private {
-    fn drop(&mut self) {
-        if self.cluster.take().is_some()
-            && Path::new(&format!("/proc/{}", self.postmaster)).exists()
-        {
-            signal(self.postmaster, "QUIT");
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_databases_server_is_killed() {
-    let exchange = ExchangeServer::start(manual(wave("AAPL", 600, 9), 100_000)).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let around = surroundings(&exchange.url(), folder.path());
-    bots::install("counter", &folder.path().join("plugins"), "counter");
-    let socket = folder.path().join("stockade.sock");
-    let mut host = around.start(&["run"]);
-    ready(&mut host, &socket).await;
-    let cluster = Cluster::open(folder.path()).await.unwrap();
-    let postmaster = cluster.pid().expect("a private cluster runs");
-    let mut private = Private { cluster: Some(cluster), postmaster };
-    around
-        .run(&[
-            "bot",
-            "deploy",
-            "even",
-            "--plugin",
-            "counter",
-            "--capital",
-            "10000",
-            "--symbols",
-            "AAPL",
-            "--param",
-            "every=1",
-        ])
-        .await
-        .ok();
-    for round in 0..3 {
-        let before = fills(&exchange);
-        for _ in 0..10 {
-            exchange.step().await.unwrap();
-            tokio::task::yield_now().await;
-        }
-        until("the bot trades", SOON, async || {
-            if fills(&exchange) > before + 2 {
-                return Some(());
-            }
-            exchange.step().await.unwrap();
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            None
-        })
-        .await;
-        private.postmaster =
-            private.cluster.as_ref().and_then(Cluster::pid).expect("a server runs");
-        signal(private.postmaster, "KILL");
-        exchange.step().await.unwrap();
-        let began = std::time::Instant::now();
-        let cluster = private.cluster.as_ref().unwrap();
-        until("the server is started again, or the host ends", SOON, async || {
-            (cluster.is_running() || host.ended().is_some()).then_some(())
-        })
-        .await;
-        let survived = recovered(&mut host, &socket).await;
-        if !survived {
-            println!("{}", host.errors());
-            host = around.start(&["run"]);
-            ready(&mut host, &socket).await;
-        }
-        let took = began.elapsed();
-        println!(
-            "round {round}: the host {} and was ready again after {took:?}",
-            if survived { "lived on" } else { "ended" }
-        );
-    }
-    let cluster = private.cluster.as_ref().unwrap();
-    let store = Store::open(&cluster.url()).await.unwrap();
-    until("every fill is booked, and balanced", SOON, async || {
-        let booked: i64 = sqlx::query_scalar("SELECT count(*) FROM stockade.execution")
-            .fetch_one(store.reads())
-            .await
-            .ok()?;
-        let answer = ask(&socket, serde_json::json!({"host": {"request": "reconcile"}})).await?;
-        (usize::try_from(booked).ok()? == fills(&exchange) && answer["host"]["balanced"] == true)
-            .then_some(())
-    })
-    .await;
-    let journal = exchange.journal(stockade_venue::server::DEFAULT_KEY_ID);
-    assert!(ledger::agrees_as_a_whole(store.reads(), &journal).await > 6);
-    nothing_repeated(store.reads()).await;
-    let checked = around.run(&["db", "check", "--json"]).await.ok().json();
-    assert_eq!(checked["ok"], true, "{checked:#}");
-    store.close().await;
-    host.terminate();
-    host.wait(SOON).await;
-    private.cluster.take().unwrap().stop().await.unwrap();
-}
-
-fn fills(exchange: &RunningExchange) -> usize {
-    let journal = exchange.journal(stockade_venue::server::DEFAULT_KEY_ID);
-    journal.iter().filter(|line| line.kind == stockade_exchange::JournalKind::Fill).count()
-}
-
 async fn is_ready(socket: &Path) -> bool {
     let health = ask(socket, serde_json::json!({"host": {"request": "health"}})).await;
     health.is_some_and(|health| health["host"]["accounts"][0]["ready"] == true)
 }
 
-async fn ready(host: &mut Running, socket: &Path) {
+pub(crate) async fn ready(host: &mut Running, socket: &Path) {
     assert!(recovered(host, socket).await, "the host has ended\n{}", host.errors());
 }
 

@@ -1,5 +1,6 @@
 //! Two hosts on one account, with one data folder, with two folders and one database, and with two
-//! databases that can't see each other: the second names the first and does not trade (D1, C42).
+//! databases that can't see each other, of which the first has ordered, or only listens: the second
+//! names the first and does not trade (D1, C42, M4).
 
 use std::time::Duration;
 
@@ -69,6 +70,10 @@ async fn a_second_host_in_one_data_folder_names_the_first() {
     let stage = first().await;
     let said = second(&stage.around).await;
     assert!(said.contains(&stage.data().display().to_string()), "{said}");
+    assert!(
+        said.contains(&pid(stage.host.as_ref().unwrap())),
+        "it does not name the process:\n{said}"
+    );
     first_goes_on(&stage).await;
 }
 
@@ -96,5 +101,36 @@ async fn a_second_host_with_a_database_of_its_own_sees_the_firsts_orders() {
         .with("STOCKADE_DATABASE_URL", &database.url);
     let said = second(&around).await;
     assert!(said.contains(&era), "it does not name the era {era}:\n{said}");
+    first_goes_on(&stage).await;
+}
+
+/// Nothing at the broker tells of the first host, but one key has one data stream (error 406).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_host_that_finds_the_data_stream_taken_ends() {
+    let bars = (0..60).map(|minute| flat("AAPL", minute, "150")).collect();
+    let stage = Stage::with_host(manual(bars, 100_000)).await;
+    stage.deploy("mine", "scripted", "10000", "AAPL", &["script=15:20 buy 1 AAPL"]).await;
+    stage.warm(&["AAPL"]).await;
+    let (folder, database) = (TempDir::new().unwrap(), TestDatabase::new().await);
+    bots::install("scripted", &folder.path().join("plugins"), "scripted");
+    let around = stage
+        .around
+        .clone()
+        .with("STOCKADE_DATA", folder.path().display().to_string())
+        .with("STOCKADE_DATABASE_URL", &database.url);
+    let mut second = around.start(&["run"]);
+    crate::crash::ready(&mut second, &folder.path().join("stockade.sock")).await;
+    // It wants market data from here on. The command may find no host any more.
+    let bot = ["bot", "deploy", "theirs", "--plugin", "scripted", "--capital", "1000"];
+    let what = ["--symbols", "AAPL", "--param", "script=14:40 buy 1 AAPL"];
+    around.run(&[&bot[..], &what].concat()).await;
+    let status = second.wait(GIVES_UP).await;
+    let said = second.errors();
+    assert_eq!(status.code(), Some(1), "{said}");
+    for word in
+        ["another program reads the market data", "code 406", "account paper", "--take-over"]
+    {
+        assert!(said.contains(word), "\"{word}\" is not in\n{said}");
+    }
     first_goes_on(&stage).await;
 }

@@ -6,6 +6,7 @@ mod drivers;
 mod failure;
 mod link;
 mod report;
+mod whole;
 
 use std::process::ExitCode;
 

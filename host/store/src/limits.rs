@@ -6,6 +6,9 @@ use std::time::Duration;
 pub(crate) const READ_CONNECTIONS: u32 = 8;
 /// Connections for leases, checks and migrations.
 pub(crate) const CONTROL_CONNECTIONS: u32 = 2;
+/// How long a lease or a check waits for a connection. The pool doubles its pause between two tries
+/// up to a fifth of this: a database that is back after a second must not be looked for six later.
+pub(crate) const CONTROL_WAIT: Duration = Duration::from_secs(5);
 /// Groups that wait for the writer: beyond it, callers wait too.
 pub(crate) const GROUPS_QUEUED_MAX: usize = 1_024;
 /// Executions of one transaction, and those of the group that reaches it: at 12,000 a second such a

@@ -55,6 +55,7 @@ impl Store {
             .connect_lazy_with(options.clone().options([("default_transaction_read_only", "on")]));
         let control = PgPoolOptions::new()
             .max_connections(limits::CONTROL_CONNECTIONS)
+            .acquire_timeout(limits::CONTROL_WAIT)
             .connect_lazy_with(options.clone());
         let store = Self { options, reads, control };
         store.check_server().await?;

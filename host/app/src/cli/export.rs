@@ -3,7 +3,6 @@
 //! Guarantees: a table of any size takes no more memory than a page; the file is complete or it is
 //! not there: it is written beside its name and renamed at the end.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +13,7 @@ use stockade_store::query::{TABLES, table_columns, table_page};
 use super::context::{Context, failed};
 use super::screen;
 use crate::failure::Failure;
+use crate::whole::WholeFile;
 
 const PAGE: u32 = 5_000;
 
@@ -46,31 +46,11 @@ pub(crate) async fn run(context: &Context, args: ExportArgs) -> Result<(), Failu
         screen::note(&format!("{rows} rows"));
         return Ok(());
     }
-    let part = part_name(&args.out);
-    let file = File::create(&part).map_err(|error| {
-        failed(anyhow::Error::new(error).context(format!("{} can't be written", part.display())))
-    })?;
-    let mut out = BufWriter::new(file);
-    let outcome = write(context, &args, &mut out).await;
-    let outcome = outcome.and_then(|rows| {
-        out.flush()?;
-        out.get_ref().sync_all()?;
-        std::fs::rename(&part, &args.out)?;
-        Ok(rows)
-    });
-    if outcome.is_err() {
-        // Nothing half written stays; the first error is the one that counts.
-        let _ = std::fs::remove_file(&part);
-    }
-    let rows = outcome?;
+    let mut out = WholeFile::create(&args.out)?;
+    let rows = write(context, &args, &mut out).await?;
+    out.finish()?;
     screen::note(&format!("{rows} rows of {} in {}", args.table, args.out.display()));
     Ok(())
-}
-
-fn part_name(out: &Path) -> PathBuf {
-    let mut name = out.as_os_str().to_owned();
-    name.push(".part");
-    PathBuf::from(name)
 }
 
 async fn write<W: Write>(

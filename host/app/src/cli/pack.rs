@@ -25,11 +25,6 @@ pub(crate) fn run(args: &PackArgs) -> Result<(), Failure> {
     let module = plugin::read(&args.input)?;
     let component = stockade_runtime::pack(&module)
         .map_err(|error| Failure::Usage(format!("{}: {error}", args.input.display())))?;
-    std::fs::write(&args.output, &component).map_err(|error| {
-        Failure::from(
-            anyhow::Error::new(error)
-                .context(format!("{} can't be written", args.output.display())),
-        )
-    })?;
+    crate::whole::write(&args.output, &component)?;
     screen::line(&format!("{}: {} bytes", args.output.display(), component.len()))
 }

@@ -16,6 +16,7 @@ use super::context::failed;
 use super::screen::{self, Screen, text_or_dash};
 use crate::config::Settings;
 use crate::failure::Failure;
+use crate::whole;
 pub(crate) use inspected::Inspected;
 use inspected::{inspect, spoken, word};
 
@@ -188,9 +189,7 @@ async fn add(settings: &Settings, file: &Path) -> Result<(), Failure> {
     let Description { name, version, .. } = &plugin.description;
     let target = folder.join(format!("{name}.{SUFFIX}"));
     let replaced = target.is_file();
-    let part = folder.join(format!("{name}.part"));
-    std::fs::write(&part, &bytes).map_err(|error| about(&part, "can't be written", error))?;
-    std::fs::rename(&part, &target).map_err(|error| about(&target, "can't be written", error))?;
+    whole::write(&target, &bytes)?;
     let done = if replaced { "replaced" } else { "added" };
     screen::line(&format!("plugin \"{name}\" {version} {done}: {}", plugin.digest))
 }

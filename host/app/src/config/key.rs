@@ -30,6 +30,10 @@ pub(crate) const KEYS: &[Key] = &[
     key("database_url", "a Postgres of one's own (default: a private one in the data folder)"),
     key("equity.interval_seconds", "how often the equity curve is sampled, in market time (60)"),
     key(
+        "lease.ttl_seconds",
+        "how long a live host's lease on its account lasts without renewal, 4 to 600 (20)",
+    ),
+    key(
         "limits.deadline_ms",
         "longest call in milliseconds, live only (1000, interpreted bots 5000)",
     ),

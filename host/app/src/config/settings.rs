@@ -55,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) snapshot_interval_seconds: u64,
     /// Between two samples of the equity curve, in seconds of market time.
     pub(crate) equity_interval_seconds: u64,
+    /// How long a live host's lease lasts without renewal, in seconds.
+    pub(crate) lease_ttl_seconds: u64,
     /// What a bot may use.
     pub(crate) limits: LimitSettings,
     /// The environment, for what belongs to other sources (keys, home folder).
@@ -114,6 +116,7 @@ impl Settings {
             reconcile_interval_seconds: values.number("reconcile.interval_seconds", 60)?,
             snapshot_interval_seconds: values.number("bots.snapshot_interval_seconds", 30)?,
             equity_interval_seconds: values.number("equity.interval_seconds", 60)?,
+            lease_ttl_seconds: values.number_within("lease.ttl_seconds", 20, 4..=600)?,
             limits: values.limits()?,
             data,
             environment,

@@ -50,6 +50,22 @@ impl Values {
         Ok(self.optional(name)?.unwrap_or(or))
     }
 
+    /// A whole number within bounds, or the default.
+    pub(super) fn number_within(
+        &self,
+        name: &str,
+        or: u64,
+        allowed: std::ops::RangeInclusive<u64>,
+    ) -> Result<u64, Failure> {
+        let number = self.number(name, or)?;
+        if allowed.contains(&number) {
+            return Ok(number);
+        }
+        let source = self.0.get(name).map_or("", |value| value.source.as_str());
+        let (least, most) = (allowed.start(), allowed.end());
+        Err(Failure::Usage(format!("{source}: {name} is {number}, {least} to {most} is allowed")))
+    }
+
     /// What a bot may use.
     pub(super) fn limits(&self) -> Result<LimitSettings, Failure> {
         let mut limits = LimitSettings::default();

@@ -11,13 +11,16 @@ use tokio::task::JoinHandle;
 
 use crate::config::Settings;
 
-/// The lease ends this long after its last renewal, by the database's clock.
-pub(crate) const LEASE_TTL: Duration = Duration::from_secs(15);
+/// The lease ends this long after its last renewal, by the database's clock, where nothing else is
+/// said: twice the longest request to a broker, so that a request ends before the lease does.
+pub(crate) const LEASE_TTL: Duration = Duration::from_secs(20);
 /// How long a new host waits for the lease of one that may still be there.
 const LEASE_WAIT: Duration = Duration::from_secs(20);
 
-/// Between two looks at whether the private cluster's server is still there.
-const CLUSTER_LOOK: Duration = Duration::from_millis(250);
+/// Between two looks at whether the private cluster's server is still there: two small files.
+const CLUSTER_LOOK: Duration = Duration::from_millis(50);
+/// Longest pause between two tries to start it again.
+const REVIVE_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// The database, and the cluster it lives in where that is ours.
 pub(crate) struct Base {
@@ -51,16 +54,24 @@ impl Base {
             return;
         };
         self.keeper = Some(tokio::spawn(async move {
+            let mut pause = CLUSTER_LOOK;
             loop {
-                tokio::time::sleep(CLUSTER_LOOK).await;
+                tokio::time::sleep(pause).await;
                 if cluster.is_running() {
+                    pause = CLUSTER_LOOK;
                     continue;
                 }
                 tracing::error!("the private PostgreSQL has died: it is started again");
+                let began = tokio::time::Instant::now();
                 match cluster.revive().await {
-                    Ok(()) => tracing::warn!("the private PostgreSQL runs again"),
+                    Ok(()) => {
+                        let took = began.elapsed().as_millis();
+                        tracing::warn!(took_ms = took, "the private PostgreSQL runs again");
+                    }
+                    // A full disk, most likely: what has to happen first is a person's to do.
                     Err(error) => {
-                        tracing::error!(%error, "the private PostgreSQL can't be started")
+                        pause = (pause * 2).min(REVIVE_PAUSE_MAX);
+                        tracing::error!(%error, "the private PostgreSQL can't be started");
                     }
                 }
             }
@@ -91,17 +102,27 @@ pub(crate) fn machine() -> Timestamp {
 /// Takes the lease. One that a killed host left behind is taken over at once when its process is
 /// gone for certain, else when it runs out.
 pub(crate) async fn lease(store: &Store, label: &str, take_over: bool) -> Result<u64> {
+    lease_for(store, label, take_over, LEASE_TTL).await
+}
+
+/// The same, for a time of the caller's.
+pub(crate) async fn lease_for(
+    store: &Store,
+    label: &str,
+    take_over: bool,
+    ttl: Duration,
+) -> Result<u64> {
     let holder = holder();
     let until = tokio::time::Instant::now() + LEASE_WAIT;
     loop {
-        let refusal = match store.lease_acquire(label, &holder, LEASE_TTL).await {
+        let refusal = match store.lease_acquire(label, &holder, ttl).await {
             Ok(grant) => return Ok(grant.epoch),
             Err(LeaseError::Refused(refusal)) => refusal,
             Err(error) => return Err(error.into()),
         };
         let alive = is_alive(&refusal.holder);
         if take_over || !alive {
-            match store.lease_steal(label, &holder, LEASE_TTL, refusal.epoch).await {
+            match store.lease_steal(label, &holder, ttl, refusal.epoch).await {
                 Ok(grant) => return Ok(grant.epoch),
                 Err(LeaseError::Refused(_)) => {}
                 Err(error) => return Err(error.into()),

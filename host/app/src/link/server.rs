@@ -18,10 +18,13 @@ use super::{CONNECTIONS_MAX, LINE_BYTES_MAX};
 /// # Errors
 /// `AddrInUse` when another host listens there.
 pub(crate) async fn bind(socket: &Path) -> io::Result<UnixListener> {
-    if UnixStream::connect(socket).await.is_ok() {
+    if let Ok(stream) = UnixStream::connect(socket).await {
+        // The credentials are those of the process that listens.
+        let pid = stream.peer_cred().ok().and_then(|credentials| credentials.pid());
+        let who = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
         return Err(io::Error::new(
             io::ErrorKind::AddrInUse,
-            format!("another host listens at {}", socket.display()),
+            format!("another host{who} listens at {}", socket.display()),
         ));
     }
     match std::fs::remove_file(socket) {

@@ -16,6 +16,7 @@
 //! Does not fetch PostgreSQL: where none is installed, the error names the packages.
 
 mod binaries;
+mod orphans;
 mod place;
 mod server;
 mod user;

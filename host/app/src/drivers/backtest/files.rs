@@ -1,4 +1,5 @@
-//! The files of `backtest --out`: equity, fills, round trips, summary, report.
+//! The files of `backtest --out`: equity, fills, round trips, summary, report. Each is whole or not
+//! there.
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +10,7 @@ use stockade_store::query::At;
 use super::result::BacktestResult;
 use crate::cli::screen;
 use crate::report::{self, Curve, Fact, PricePicture, ReportData, Trade, TradeSide};
+use crate::whole::{self, WholeFile};
 
 /// Writes all files into a folder, which is made where it is missing.
 pub(super) fn write(folder: &Path, result: &BacktestResult) -> Result<()> {
@@ -17,16 +19,19 @@ pub(super) fn write(folder: &Path, result: &BacktestResult) -> Result<()> {
     fills(&folder.join("fills.csv"), result)?;
     round_trips(&folder.join("roundtrips.csv"), result)?;
     let summary = serde_json::to_string_pretty(&result.summary)?;
-    let put = |name: &str, text: String| {
-        let path = folder.join(name);
-        fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))
-    };
+    let put = |name: &str, text: String| whole::write(&folder.join(name), text);
     put("summary.json", summary + "\n")?;
     put("report.html", report::render(&data(result)))
 }
 
-fn writer(path: &Path) -> Result<csv::Writer<fs::File>> {
-    csv::Writer::from_path(path).with_context(|| format!("can't write {}", path.display()))
+fn writer(path: &Path) -> Result<csv::Writer<WholeFile>> {
+    Ok(csv::Writer::from_writer(WholeFile::create(path)?))
+}
+
+/// Everything is on the disk, or the error says which file is not.
+fn finish(out: csv::Writer<WholeFile>) -> Result<()> {
+    let file = out.into_inner().map_err(|error| anyhow::anyhow!(error.error().to_string()))?;
+    file.finish()
 }
 
 fn equity(path: &Path, result: &BacktestResult) -> Result<()> {
@@ -35,7 +40,7 @@ fn equity(path: &Path, result: &BacktestResult) -> Result<()> {
     for (at, equity) in &result.curve[1..] {
         out.write_record([At(at.0).to_string(), equity.to_string()])?;
     }
-    Ok(out.flush()?)
+    finish(out)
 }
 
 fn name(result: &BacktestResult, sleeve: u64) -> &str {
@@ -68,7 +73,7 @@ fn fills(path: &Path, result: &BacktestResult) -> Result<()> {
             row.order.map(|id| id.to_string()).unwrap_or_default(),
         ])?;
     }
-    Ok(out.flush()?)
+    finish(out)
 }
 
 fn round_trips(path: &Path, result: &BacktestResult) -> Result<()> {
@@ -108,7 +113,7 @@ fn round_trips(path: &Path, result: &BacktestResult) -> Result<()> {
             row.exit_reason.as_deref().unwrap_or_default().to_owned(),
         ])?;
     }
-    Ok(out.flush()?)
+    finish(out)
 }
 
 fn data(result: &BacktestResult) -> ReportData {

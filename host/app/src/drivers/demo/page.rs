@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use stockade_stats::{Options, Request, Series, figures, value};
 use stockade_store::Invariant;
 use stockade_store::query::{
@@ -49,8 +49,7 @@ pub(super) async fn write(
         .map(|(name, meaning)| Fact { name, value: meaning.to_owned() })
         .collect();
     let path = stage.out.join("report.html");
-    std::fs::write(&path, render(&data))
-        .with_context(|| format!("{} can't be written", path.display()))?;
+    crate::whole::write(&path, render(&data))?;
     Ok(path.display().to_string())
 }
 

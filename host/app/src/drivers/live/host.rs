@@ -14,6 +14,7 @@ use stockade_core::desk::{
     Action, Command, Desk, Effects, Event, Input, Question, Reply, Scope, Settings, step,
 };
 use stockade_core::market::MarketEvent;
+use stockade_core::order::OrderStatus;
 use stockade_core::row::Rows;
 use stockade_core::{Symbol, Timestamp};
 use stockade_store::{CommitError, Committed, Group, Store, WriterHandle, WriterOptions};
@@ -24,6 +25,7 @@ use super::bots::Bots;
 use super::clock::Clock;
 use super::edge::Edge;
 use super::feed::Feeds;
+use super::lease::Lease;
 use super::outbox::{Held, Outbox};
 use super::{Ended, Incoming, market};
 use crate::drivers::base::machine;
@@ -37,10 +39,19 @@ const BAR_NS: i64 = 60 * 1_000_000_000;
 /// A request for a comparison by a person is answered within this, or as it stands then.
 const COMPARE_MAX: Duration = Duration::from_secs(30);
 
-/// How long a database that has gone away is waited for.
-const REOPEN_MAX: Duration = Duration::from_secs(30);
+/// How long a database that has gone away is waited for. Nothing is decided or sent meanwhile, so
+/// that waiting costs nothing; a disk that is full or a server that is moved takes a person minutes.
+const REOPEN_MAX: Duration = Duration::from_secs(600);
 /// Between two tries.
 const REOPEN_EVERY: Duration = Duration::from_millis(200);
+/// Between two lines about a database that stays away.
+const REOPEN_SAYS: Duration = Duration::from_secs(5);
+/// A rebuild so soon after the last one is a fault that stays: it waits first.
+const REBUILD_SOON: Duration = Duration::from_secs(30);
+/// Longest wait before a rebuild.
+const REBUILD_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How long orders that are being sent at the stop are waited for.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// What a host is made of.
 pub(crate) struct Parts {
@@ -50,6 +61,7 @@ pub(crate) struct Parts {
     pub(crate) desk_settings: Settings,
     pub(crate) writer: WriterHandle,
     pub(crate) epoch: u64,
+    pub(crate) lease: Lease,
     pub(crate) take_over: bool,
     pub(crate) clock: Clock,
     pub(crate) edge: Edge,
@@ -85,6 +97,10 @@ pub(crate) struct Host {
     named: BTreeSet<Symbol>,
     /// How far the present writer has come.
     committed: Committed,
+    /// When it was last rebuilt, and the wait before the next time.
+    rebuilt: Option<(tokio::time::Instant, Duration)>,
+    /// The end that was asked for, and until when orders on their way are waited for.
+    stopping: Option<(Ended, tokio::time::Instant)>,
 }
 
 impl Host {
@@ -101,6 +117,8 @@ impl Host {
             sampled_at: Timestamp(0),
             refused: None,
             named: BTreeSet::new(),
+            rebuilt: None,
+            stopping: None,
         }
     }
 
@@ -119,22 +137,21 @@ impl Host {
             match woken {
                 Woken::Committed(Ok(group)) => self.outbox.committed(group),
                 Woken::Committed(Err(error)) => self.rebuild(error).await?,
-                Woken::Input(Some(incoming)) => {
-                    if let Some(ended) = self.take(incoming).await? {
-                        return self.close(ended).await;
-                    }
-                }
+                Woken::Input(Some(incoming)) => self.take(incoming).await?,
                 Woken::Input(None) => bail!("every sender of inputs is gone"),
             }
             self.release();
             if let Some(why) = self.refused.take() {
                 bail!("{why}");
             }
+            if let Some(ended) = self.drained() {
+                return self.close(ended).await;
+            }
             self.parts.bots.pump(&self.parts.desk, self.parts.clock.now());
         }
     }
 
-    async fn take(&mut self, incoming: Incoming) -> Result<Option<Ended>> {
+    async fn take(&mut self, incoming: Incoming) -> Result<()> {
         match incoming {
             Incoming::Event(event) => {
                 if let Event::Snapshot { answer: stockade_core::broker::Answer::Done { value } } =
@@ -158,9 +175,28 @@ impl Host {
             Incoming::LeaseLost(why) => {
                 bail!("the lease of account {} is lost: {why}", self.parts.label)
             }
-            Incoming::Stop(ended) => return Ok(Some(ended)),
+            Incoming::Stop(ended) => self.stop(ended).await?,
         }
-        Ok(None)
+        Ok(())
+    }
+
+    /// From now on no bot decides anything; what is being sent is still answered and booked.
+    async fn stop(&mut self, ended: Ended) -> Result<()> {
+        if self.stopping.is_none() {
+            self.stopping = Some((ended, tokio::time::Instant::now() + DRAIN_MAX));
+            let saves = self.parts.bots.close().await;
+            self.put_all(saves).await?;
+        }
+        Ok(())
+    }
+
+    /// The end that was asked for, once no order is on its way, or none is waited for any longer:
+    /// the next start finds such an order at the broker.
+    fn drained(&self) -> Option<Ended> {
+        let (ended, until) = self.stopping?;
+        let sending =
+            self.parts.desk.open_orders().any(|order| order.status == OrderStatus::Sending);
+        (!sending || tokio::time::Instant::now() > until).then_some(ended)
     }
 
     /// One input: step, rows to the writer, actions and reply into the outbox.
@@ -209,6 +245,8 @@ impl Host {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Notify { sleeve, update } => self.parts.bots.notify(sleeve, update),
+            // A host that ends starts nothing.
+            Action::StartBot { .. } if self.stopping.is_some() => {}
             Action::StartBot { sleeve, generation } => {
                 self.parts.bots.start(&self.parts.desk, sleeve, generation, self.parts.clock.now());
                 self.feed_wanted();
@@ -471,8 +509,11 @@ impl Host {
 
     fn health(&self) -> link::AccountHealth {
         let desk = &self.parts.desk;
-        let limited = (!desk.is_ready()).then(|| {
-            if self.account_stream {
+        let ready = desk.is_ready() && self.parts.lease.may_send();
+        let limited = (!ready).then(|| {
+            if desk.is_ready() {
+                "the lease could not be renewed in time: nothing is sent"
+            } else if self.account_stream {
                 "the account is being compared"
             } else {
                 "the account stream is down"
@@ -482,7 +523,7 @@ impl Host {
         let compared = desk.reconciliation();
         link::AccountHealth {
             account: self.parts.label.clone(),
-            ready: desk.is_ready(),
+            ready,
             limited,
             account_stream: self.account_stream,
             data_stream: self.data_stream,
@@ -520,6 +561,7 @@ impl Host {
         // What the earlier desk decided and had not committed is never done.
         self.outbox = Outbox::default();
         self.parts.bots.stop_all();
+        self.pause_before_rebuild().await;
         let (writer, rows) = self.reopen().await?;
         self.committed = writer.committed();
         self.parts.writer = writer;
@@ -535,9 +577,24 @@ impl Host {
         self.put(Event::AccountStream { up: self.account_stream }, None).await
     }
 
+    /// A database that refuses what every start writes (its disk is full) would be asked without
+    /// end: each time it waits longer.
+    async fn pause_before_rebuild(&mut self) {
+        let now = tokio::time::Instant::now();
+        let pause = match self.rebuilt {
+            Some((at, pause)) if now - at < REBUILD_SOON => {
+                tokio::time::sleep(pause).await;
+                (pause * 2).min(REBUILD_PAUSE_MAX)
+            }
+            _ => REOPEN_EVERY,
+        };
+        self.rebuilt = Some((tokio::time::Instant::now(), pause));
+    }
+
     /// A new writer and the rows; a database that is on its way back is waited for.
     async fn reopen(&self) -> Result<(WriterHandle, Option<Rows>)> {
         let until = tokio::time::Instant::now() + REOPEN_MAX;
+        let mut says = tokio::time::Instant::now();
         let (store, label, epoch) = (&self.parts.store, &self.parts.label, self.parts.epoch);
         loop {
             let spawned = WriterHandle::spawn(store, label, epoch, WriterOptions::default()).await;
@@ -551,15 +608,16 @@ impl Host {
             if tokio::time::Instant::now() > until {
                 return Err(anyhow!(error).context("the database did not come back"));
             }
-            tracing::warn!(account = %label, %error, "the database is waited for");
+            if tokio::time::Instant::now() >= says {
+                says += REOPEN_SAYS;
+                tracing::warn!(account = %label, %error, "the database is waited for: nothing is decided or sent");
+            }
             tokio::time::sleep(REOPEN_EVERY).await;
         }
     }
 
-    /// Saves the bots' states, samples the curve, and waits for the last commit.
+    /// Samples the curve, and waits for the last commit.
     async fn close(mut self, ended: Ended) -> Result<Ended> {
-        let saves = self.parts.bots.close().await;
-        self.put_all(saves).await?;
         self.put(Event::Sample { session_close: None }, None).await?;
         let last = Group { rows: Vec::new() };
         self.parts.writer.commit(last).await?;

@@ -9,6 +9,7 @@ pub(super) mod comparison;
 mod edge;
 mod feed;
 mod host;
+mod lease;
 mod market;
 mod outbox;
 mod prepare;
@@ -31,7 +32,6 @@ use stockade_venue::alpaca::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::base::LEASE_TTL;
 use crate::cli::run::RunArgs;
 use crate::config::Settings;
 use crate::failure::Failure;
@@ -40,14 +40,13 @@ use clock::Clock;
 use edge::Edge;
 use feed::Feeds;
 use host::{Host, Parts};
+use lease::{Lease, Terms};
 
 /// Inputs that wait for the host; the streams wait beyond it, and the broker's side drops a reader
 /// that is too slow, which shows as a gap and is filled.
 const INPUTS_MAX: usize = 16_384;
-/// Between two renewals.
-const LEASE_RENEWAL: Duration = Duration::from_secs(4);
-/// A host that could not renew ends this long before the lease does.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
+/// A host has ended so long after it was told to, or is ended.
+const STOP_MAX: Duration = Duration::from_secs(10);
 /// Between two timer inputs.
 const TICK: Duration = Duration::from_millis(50);
 /// Looks at a clock that stands still, a second apart, before a replay counts as ended.
@@ -186,6 +185,8 @@ fn route(
     }
 }
 
+/// The first signal asks every host to end in order; later ones change nothing, for an order that
+/// is being sent is worth its answer. What hasn't ended in time is ended as a crash would.
 async fn stop_on_signal(senders: Vec<mpsc::Sender<Incoming>>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
@@ -199,8 +200,14 @@ async fn stop_on_signal(senders: Vec<mpsc::Sender<Incoming>>) {
         _ = terminate.recv() => {}
     }
     for sender in senders {
-        let _ = sender.send(Incoming::Stop(Ended::Asked)).await;
+        // A host that waits for its database may have a full queue: the limit below holds for it.
+        tokio::spawn(async move { sender.send(Incoming::Stop(Ended::Asked)).await });
     }
+    tokio::time::sleep(STOP_MAX).await;
+    tracing::error!(
+        "not ended within {STOP_MAX:?} of the signal: ended now; the next start looks up what is open"
+    );
+    std::process::exit(1);
 }
 
 type Prepared = (Host, mpsc::Receiver<Incoming>, mpsc::Sender<Incoming>);
@@ -213,16 +220,20 @@ pub(super) async fn prepare(
 ) -> Result<Prepared> {
     let (sender, receiver) = mpsc::channel(INPUTS_MAX);
     let label = Slug::new(&account.label)?;
-    let alpaca = Arc::new(Alpaca::new(&account, RestLimits::default(), notices(sender.clone()))?);
+    let terms = Terms::new(Duration::from_secs(settings.lease_ttl_seconds));
+    let limits = RestLimits { deadline: terms.request(), ..RestLimits::default() };
+    let alpaca = Arc::new(Alpaca::new(&account, limits, notices(sender.clone()))?);
     let clock = broker_clock(&alpaca).await?;
     let now = clock.now();
-    let epoch = super::base::lease(store, label.as_str(), args.take_over).await?;
+    let asked = lease::clock();
+    let epoch = super::base::lease_for(store, label.as_str(), args.take_over, terms.ttl).await?;
+    let lease = Lease::taken(terms, asked);
     let rows = rows_of(store, &label, now).await?;
     let desk_settings = desk_settings(settings, &clock);
     let desk = Desk::restore(rows, desk_settings)?;
     let writer =
         WriterHandle::spawn(store, label.as_str(), epoch, WriterOptions::default()).await?;
-    renew(store.clone(), label.to_string(), epoch, sender.clone());
+    tokio::spawn(lease.clone().keep(store.clone(), label.to_string(), epoch, sender.clone()));
     let seed = super::base::machine().0.unsigned_abs();
     forward_account(account_stream(&account, StreamLimits::default(), seed)?, sender.clone());
     tick(sender.clone());
@@ -250,9 +261,10 @@ pub(super) async fn prepare(
         desk_settings,
         writer,
         epoch,
+        lease: lease.clone(),
         take_over: args.take_over,
         clock,
-        edge: Edge::new(alpaca, sender.clone()),
+        edge: Edge::new(alpaca, lease, sender.clone()),
         feeds,
         bots,
         inputs: sender.clone(),
@@ -313,32 +325,6 @@ async fn rows_of(store: &Store, label: &Slug, now: Now) -> Result<Rows> {
     let rows = Rows::new_account(label.clone(), super::base::era(), true, Controls::live(), now);
     store.account_create(&rows.account, &rows.to_rows()).await?;
     Ok(rows)
-}
-
-fn renew(store: Arc<Store>, label: String, epoch: u64, inputs: mpsc::Sender<Incoming>) {
-    tokio::spawn(async move {
-        let mut renewed = tokio::time::Instant::now();
-        loop {
-            tokio::time::sleep(LEASE_RENEWAL).await;
-            if inputs.is_closed() {
-                return;
-            }
-            match store.lease_renew(&label, epoch, LEASE_TTL).await {
-                Ok(true) => renewed = tokio::time::Instant::now(),
-                Ok(false) => {
-                    let why = "another host has taken it".to_owned();
-                    let _ = inputs.send(Incoming::LeaseLost(why)).await;
-                    return;
-                }
-                // The old expiry counts: until then nobody else can have it.
-                Err(error) if renewed.elapsed() > LEASE_TTL.saturating_sub(LEASE_MARGIN) => {
-                    let _ = inputs.send(Incoming::LeaseLost(error.to_string())).await;
-                    return;
-                }
-                Err(error) => tracing::warn!(account = %label, %error, "the lease was not renewed"),
-            }
-        }
-    });
 }
 
 fn forward_account(mut messages: mpsc::Receiver<AccountMessage>, inputs: mpsc::Sender<Incoming>) {
