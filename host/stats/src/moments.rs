@@ -48,12 +48,7 @@ impl<'a> Sample<'a> {
     pub(crate) fn new(returns: &'a [f64], benchmark: Option<&'a [f64]>, rate: Rate) -> Self {
         let (low, high) = range(returns);
         let noise = 8.0 * f64::EPSILON * (1.0 + low.abs().max(high.abs()));
-        let (mut wealth, mut peak, mut deepest) = (1.0_f64, 1.0_f64, 0.0_f64);
-        for r in returns {
-            wealth *= 1.0 + r;
-            peak = peak.max(wealth);
-            deepest = deepest.min(wealth / peak - 1.0);
-        }
+        let (growth, deepest) = growth_and_fall(returns);
         Self {
             returns,
             benchmark,
@@ -61,7 +56,7 @@ impl<'a> Sample<'a> {
             mean: mean(returns),
             noise,
             varies: high - low > noise,
-            growth: wealth,
+            growth,
             deepest,
         }
     }
@@ -228,6 +223,22 @@ pub(crate) fn finite(value: f64) -> Figure {
 
 pub(crate) fn count(values: &[f64]) -> f64 {
     values.len() as f64
+}
+
+/// prod(1+r), and the deepest fall below a peak, the start being one. One division a peak: below the
+/// same peak the lowest value is the deepest fall.
+fn growth_and_fall(returns: &[f64]) -> (f64, f64) {
+    let (mut wealth, mut peak, mut trough, mut deepest) = (1.0_f64, 1.0_f64, 1.0_f64, 0.0_f64);
+    for r in returns {
+        wealth *= 1.0 + r;
+        if wealth > peak {
+            deepest = deepest.min(trough / peak - 1.0);
+            (peak, trough) = (wealth, wealth);
+        } else if wealth < trough {
+            trough = wealth;
+        }
+    }
+    (wealth, deepest.min(trough / peak - 1.0))
 }
 
 /// Partial sums that do not wait for each other: a float sum in order is one long chain.

@@ -134,6 +134,8 @@ fn options_and_values_out_of_range_are_refused() {
     assert_eq!(value("12.50"), Some(12.5));
     assert_eq!(value("NaN"), None);
     assert_eq!(value("1e999"), None);
+    // Longer than any decimal, and still the nearest float.
+    assert_eq!(value(format!("0.{}1", "0".repeat(80))), Some(1e-81));
     assert_eq!(returns_of(&[1.0, -1.0, 1.0]), Err(SeriesError::NoBase { index: 1, equity: -1.0 }));
 }
 

@@ -49,8 +49,18 @@ pub struct Share {
     pub contribution_pct: Option<Percent>,
 }
 
+/// What the attribution is made of, read in one snapshot.
+#[derive(Debug)]
+pub struct AttributionRows {
+    whole: Whole,
+    versions: Vec<(i64, String)>,
+    closed: Vec<Closed>,
+    open: Vec<Open>,
+    held: Vec<Held>,
+}
+
 /// A sleeve as its profit needs it.
-#[derive(sqlx::FromRow)]
+#[derive(Debug, sqlx::FromRow)]
 struct Whole {
     id: i64,
     realised: Decimal,
@@ -58,7 +68,7 @@ struct Whole {
 }
 
 /// Round trips of a symbol whose lots were opened under a version.
-#[derive(sqlx::FromRow)]
+#[derive(Debug, sqlx::FromRow)]
 struct Closed {
     symbol: String,
     version: i32,
@@ -67,7 +77,7 @@ struct Closed {
 }
 
 /// Open lots of a symbol that were opened under a version, signed as they are held.
-#[derive(sqlx::FromRow)]
+#[derive(Debug, sqlx::FromRow)]
 struct Open {
     symbol: String,
     version: i32,
@@ -77,7 +87,7 @@ struct Open {
 }
 
 /// A position at its mark.
-#[derive(sqlx::FromRow)]
+#[derive(Debug, sqlx::FromRow)]
 struct Held {
     symbol: String,
     mark: Option<Decimal>,
@@ -115,6 +125,19 @@ pub async fn attribution(
     account: &str,
     sleeve: &str,
 ) -> Result<Option<Attribution>, QueryError> {
+    let rows = attribution_rows(pool, account, sleeve).await?;
+    Ok(rows.map(|rows| rows.attribution()))
+}
+
+/// What the attribution of a sleeve's profit is made of; `None` where there is no such sleeve.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn attribution_rows(
+    pool: &PgPool,
+    account: &str,
+    sleeve: &str,
+) -> Result<Option<AttributionRows>, QueryError> {
     let failed = |source| QueryError::Database { what: "the attribution", source };
     let mut snapshot = pool.begin().await.map_err(failed)?;
     sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -137,7 +160,7 @@ async fn read(
     snapshot: &mut Transaction<'_, Postgres>,
     account: &str,
     whole: Whole,
-) -> Result<Attribution, sqlx::Error> {
+) -> Result<AttributionRows, sqlx::Error> {
     let events: Vec<(i64, String, String)> =
         sqlx::query_as(VERSIONS).bind(account).bind(whole.id).fetch_all(&mut **snapshot).await?;
     let versions = timeline(&events);
@@ -156,7 +179,7 @@ async fn read(
         .await?;
     let held: Vec<Held> =
         sqlx::query_as(HELD).bind(account).bind(whole.id).fetch_all(&mut **snapshot).await?;
-    Ok(shared(&whole, &versions, &closed, &open, &held))
+    Ok(AttributionRows { whole, versions, closed, open, held })
 }
 
 /// From when on which version was at work.
@@ -183,66 +206,91 @@ fn timeline(events: &[(i64, String, String)]) -> Vec<(i64, String)> {
     versions
 }
 
-fn shared(
-    whole: &Whole,
-    versions: &[(i64, String)],
-    closed: &[Closed],
-    open: &[Open],
-    held: &[Held],
-) -> Attribution {
-    let mut symbols: BTreeMap<Option<&str>, Share> = BTreeMap::new();
-    let mut places: BTreeMap<i32, Share> = BTreeMap::new();
-    for trips in closed {
-        for share in [
-            symbols.entry(Some(&trips.symbol)).or_default(),
-            places.entry(trips.version).or_default(),
-        ] {
-            share.round_trips += trips.trips;
-            share.realised.0 += trips.net;
+impl AttributionRows {
+    /// The profit, shared out. Exact: no sum of it is rounded.
+    #[must_use]
+    pub fn attribution(&self) -> Attribution {
+        let unrealised: Decimal = self.held.iter().map(|position| position.unrealised).sum();
+        let done = |mut share: Share| {
+            share.profit = Number(share.realised.0 + share.unrealised.0);
+            share.contribution_pct = (self.whole.capital > Decimal::ZERO)
+                .then(|| Percent::of(share.profit.0, self.whole.capital))
+                .flatten();
+            share
+        };
+        Attribution {
+            profit: Number(self.whole.realised + unrealised),
+            realised: Number(self.whole.realised),
+            unrealised: Number(unrealised),
+            by_symbol: self.by_symbol().into_iter().map(done).collect(),
+            by_version: self.by_version().into_iter().map(done).collect(),
         }
     }
-    for position in held {
-        symbols.entry(Some(&position.symbol)).or_default().unrealised.0 += position.unrealised;
-        let mut rest = position.unrealised;
-        let mut lots: Vec<&Open> =
-            open.iter().filter(|lots| lots.symbol == position.symbol).collect();
-        lots.sort_by_key(|lots| lots.version);
-        // The latest version takes what rounding leaves, so that the parts are the whole.
-        let last = lots.last().map_or(0, |lots| lots.version);
-        for lots in lots.iter().take(lots.len().saturating_sub(1)) {
-            let value =
-                position.mark.map_or(lots.cost, |mark| round_half_even(lots.qty * mark, 12));
-            let part = value - lots.cost - lots.fee;
-            places.entry(lots.version).or_default().unrealised.0 += part;
-            rest -= part;
+
+    /// What no trade explains: income, fees without a lot.
+    fn rest(&self) -> Decimal {
+        let traded: Decimal = self.closed.iter().map(|trips| trips.net).sum();
+        self.whole.realised - traded
+    }
+
+    fn by_symbol(&self) -> Vec<Share> {
+        let mut symbols: BTreeMap<&str, Share> = BTreeMap::new();
+        for trips in &self.closed {
+            symbols.entry(&trips.symbol).or_default().close(trips);
         }
-        places.entry(last).or_default().unrealised.0 += rest;
+        for position in &self.held {
+            symbols.entry(&position.symbol).or_default().unrealised.0 += position.unrealised;
+        }
+        let named = symbols
+            .into_iter()
+            .map(|(symbol, share)| Share { symbol: Some(symbol.to_owned()), ..share });
+        let rest = self.rest();
+        let unnamed = Share { realised: Number(rest), ..Share::default() };
+        named.chain((!rest.is_zero()).then_some(unnamed)).collect()
     }
-    let traded: Decimal = closed.iter().map(|trips| trips.net).sum();
-    let unrealised: Decimal = held.iter().map(|position| position.unrealised).sum();
-    let rest = whole.realised - traded;
-    if !rest.is_zero() {
-        symbols.entry(None).or_default().realised.0 += rest;
-        places.entry(0).or_default().realised.0 += rest;
+
+    fn by_version(&self) -> Vec<Share> {
+        let mut places: BTreeMap<i32, Share> = BTreeMap::new();
+        for trips in &self.closed {
+            places.entry(trips.version).or_default().close(trips);
+        }
+        let mut open: BTreeMap<&str, Vec<&Open>> = BTreeMap::new();
+        for lots in &self.open {
+            open.entry(&lots.symbol).or_default().push(lots);
+        }
+        for position in &self.held {
+            let mut lots = open.remove(position.symbol.as_str()).unwrap_or_default();
+            lots.sort_by_key(|lots| lots.version);
+            // The latest version takes what rounding leaves, so that the parts are the whole.
+            let last = lots.pop().map_or(0, |lots| lots.version);
+            let mut rest = position.unrealised;
+            for lots in lots {
+                let part = lots.unrealised(position.mark);
+                places.entry(lots.version).or_default().unrealised.0 += part;
+                rest -= part;
+            }
+            places.entry(last).or_default().unrealised.0 += rest;
+        }
+        let rest = self.rest();
+        if !rest.is_zero() {
+            places.entry(0).or_default().realised.0 += rest;
+        }
+        joined(places, &self.versions)
     }
-    let done = |mut share: Share| {
-        share.profit = Number(share.realised.0 + share.unrealised.0);
-        share.contribution_pct = (whole.capital > Decimal::ZERO)
-            .then(|| Percent::of(share.profit.0, whole.capital))
-            .flatten();
-        share
-    };
-    let named =
-        |symbol: Option<&str>, share: Share| Share { symbol: symbol.map(str::to_owned), ..share };
-    // Without a symbol comes first in the map's order and last in the table.
-    let unnamed = symbols.remove(&None).map(|share| named(None, share));
-    let by_symbol = symbols.into_iter().map(|(symbol, share)| named(symbol, share));
-    Attribution {
-        profit: Number(whole.realised + unrealised),
-        realised: Number(whole.realised),
-        unrealised: Number(unrealised),
-        by_symbol: by_symbol.chain(unnamed).map(done).collect(),
-        by_version: joined(places, versions).into_iter().map(done).collect(),
+}
+
+impl Share {
+    fn close(&mut self, trips: &Closed) {
+        self.round_trips += trips.trips;
+        self.realised.0 += trips.net;
+    }
+}
+
+impl Open {
+    /// At the mark, rounded as a position's value is; at cost where there is none.
+    fn unrealised(&self, mark: Option<Decimal>) -> Decimal {
+        let value = mark.map_or(self.cost, |mark| round_half_even(self.qty * mark, 12));
+        value - self.cost - self.fee
     }
 }
 
@@ -347,7 +395,14 @@ mod tests {
             unrealised: round_half_even(dec("0.999999999") * dec("3.1234567891"), 12) - dec("3.03"),
         }];
         let closed = [Closed { symbol: "Y".to_owned(), version: 2, trips: 3, net: dec("8") }];
-        let found = shared(&whole, &versions, &closed, &[lots(3), lots(1), lots(2)], &held);
+        let found = AttributionRows {
+            whole,
+            versions: versions.to_vec(),
+            closed: closed.into(),
+            open: vec![lots(3), lots(1), lots(2)],
+            held: held.into(),
+        }
+        .attribution();
         for table in [&found.by_symbol, &found.by_version] {
             let sum: Decimal = table.iter().map(|share| share.profit.0).sum();
             assert_eq!(sum, found.profit.0, "{table:#?}");

@@ -25,7 +25,9 @@ mod table;
 mod value;
 
 pub use account::{Account, account_list};
-pub use attribution::{Attribution, Share, attribution, last_mark, round_trip_nets};
+pub use attribution::{
+    Attribution, AttributionRows, Share, attribution, attribution_rows, last_mark, round_trip_nets,
+};
 pub use bot::{Bot, BotEvent, bot_events, bot_list, bot_show};
 pub use break_::{Break, break_list, break_show};
 pub use crypto::trades_crypto;
