@@ -14,6 +14,7 @@ mod crash;
 mod database;
 mod demo;
 mod disk;
+mod figures;
 mod hosts;
 mod input;
 mod leases;

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::drawdown::{Drawdown, maximum_drawdown};
-use crate::moments::{Figure, NO_RETURN, Sample};
+use crate::moments::{Figure, NO_DRAWDOWN, NO_RETURN, Rate, Sample};
 use crate::rolling::Rolling;
-use crate::series::{Options, Series};
+use crate::series::{Options, Series, SeriesError};
 use crate::trips::Trips;
 
 /// What figures are wanted of.
@@ -78,85 +78,112 @@ pub struct Figures {
     pub why: BTreeMap<String, String>,
 }
 
+/// The keys that a refused series leaves without a value.
+const OF_RETURNS: [&str; 15] = [
+    "returns",
+    "total_return",
+    "annual_return",
+    "annual_volatility",
+    "sharpe",
+    "downside_risk",
+    "sortino",
+    "max_drawdown",
+    "calmar",
+    "omega",
+    "beta",
+    "alpha",
+    "var_95",
+    "cvar_95",
+    "drawdown",
+];
+
 /// Reckons all figures. Never fails: what cannot be given is `None` with its reason.
 #[must_use]
 pub fn figures(request: &Request<'_>) -> Figures {
-    let options = &request.options;
+    let text = |error: SeriesError| error.to_string();
+    let returns = request.series.returns().map_err(text);
+    let benchmark = request.benchmark.map(|series| series.returns().map_err(text));
+    reckon(returns, benchmark, request.round_trips, &request.options)
+}
+
+/// The figures of returns that were found, or else for a reason weren't.
+pub(crate) fn reckon(
+    returns: Result<Vec<f64>, String>,
+    benchmark: Option<Result<Vec<f64>, String>>,
+    round_trips: &[f64],
+    options: &Options,
+) -> Figures {
     let mut figures = Figures {
         periods: options.periods(),
         rf: options.rf(),
-        round_trips: request.round_trips.len(),
+        round_trips: round_trips.len(),
         ..Figures::default()
     };
-    let returns = request.series.returns().unwrap_or_else(|error| {
-        figures.why.insert("returns".to_owned(), error.to_string());
+    let returns = returns.unwrap_or_else(|reason| {
+        for key in OF_RETURNS {
+            figures.because(key, reason.clone());
+        }
         Vec::new()
     });
     figures.returns = returns.len();
-    let sample =
-        Sample { returns: &returns, rf: options.rf_per_period(), periods: options.periods() };
-    figures.of_returns(&sample);
-    let benchmark = figures.benchmark_of(request, &sample);
-    figures.of_benchmark(&sample, benchmark.as_deref());
-    figures.of_trips(request.round_trips);
-    figures.of_windows(&sample, benchmark.as_deref(), options.window());
+    let benchmark = figures.benchmark_of(benchmark, returns.len());
+    let rate = Rate { rf: options.rf_per_period(), periods: options.periods() };
+    figures.of_returns(&Sample::new(&returns, benchmark.as_deref(), rate));
+    figures.of_trips(round_trips);
+    match options.window() {
+        Some(window) if window <= returns.len() => {
+            figures.rolling = Rolling::of(&returns, benchmark.as_deref(), rate, window);
+        }
+        None => figures.because("rolling", "no window was asked for"),
+        Some(window) => {
+            let found = returns.len();
+            figures.because(
+                "rolling",
+                format!("not enough data: the window is {window}, the series has {found} returns"),
+            );
+        }
+    }
     figures
 }
 
 impl Figures {
     fn of_returns(&mut self, sample: &Sample<'_>) {
-        // A series that was refused gives its own reason for every figure.
-        let refused = self.why.get("returns").cloned();
-        let why = &mut self.why;
-        let mut take = |key: &str, figure: Figure| match figure {
-            Ok(value) => Some(value),
-            Err(reason) => {
-                let reason = refused.as_deref().unwrap_or(reason);
-                why.insert(key.to_owned(), reason.to_owned());
-                None
-            }
-        };
-        self.total_return = take("total_return", sample.total_return());
-        self.annual_return = take("annual_return", sample.annual_return());
-        self.annual_volatility = take("annual_volatility", sample.annual_volatility());
-        self.sharpe = take("sharpe", sample.sharpe());
-        self.downside_risk = take("downside_risk", sample.downside_risk());
-        self.sortino = take("sortino", sample.sortino());
-        self.max_drawdown = take("max_drawdown", sample.max_drawdown());
-        self.calmar = take("calmar", sample.calmar());
-        self.omega = take("omega", sample.omega());
-        self.var_95 = take("var_95", sample.var_95());
-        self.cvar_95 = take("cvar_95", sample.cvar_95());
-        self.drawdown = maximum_drawdown(sample.returns);
+        self.total_return = self.take("total_return", sample.total_return());
+        self.annual_return = self.take("annual_return", sample.annual_return());
+        self.annual_volatility = self.take("annual_volatility", sample.annual_volatility());
+        self.sharpe = self.take("sharpe", sample.sharpe());
+        self.downside_risk = self.take("downside_risk", sample.downside_risk());
+        self.sortino = self.take("sortino", sample.sortino());
+        self.max_drawdown = self.take("max_drawdown", sample.max_drawdown());
+        self.calmar = self.take("calmar", sample.calmar());
+        self.omega = self.take("omega", sample.omega());
+        self.beta = self.take("beta", sample.beta());
+        self.alpha = self.take("alpha", sample.alpha());
+        self.var_95 = self.take("var_95", sample.var_95());
+        self.cvar_95 = self.take("cvar_95", sample.cvar_95());
+        self.drawdown = maximum_drawdown(sample.returns());
         if self.drawdown.is_none() {
-            let reason =
-                if sample.returns.is_empty() { NO_RETURN } else { "there was no drawdown" };
-            take("drawdown", Err(reason));
+            let none = if sample.returns().is_empty() { NO_RETURN } else { NO_DRAWDOWN };
+            self.take("drawdown", Err(none));
         }
     }
 
     /// The benchmark's returns, if it has as many as the series.
-    fn benchmark_of(&mut self, request: &Request<'_>, sample: &Sample<'_>) -> Option<Vec<f64>> {
-        let reason = match request.benchmark.map(|series| series.returns()) {
-            None => "no benchmark was given".to_owned(),
-            Some(Err(error)) => format!("the benchmark: {error}"),
-            Some(Ok(other)) if other.len() != sample.returns.len() => format!(
-                "the benchmark has {} returns, the series has {}",
-                other.len(),
-                sample.returns.len()
-            ),
-            Some(Ok(other)) => return Some(other),
+    fn benchmark_of(
+        &mut self,
+        benchmark: Option<Result<Vec<f64>, String>>,
+        wanted: usize,
+    ) -> Option<Vec<f64>> {
+        let reason = match benchmark? {
+            Err(reason) => format!("the benchmark: {reason}"),
+            Ok(other) if other.len() != wanted => {
+                format!("the benchmark has {} returns, the series has {wanted}", other.len())
+            }
+            Ok(other) => return Some(other),
         };
-        for key in ["beta", "alpha"] {
-            self.why.insert(key.to_owned(), reason.clone());
-        }
+        self.because("beta", reason.clone());
+        self.because("alpha", reason);
         None
-    }
-
-    fn of_benchmark(&mut self, sample: &Sample<'_>, benchmark: Option<&[f64]>) {
-        let Some(benchmark) = benchmark else { return };
-        self.beta = self.take("beta", sample.beta(benchmark));
-        self.alpha = self.take("alpha", sample.alpha(benchmark));
     }
 
     fn of_trips(&mut self, net: &[f64]) {
@@ -168,33 +195,18 @@ impl Figures {
         self.expectancy_in_losses = self.take("expectancy_in_losses", trips.expectancy_in_losses());
     }
 
-    fn of_windows(
-        &mut self,
-        sample: &Sample<'_>,
-        benchmark: Option<&[f64]>,
-        window: Option<usize>,
-    ) {
-        let reason = match window {
-            None => "no window was asked for".to_owned(),
-            Some(window) if window > sample.returns.len() => format!(
-                "not enough data: the window is {window}, the series has {} returns",
-                sample.returns.len()
-            ),
-            Some(window) => {
-                self.rolling = Rolling::of(sample, benchmark, window);
-                return;
-            }
-        };
-        self.why.insert("rolling".to_owned(), reason);
+    /// A reason that is there already is the better one.
+    fn take(&mut self, key: &str, figure: Figure) -> Option<f64> {
+        let why = &mut self.why;
+        figure
+            .map_err(|reason| {
+                why.entry(key.to_owned()).or_insert_with(|| reason.to_owned());
+            })
+            .ok()
     }
 
-    fn take(&mut self, key: &str, figure: Figure) -> Option<f64> {
-        match figure {
-            Ok(value) => Some(value),
-            Err(reason) => {
-                self.why.insert(key.to_owned(), reason.to_owned());
-                None
-            }
-        }
+    /// Notes why a key has no value.
+    pub(crate) fn because(&mut self, key: &str, reason: impl Into<String>) {
+        self.why.insert(key.to_owned(), reason.into());
     }
 }

@@ -3,6 +3,8 @@
 /// What a sleeve was worth, and what came in or went out right afterwards.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Valuation {
+    /// Nanoseconds since 1970, UTC; valuations are in time order.
+    pub at: i64,
     /// Equity just before the flow.
     pub equity: f64,
     /// Deposit (above zero) or withdrawal (below) just after the valuation; it is no return.
@@ -71,16 +73,46 @@ pub struct CashFlow {
     pub amount: f64,
 }
 
+/// When each period ends, the first valuation being the base: one more than the returns that
+/// [`time_weighted`] gives.
+#[must_use]
+pub fn period_ends(valuations: &[Valuation]) -> Vec<i64> {
+    let ends = |(place, valuation): (usize, &Valuation)| {
+        (place == 0 || valuation.closes_period).then_some(valuation.at)
+    };
+    valuations.iter().enumerate().filter_map(ends).collect()
+}
+
+/// The movements of money between the owner and the sleeve: what it was worth at first is paid in,
+/// what it is worth at last is taken out.
+#[must_use]
+pub fn cash_flows(valuations: &[Valuation]) -> Vec<CashFlow> {
+    let (Some(first), Some(last)) = (valuations.first(), valuations.last()) else {
+        return Vec::new();
+    };
+    // A flow after the last valuation is no part of what that valuation says.
+    let before_last = valuations.get(..valuations.len() - 1).unwrap_or_default();
+    let moved = before_last.iter().filter(|valuation| valuation.flow != 0.0);
+    let moved = moved.map(|valuation| CashFlow { at: valuation.at, amount: -valuation.flow });
+    std::iter::once(CashFlow { at: first.at, amount: -first.equity })
+        .chain(moved)
+        .chain([CashFlow { at: last.at, amount: last.equity }])
+        .collect()
+}
+
 const NANOS_PER_YEAR: f64 = 365.0 * 86_400.0 * 1e9;
-/// A yearly loss of all but this share is the lowest return that is looked for.
-const RATE_FLOOR: f64 = -1.0 + 1e-9;
-/// The highest yearly return that is looked for.
-const RATE_CEILING: f64 = 1e12;
+/// The steepest yearly growth, as a logarithm, that is looked for: beyond it e^g is no float.
+const GROWTH_MAX: f64 = 709.0;
+/// The first step outwards from no growth.
+const GROWTH_STEP: f64 = 0.005;
 /// Halvings of the bracket: 2^-200 of it is far below a float's own step.
 const HALVINGS_MAX: u32 = 200;
 
 /// The money-weighted return (XIRR): the yearly rate, of 365 days, at which all flows together
 /// are worth nothing. Where several rates do, the one nearest to zero in the search's bracket.
+///
+/// The search is for the logarithm g of 1+rate: the worth of the flows is a sum of e^(-g·years),
+/// without a pole, so that near ruin and a doubling within a day are found alike.
 pub fn money_weighted(flows: &[CashFlow]) -> Result<f64, FlowError> {
     if let Some(index) = flows.iter().position(|flow| !flow.amount.is_finite()) {
         return Err(FlowError::NotFinite { index });
@@ -90,9 +122,8 @@ pub fn money_weighted(flows: &[CashFlow]) -> Result<f64, FlowError> {
         .iter()
         .map(|flow| (flow.at.saturating_sub(start) as f64 / NANOS_PER_YEAR, flow.amount))
         .collect();
-    let worth = |rate: f64| -> f64 {
-        timed.iter().map(|(years, amount)| amount * (1.0 + rate).powf(-years)).sum()
-    };
+    let worth =
+        |growth: f64| -> f64 { timed.iter().map(|(y, amount)| amount * (-growth * y).exp()).sum() };
     let (mut low, mut high) = bracket(&worth).ok_or(FlowError::NoRoot)?;
     let rising = worth(low) < 0.0;
     for _ in 0..HALVINGS_MAX {
@@ -106,40 +137,40 @@ pub fn money_weighted(flows: &[CashFlow]) -> Result<f64, FlowError> {
             high = middle;
         }
     }
-    Ok(low + (high - low) / 2.0)
+    Ok((low + (high - low) / 2.0).exp_m1())
 }
 
-/// Two rates between which the worth changes its sign, searched outwards from zero.
+/// Two growths between which the worth changes its sign, searched outwards from none.
 fn bracket(worth: &impl Fn(f64) -> f64) -> Option<(f64, f64)> {
-    let (mut up, mut down) = (0.0_f64, 0.0_f64);
-    let mut step = 0.01;
     let opposite = |a: f64, b: f64| {
         let (a, b) = (worth(a), worth(b));
-        a.is_finite() && b.is_finite() && a * b <= 0.0 && a != b
+        // A worth of nothing on both sides is no root but flows that cancel at any rate.
+        a.is_finite() && b.is_finite() && (a <= 0.0) != (b <= 0.0)
     };
-    while up < RATE_CEILING || down > RATE_FLOOR {
-        let next_up = (up + step).min(RATE_CEILING);
-        if opposite(up, next_up) {
-            return Some((up, next_up));
+    let (mut reached, mut step) = (0.0_f64, GROWTH_STEP);
+    while reached < GROWTH_MAX {
+        let next = (reached + step).min(GROWTH_MAX);
+        if opposite(reached, next) {
+            return Some((reached, next));
         }
-        // Downwards the rate halves its distance to -1, so that near ruin is found too.
-        let next_down = (-1.0 + (1.0 + down) * 0.9).max(RATE_FLOOR);
-        if opposite(next_down, down) {
-            return Some((next_down, down));
+        if opposite(-next, -reached) {
+            return Some((-next, -reached));
         }
-        (up, down, step) = (next_up, next_down, step * 1.3);
+        (reached, step) = (next, step * 1.2);
     }
     None
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CashFlow, FlowError, Valuation, money_weighted, time_weighted};
+    use super::{
+        CashFlow, FlowError, Valuation, cash_flows, money_weighted, period_ends, time_weighted,
+    };
 
     const DAY: i64 = 86_400_000_000_000;
 
     fn valuation(equity: f64, flow: f64, closes_period: bool) -> Valuation {
-        Valuation { equity, flow, closes_period }
+        Valuation { at: 0, equity, flow, closes_period }
     }
 
     #[test]
@@ -183,5 +214,41 @@ mod tests {
         assert_eq!(money_weighted(&[]), Err(FlowError::NoRoot));
         let at_once = [CashFlow { at: 0, amount: -100.0 }, CashFlow { at: 0, amount: 120.0 }];
         assert_eq!(money_weighted(&at_once), Err(FlowError::NoRoot));
+    }
+
+    #[test]
+    fn a_doubling_in_a_day_and_a_fall_near_ruin_have_their_rates() {
+        let rate = |days: i64, end: f64| {
+            let flows =
+                [CashFlow { at: 0, amount: -1.0 }, CashFlow { at: days * DAY, amount: end }];
+            money_weighted(&flows)
+        };
+        let doubled = rate(1, 2.0).expect("a root");
+        assert!((doubled / 2.0_f64.powi(365) - 1.0).abs() < 1e-9, "{doubled}");
+        let ruined = rate(365, 1e-6).expect("a root");
+        assert!((ruined - (1e-6 - 1.0)).abs() < 1e-15, "{ruined}");
+        assert_eq!(rate(365, 0.0), Err(FlowError::NoRoot));
+        // 100-fold within a minute is no number a year.
+        let minute =
+            [CashFlow { at: 0, amount: -1.0 }, CashFlow { at: DAY / 1_440, amount: 100.0 }];
+        assert_eq!(money_weighted(&minute), Err(FlowError::NoRoot));
+        assert!(rate(365, 1.0).expect("nothing won or lost").abs() < 1e-15);
+    }
+
+    #[test]
+    fn flows_and_periods_of_valuations() {
+        let at = |day: i64, equity: f64, flow: f64, closes_period: bool| Valuation {
+            at: day * DAY,
+            equity,
+            flow,
+            closes_period,
+        };
+        let valuations =
+            [at(0, 100.0, 0.0, false), at(1, 110.0, 50.0, false), at(2, 165.0, 7.0, true)];
+        assert_eq!(period_ends(&valuations), [0, 2 * DAY]);
+        let flows: Vec<(i64, f64)> =
+            cash_flows(&valuations).iter().map(|flow| (flow.at / DAY, flow.amount)).collect();
+        assert_eq!(flows, [(0, -100.0), (1, -50.0), (2, 165.0)]);
+        assert!(cash_flows(&[]).is_empty());
     }
 }

@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::moments::{Figure, Sample};
+use crate::moments::{Rate, Sample};
 
 /// One value per window: the first belongs to return number `window`, so N returns give
 /// N - window + 1 values. A window that cannot give its figure has `None`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rolling {
+    /// Total return of each window.
+    #[serde(default)]
+    pub total_return: Vec<Option<f64>>,
     /// Annual return of each window.
     pub annual_return: Vec<Option<f64>>,
     /// Annual volatility of each window.
@@ -27,35 +30,33 @@ pub struct Rolling {
 }
 
 impl Rolling {
-    /// `benchmark` has as many returns as `whole`; `window` is at least two.
-    pub(crate) fn of<'a>(whole: &Sample<'a>, benchmark: Option<&[f64]>, window: usize) -> Self {
-        let over = |figure: fn(&Sample<'a>) -> Figure| -> Vec<Option<f64>> {
-            whole
-                .returns
-                .windows(window)
-                .map(|returns| figure(&Sample { returns, ..*whole }).ok())
-                .collect()
-        };
-        let paired = |figure: fn(&Sample<'a>, &[f64]) -> Figure| -> Vec<Option<f64>> {
-            let Some(benchmark) = benchmark else {
-                return Vec::new();
-            };
-            whole
-                .returns
-                .windows(window)
-                .zip(benchmark.windows(window))
-                .map(|(returns, other)| figure(&Sample { returns, ..*whole }, other).ok())
-                .collect()
-        };
-        Self {
-            annual_return: over(Sample::annual_return),
-            annual_volatility: over(Sample::annual_volatility),
-            sharpe: over(Sample::sharpe),
-            downside_risk: over(Sample::downside_risk),
-            sortino: over(Sample::sortino),
-            max_drawdown: over(Sample::max_drawdown),
-            beta: paired(Sample::beta),
-            alpha: paired(Sample::alpha),
+    /// `benchmark` has as many returns; `window` is at least two.
+    ///
+    /// Each window is reckoned afresh: sums carried from window to window would keep the rounding
+    /// of a large return long after it has left.
+    pub(crate) fn of(
+        returns: &[f64],
+        benchmark: Option<&[f64]>,
+        rate: Rate,
+        window: usize,
+    ) -> Self {
+        let mut rolling = Self::default();
+        for (place, part) in returns.windows(window).enumerate() {
+            let other = benchmark.and_then(|benchmark| benchmark.get(place..place + window));
+            let sample = Sample::new(part, other, rate);
+            rolling.total_return.push(sample.total_return().ok());
+            rolling.annual_return.push(sample.annual_return().ok());
+            rolling.annual_volatility.push(sample.annual_volatility().ok());
+            rolling.sharpe.push(sample.sharpe().ok());
+            rolling.downside_risk.push(sample.downside_risk().ok());
+            rolling.sortino.push(sample.sortino().ok());
+            rolling.max_drawdown.push(sample.max_drawdown().ok());
+            if other.is_some() {
+                let beta = sample.beta().ok();
+                rolling.beta.push(beta);
+                rolling.alpha.push(beta.and_then(|beta| sample.alpha_of(beta).ok()));
+            }
         }
+        rolling
     }
 }

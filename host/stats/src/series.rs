@@ -1,6 +1,6 @@
 //! The input of the figures: a series of equities or returns, and the options of the reckoning.
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Write as _};
 
 /// Equities or returns, one per period, in time order.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,8 +71,30 @@ fn check_finite(values: &[f64]) -> Result<(), SeriesError> {
 /// number. The one door through which amounts come into this crate.
 #[must_use]
 pub fn value(decimal: impl Display) -> Option<f64> {
-    let number: f64 = decimal.to_string().parse().ok()?;
+    let mut text = ShortText { bytes: [0; SHORT], len: 0 };
+    let number: f64 = match write!(text, "{decimal}") {
+        Ok(()) => std::str::from_utf8(text.bytes.get(..text.len)?).ok()?.parse().ok()?,
+        Err(fmt::Error) => decimal.to_string().parse().ok()?,
+    };
     number.is_finite().then_some(number)
+}
+
+/// A decimal of 28 digits with its sign and point fits twice.
+const SHORT: usize = 64;
+
+/// Text without an allocation: a sleeve has tens of thousands of amounts.
+struct ShortText {
+    bytes: [u8; SHORT],
+    len: usize,
+}
+
+impl fmt::Write for ShortText {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        let end = self.len + part.len();
+        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(part.as_bytes());
+        self.len = end;
+        Ok(())
+    }
 }
 
 /// How figures are reckoned.

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+use stockade_stats::picture::Point;
 use stockade_stats::{
-    Figures, Options, OptionsError, Request, Series, SeriesError, figures, returns_of, value,
+    Figures, History, Options, OptionsError, Performance, Request, Series, SeriesError, Valuation,
+    figures, performance, returns_of, value,
 };
 
 fn of(series: Series<'_>) -> Figures {
@@ -132,5 +134,75 @@ fn options_and_values_out_of_range_are_refused() {
     assert_eq!(value("12.50"), Some(12.5));
     assert_eq!(value("NaN"), None);
     assert_eq!(value("1e999"), None);
+    // Longer than any decimal, and still the nearest float.
+    assert_eq!(value(format!("0.{}1", "0".repeat(80))), Some(1e-81));
     assert_eq!(returns_of(&[1.0, -1.0, 1.0]), Err(SeriesError::NoBase { index: 1, equity: -1.0 }));
+}
+
+#[test]
+fn a_history_without_enough_data_has_a_reason_for_each_key() {
+    let day = |number: i64| number * 86_400_000_000_000;
+    let at = |number: i64, equity: f64, flow: f64| Valuation {
+        at: day(number),
+        equity,
+        flow,
+        closes_period: true,
+    };
+    let late = [Point { at: day(9), value: 1.0 }];
+    let of = |valuations: &[Valuation]| {
+        performance(&History {
+            valuations,
+            benchmark: Some(&late),
+            round_trips: &[],
+            options: Options::default(),
+        })
+    };
+    for valuations in [
+        &[][..],
+        &[at(0, 100.0, 0.0)],
+        &[at(0, 100.0, 0.0), at(1, 0.0, 0.0), at(2, 5.0, 0.0)],
+        &[at(0, 100.0, -150.0), at(1, 10.0, 0.0)],
+        &[at(0, 100.0, f64::INFINITY), at(1, 10.0, 0.0)],
+    ] {
+        let printed = serde_json::to_value(of(valuations)).unwrap();
+        for key in KEYS.iter().chain(&["money_weighted_return", "time_weighted_return"]) {
+            // What all movements of money were worth is known although no return is.
+            if *key == "money_weighted_return" && printed[key].is_number() {
+                continue;
+            }
+            assert!(printed[key].is_null(), "{valuations:?}: {key} is {}", printed[key]);
+            assert!(printed["why"][key].is_string(), "{valuations:?}: {key} has no reason");
+        }
+        assert!(printed["monthly"].as_array().unwrap().is_empty());
+    }
+    let ruined = of(&[at(0, 100.0, 0.0), at(1, 0.0, 0.0)]);
+    assert_eq!(ruined.figures.total_return, Some(-1.0));
+    assert_eq!(
+        ruined.figures.why["beta"],
+        "the benchmark: not enough data: it has no value at 1970-01-01T00:00:00Z or in the 7 days before"
+    );
+    let text = serde_json::to_string(&ruined).unwrap();
+    assert_eq!(serde_json::from_str::<Performance>(&text).unwrap(), ruined);
+}
+
+#[test]
+fn a_first_loss_falls_from_the_start() {
+    let values = [1_000.0, 900.0, 950.0, 1_000.0, 990.0];
+    let valuations: Vec<Valuation> = (0..)
+        .zip(values)
+        .map(|(at, equity)| Valuation { at, equity, flow: 0.0, closes_period: true })
+        .collect();
+    let found = performance(&History {
+        valuations: &valuations,
+        benchmark: None,
+        round_trips: &[],
+        options: Options::default(),
+    });
+    let places = |place: usize| {
+        let row = &found.drawdowns[place];
+        (row.start.0, row.trough.0, row.recovery.map(|at| at.0), row.length, row.recovery_length)
+    };
+    assert_eq!(found.drawdowns.len(), 2);
+    assert_eq!(places(0), (0, 1, Some(3), 3, Some(2)));
+    assert_eq!(places(1), (3, 4, None, 1, None));
 }

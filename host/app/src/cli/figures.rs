@@ -1,28 +1,70 @@
 //! `stockade figures`: what an equity curve and its round trips say.
 //!
-//! Reckoning is `stockade-stats`' own; this file finds the series and shows the result. A figure
-//! that the data can't give is said to be one, with the reason.
+//! Reckoning is `stockade-stats`' own, sums of money are the store's; this file finds the series
+//! and shows the result. A figure that the data can't give is said to be one, with the reason.
 
+mod benchmark;
 mod series;
+mod table;
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 use stockade_core::Slug;
-use stockade_stats::{Figures, Options, Request, Series, figures, money_weighted, value};
+use stockade_stats::{History, Options, Performance, performance, value};
+use stockade_store::query::{Attribution, ExecutionQuality};
 use stockade_venue::files::read_round_trips;
 
 use super::argument;
 use super::context::Context;
-use super::screen::{self, Screen};
+use super::screen;
 use crate::failure::Failure;
-use series::{equities, of_file, of_sleeve, wrong_file};
+use benchmark::Benchmark;
+use series::{of_file, of_sleeve, wrong_file};
+
+const EXAMPLES: &str = "Example:
+  stockade figures mine
+  stockade figures mine --benchmark spy.csv --window 63
+  stockade figures --equity equity.csv --trades trades.csv --rf 0.02 --json";
+
+const DEFINITIONS: &str = "Definitions
+r are the simple returns of N periods, n the periods a year, f = (1+rf)^(1/n)-1, x = r-f.
+  total return           prod(1+r)-1, time weighted: a deposit or withdrawal is no return
+  money-weighted return  yearly rate (365 days) at which all movements of capital and the
+                         equity at the end are worth nothing (XIRR), the nearest to zero
+  annual return          (1+total)^(n/N)-1: years are N/n, not calendar time
+  annual volatility      std(r, ddof=1)*sqrt(n)
+  Sharpe                 mean(x)/std(x, ddof=1)*sqrt(n)
+  downside risk          sqrt(sum(min(x,0)^2)/N)*sqrt(n): the divisor is all N
+  Sortino                mean(x)*n / downside risk
+  maximum drawdown       lowest e[t]/max(e[0..t])-1; the starting equity is a peak
+  Calmar                 annual return / abs(maximum drawdown)
+  omega                  sum(max(x,0))/sum(max(-x,0))
+  beta                   cov(r,b)/var(b)
+  alpha                  (1+mean(x-beta*(b-f)))^n-1, as empyrical (quantstats differs)
+  VaR 5 %                5th percentile of r, linear between neighbours, as empyrical
+                         (quantstats takes a normal quantile)
+  CVaR 5 %               mean of the int(0.05*(N-1))+1 lowest returns
+  win rate               round trips with net profit > 0 / all of them
+  win rate of decided    the same / those that did not break even
+  profit factor          sum of net profits / abs(sum of net losses), in money
+  expectancy             mean net profit of a round trip, in money and in mean losses
+  rolling                over each W consecutive returns; the first belongs to return W
+  slippage               cost beyond the price that the decision used; above zero is worse
+  fill rate              mean part of an ended order that was filled
+  attribution            by symbol, and by the plugin's version that opened the lot; each
+                         adds up to the profit
+Periods end with a session's close; with the day (UTC) for a sleeve that trades crypto, or where
+no session closed. A benchmark counts by its last value of the day (of the instant, where periods
+are shorter), at most 7 days old. Where empyrical-reloaded 0.7.1 and quantstats 0.0.86 agree,
+values equal theirs to 1e-9.";
 
 /// Performance figures of a sleeve, or of a file of equities
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     group = clap::ArgGroup::new("of").required(true).args(["sleeve", "equity"]),
-    after_help = "Example:\n  stockade figures mine\n  stockade figures --equity equity.csv --trades trades.csv --rf 0.02 --json"
+    after_help = EXAMPLES,
+    after_long_help = format!("{DEFINITIONS}\n\n{EXAMPLES}")
 )]
 pub(crate) struct FiguresArgs {
     /// The sleeve
@@ -31,9 +73,9 @@ pub(crate) struct FiguresArgs {
     /// A CSV file with the header timestamp,equity
     #[arg(long, value_name = "FILE")]
     equity: Option<PathBuf>,
-    /// A file of equities to compare with, as many as the series has
-    #[arg(long, value_name = "FILE")]
-    benchmark: Option<PathBuf>,
+    /// What to compare with: a file of equities or of bars, or a symbol that the books have prices of
+    #[arg(long, value_name = "FILE|SYMBOL")]
+    benchmark: Option<String>,
     /// A CSV file of round trips with the column net_pnl
     #[arg(long, value_name = "FILE")]
     trades: Option<PathBuf>,
@@ -51,16 +93,27 @@ pub(crate) struct FiguresArgs {
     json: bool,
 }
 
-/// The figures, and the money-weighted return beside them.
+/// All that is known of it.
 #[derive(Debug, Serialize)]
 struct Shown {
     #[serde(flatten)]
-    figures: Figures,
-    money_weighted_return: Option<f64>,
+    performance: Performance,
+    /// Of a sleeve alone.
+    attribution: Option<Attribution>,
+    /// Of a sleeve alone.
+    execution_quality: Option<ExecutionQuality>,
 }
 
 /// Runs it.
 pub(crate) async fn run(context: &Context, args: FiguresArgs) -> Result<(), Failure> {
+    // What is wrong with the arguments is said before a database is opened.
+    let options_of = |default: f64| {
+        Options::new(args.periods.unwrap_or(default), args.rf, args.window)
+            .map_err(|error| Failure::Usage(error.to_string()))
+    };
+    options_of(Options::PERIODS_EQUITY)?;
+    let trades = args.trades.as_deref().map(read_round_trips).transpose().map_err(wrong_file)?;
+    let named = args.benchmark.as_deref().map(Benchmark::parse).transpose()?;
     let mut data = match (&args.sleeve, &args.equity) {
         (Some(sleeve), _) => of_sleeve(context, sleeve).await?,
         (None, Some(file)) => of_file(file)?,
@@ -68,69 +121,34 @@ pub(crate) async fn run(context: &Context, args: FiguresArgs) -> Result<(), Fail
             return Err(Failure::Usage("a sleeve or --equity FILE is needed".to_owned()));
         }
     };
-    if let Some(file) = &args.trades {
-        let net = read_round_trips(file).map_err(wrong_file)?;
+    if let Some(net) = trades {
         data.round_trips = net.iter().filter_map(value).collect();
     }
-    let periods = args.periods.or(data.periods).unwrap_or(Options::PERIODS_EQUITY);
-    let options = Options::new(periods, args.rf, args.window)
-        .map_err(|error| Failure::Usage(error.to_string()))?;
-    let benchmark = args.benchmark.as_deref().map(equities).transpose()?;
-    let mut figures = figures(&Request {
-        series: if data.are_returns {
-            Series::Returns(&data.series)
-        } else {
-            Series::Equity(&data.series)
-        },
-        benchmark: benchmark.as_deref().map(Series::Equity),
-        round_trips: &data.round_trips,
-        options,
-    });
-    if let Some(reason) = data.refused {
-        figures.why.insert("returns".to_owned(), reason);
-    }
-    let money_weighted_return = match money_weighted(&data.flows) {
-        Ok(rate) => Some(rate),
-        Err(error) => {
-            figures.why.insert("money_weighted_return".to_owned(), error.to_string());
-            None
-        }
+    let compared = match named {
+        None => None,
+        Some(named) => Some(named.points(context, data.account.as_deref()).await?),
     };
-    let shown = Shown { figures, money_weighted_return };
-    if args.json { screen::json(&shown) } else { table(&shown).print() }
-}
-
-fn table(shown: &Shown) -> Screen {
-    let figures = &shown.figures;
-    let percent = |value: Option<f64>| value.map(|value| format!("{:.1} %", value * 100.0));
-    let ratio = |value: Option<f64>| value.map(|value| format!("{value:.2}"));
-    let rows = [
-        ("total return", "total_return", percent(figures.total_return)),
-        ("annual return", "annual_return", percent(figures.annual_return)),
-        ("money-weighted return", "money_weighted_return", percent(shown.money_weighted_return)),
-        ("annual volatility", "annual_volatility", percent(figures.annual_volatility)),
-        ("Sharpe", "sharpe", ratio(figures.sharpe)),
-        ("downside risk", "downside_risk", percent(figures.downside_risk)),
-        ("Sortino", "sortino", ratio(figures.sortino)),
-        ("maximum drawdown", "max_drawdown", percent(figures.max_drawdown)),
-        ("Calmar", "calmar", ratio(figures.calmar)),
-        ("omega", "omega", ratio(figures.omega)),
-        ("beta", "beta", ratio(figures.beta)),
-        ("alpha", "alpha", percent(figures.alpha)),
-        ("VaR 5 %", "var_95", percent(figures.var_95)),
-        ("CVaR 5 %", "cvar_95", percent(figures.cvar_95)),
-        ("win rate", "win_rate", percent(figures.win_rate)),
-        ("win rate of decided", "win_rate_decided", percent(figures.win_rate_decided)),
-        ("profit factor", "profit_factor", ratio(figures.profit_factor)),
-        ("expectancy", "expectancy", ratio(figures.expectancy)),
-    ];
-    let mut screen = Screen::new(&["FIGURE", ">VALUE", "WHY"], "");
-    for (name, key, text) in rows {
-        let why = figures.why.get(key).filter(|_| text.is_none());
-        let text = text.unwrap_or_else(|| "not enough data".to_owned());
-        screen.row([name.to_owned(), text, why.cloned().unwrap_or_default()]);
+    let mut found = performance(&History {
+        valuations: &data.valuations,
+        benchmark: compared.as_ref().map(|compared| compared.points.as_slice()),
+        round_trips: &data.round_trips,
+        options: options_of(data.periods)?,
+    });
+    if let Some(why) = compared.and_then(|compared| compared.too_little) {
+        for key in ["beta", "alpha"] {
+            found.figures.why.insert(key.to_owned(), why.clone());
+        }
     }
-    screen.row(["returns".to_owned(), figures.returns.to_string(), String::new()]);
-    screen.row(["round trips".to_owned(), figures.round_trips.to_string(), String::new()]);
-    screen
+    if args.sleeve.is_none() {
+        for key in ["attribution", "execution_quality"] {
+            let why = "a file of equities has no orders".to_owned();
+            found.figures.why.insert(key.to_owned(), why);
+        }
+    }
+    let shown = Shown {
+        performance: found,
+        attribution: data.attribution,
+        execution_quality: data.execution_quality,
+    };
+    if args.json { screen::json(&shown) } else { screen::line(&table::text(&shown)) }
 }

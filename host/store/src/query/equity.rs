@@ -1,4 +1,4 @@
-//! Equity curves.
+//! Equity curves, and what of them figures are reckoned from.
 
 use serde::Serialize;
 use sqlx::PgPool;
@@ -67,4 +67,68 @@ async fn points(
         )
         .fetch(pool)
         .await
+}
+
+/// What a sleeve was worth at the end of a period, or just before capital moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct EquityPeriod {
+    /// When.
+    pub at: At,
+    /// Its equity then.
+    pub equity: Number,
+    /// Capital added (above zero) or withdrawn before the next sample: no return.
+    pub flow: Number,
+    /// Whether a period ends here: a session's close, or a day's last sample.
+    pub closes_period: bool,
+}
+
+// The window's frame is the whole sleeve: each sample knows the next one. A session that closes
+// twice (the host was started again after it) closes with its last sample.
+const PERIODS: &str = "
+    WITH sample AS (
+        SELECT e.at_ns, e.cash + e.market_value AS equity, e.net_capital,
+               e.session_close <> 0
+                   AND e.at_ns = max(e.at_ns) OVER (PARTITION BY e.session_close) AS closes_session,
+               e.at_ns / 86400000000000 AS day,
+               lead(e.at_ns) OVER following / 86400000000000 AS next_day,
+               lead(e.net_capital) OVER following AS next_capital,
+               row_number() OVER following AS place
+          FROM stockade.equity e
+          JOIN stockade.sleeve s ON s.account = e.account AND s.id = e.sleeve
+         WHERE e.account = $1 AND s.name = $2
+        WINDOW following AS (ORDER BY e.at_ns, e.session_close)
+    ), period AS (
+        SELECT at_ns AS at, equity, coalesce(next_capital - net_capital, 0) AS flow,
+               CASE WHEN $3 OR NOT EXISTS (SELECT FROM sample WHERE closes_session)
+                    THEN next_day IS DISTINCT FROM day
+                    ELSE closes_session END AS closes_period,
+               place = 1 OR next_day IS NULL AS outermost, place
+          FROM sample
+    )
+    SELECT at, equity, flow, closes_period
+      FROM period
+     WHERE closes_period OR flow <> 0 OR outermost
+     ORDER BY place";
+
+/// A sleeve's periods, from the earliest, with the valuations between them at which capital moved;
+/// the first sample and the last are there in any case.
+///
+/// A period ends with a session; where there was none, or with `by_day`, with the last sample of
+/// each day (UTC).
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn equity_periods(
+    pool: &PgPool,
+    account: &str,
+    sleeve: &str,
+    by_day: bool,
+) -> Result<Vec<EquityPeriod>, QueryError> {
+    sqlx::query_as(PERIODS)
+        .bind(account)
+        .bind(sleeve)
+        .bind(by_day)
+        .fetch_all(pool)
+        .await
+        .map_err(|source| QueryError::Database { what: "the equity curve", source })
 }

@@ -6,6 +6,7 @@
 //! beside any host.
 
 mod account;
+mod attribution;
 mod bot;
 mod break_;
 mod crypto;
@@ -16,6 +17,7 @@ mod journal;
 mod lot;
 mod order;
 mod position;
+mod quality;
 mod refusal;
 mod round_trip;
 mod sleeve;
@@ -23,16 +25,20 @@ mod table;
 mod value;
 
 pub use account::{Account, account_list};
+pub use attribution::{
+    Attribution, AttributionRows, Share, attribution, attribution_rows, last_mark, round_trip_nets,
+};
 pub use bot::{Bot, BotEvent, bot_events, bot_list, bot_show};
 pub use break_::{Break, break_list, break_show};
 pub use crypto::trades_crypto;
-pub use equity::{EquityPoint, equity_closes, equity_curve};
+pub use equity::{EquityPeriod, EquityPoint, equity_closes, equity_curve, equity_periods};
 pub use execution::{Execution, execution_list};
 pub use filter::{Filter, QueryError};
 pub use journal::{Entry, Leg, journal_list};
 pub use lot::{Lot, lot_list};
 pub use order::{Order, OrderFilter, order_list, order_show};
 pub use position::{Holding, Position, position_list};
+pub use quality::{ExecutionQuality, Slippage, TimeToFill, execution_quality};
 pub use refusal::{Refusal, refusal_list};
 pub use round_trip::{RoundTrip, round_trip_list};
 pub use sleeve::{Sleeve, sleeve_list, sleeve_show};

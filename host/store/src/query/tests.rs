@@ -16,6 +16,8 @@ use stockade_core::{IntentId, Money, Now, OrderId, Price, Qty, SleeveId, Slug, S
 use super::*;
 use crate::testing::TestDatabase;
 
+mod figures;
+
 const SECOND: i64 = 1_000_000_000;
 /// 2026-02-11T14:30:00Z.
 const OPEN: i64 = 1_770_820_200 * SECOND;

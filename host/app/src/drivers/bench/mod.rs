@@ -11,6 +11,7 @@ mod call;
 mod commits;
 mod exchange;
 mod figure;
+mod figures;
 mod latency;
 pub(in crate::drivers) mod market;
 mod memory;
@@ -29,7 +30,8 @@ use place::Place;
 const SEED: u64 = 20_190_211;
 
 /// What can be measured, in the order in which all of it is.
-const NAMES: [&str; 6] = ["call", "backtest", "backtest-many", "latency", "booking", "memory"];
+const NAMES: [&str; 7] =
+    ["call", "backtest", "backtest-many", "latency", "booking", "figures", "memory"];
 
 /// Measures what is named, or all there is.
 pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Failure> {
@@ -51,6 +53,7 @@ pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Fai
             "backtest-many" => backtest::measure_many(&place),
             "latency" => place.guarded("latency", latency::measure(&place)).await,
             "booking" => place.guarded("booking", booking::measure(&place)).await,
+            "figures" => place.guarded("figures", figures::measure(&place)).await,
             "memory" => memory::measure(&place),
             _ => Err(unknown(name)),
         };
