@@ -7,17 +7,21 @@
 //! picture is here too ([`picture`]).
 //! It does no IO and holds no money: amounts stay decimals elsewhere and come in through [`value`].
 
+mod calendar;
 mod drawdown;
 mod figures;
 mod flow;
 mod moments;
+mod monthly;
 pub mod picture;
 mod rolling;
 mod series;
 mod trips;
 
+pub use calendar::Instant;
 pub use drawdown::{Drawdown, drawdowns, maximum_drawdown};
 pub use figures::{Figures, Request, figures};
 pub use flow::{CashFlow, FlowError, Valuation, money_weighted, time_weighted};
+pub use monthly::{MonthReturn, YearReturns, monthly_returns, yearly};
 pub use rolling::Rolling;
 pub use series::{Options, OptionsError, Series, SeriesError, returns_of, value};

@@ -3,9 +3,21 @@
 //! Guarantees: the text is complete, refers to nothing outside, every label in it is escaped, and
 //! its size is bounded by the picture's width and [`MARKS_MAX`], not by the number of points.
 //! Time runs by order, not by the clock: nights and weekends without a point take no room.
-//! Colours and fonts are CSS classes of the page (`s0`…`s7`, `grid`, `axis`, `mark …`).
+//! Colours and fonts are CSS classes (`s0`…`s7`, `grid`, `axis`, `mark …`, `cell …`): the page's own, or [`STYLE`].
+
+mod curve;
+mod heat;
 
 use std::fmt::Write as _;
+
+use crate::calendar::{Civil, NANOS_PER_DAY};
+
+pub use curve::{drawdown_curve, equity_curve, trades_on_price};
+pub use heat::monthly_heat_map;
+
+/// Colours of every class that the pictures use, for light and dark pages: for a page that brings
+/// none of its own.
+pub const STYLE: &str = include_str!("picture/style.css");
 
 /// Marks drawn in one picture; with more, every k-th is drawn and the caption says so.
 pub const MARKS_MAX: usize = 2_000;
@@ -18,7 +30,6 @@ const BOTTOM: f64 = 24.0;
 /// Columns of a line: each draws its first, lowest, highest and last point.
 const COLUMNS: usize = 872;
 const TIME_LABELS_MAX: usize = 10;
-const NANOS_PER_DAY: i64 = 86_400_000_000_000;
 const NANOS_PER_MINUTE: i64 = 60_000_000_000;
 
 /// One value at one time.
@@ -459,44 +470,6 @@ fn even_labels(times: &[i64]) -> Vec<(usize, String)> {
         }
     };
     places.into_iter().map(|place| (place, text(times[place]))).collect()
-}
-
-/// A day of the proleptic Gregorian calendar, UTC.
-struct Civil {
-    year: i64,
-    month: u8,
-    day: u8,
-}
-
-impl Civil {
-    fn of(at: i64) -> Self {
-        // Days since 0000-03-01, so that a leap day is the last of its year.
-        let days = at.div_euclid(NANOS_PER_DAY) + 719_468;
-        let era = days.div_euclid(146_097);
-        let of_era = days.rem_euclid(146_097);
-        let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted = (5 * of_year + 2) / 153;
-        let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-        let narrow = |value: i64| u8::try_from(value).expect("a day or month fits a byte");
-        Self {
-            year: year_of_era + era * 400 + i64::from(month <= 2),
-            month: narrow(month),
-            day: narrow(of_year - (153 * shifted + 2) / 5 + 1),
-        }
-    }
-
-    fn day_key(&self) -> (i64, u8, u8) {
-        (self.year, self.month, self.day)
-    }
-
-    fn month_key(&self) -> (i64, u8, u8) {
-        (self.year, self.month, 0)
-    }
-
-    fn year_key(&self) -> (i64, u8, u8) {
-        (self.year, 0, 0)
-    }
 }
 
 fn put(text: &mut String, arguments: std::fmt::Arguments<'_>) {

@@ -1,7 +1,8 @@
 use super::{
-    Civil, Line, MARKS_MAX, Mark, NANOS_PER_DAY, Picture, Point, Shape, Unit, draw, escape,
-    label_of, round_step, time_labels, underwater,
+    Line, MARKS_MAX, Mark, Picture, Point, Shape, Unit, draw, escape, label_of, round_step,
+    time_labels, underwater,
 };
+use crate::calendar::{Civil, NANOS_PER_DAY};
 
 const MINUTE: i64 = 60_000_000_000;
 
