@@ -15,28 +15,36 @@ mod filter;
 mod journal;
 mod lot;
 mod order;
+mod page;
 mod position;
 mod refusal;
 mod round_trip;
 mod sleeve;
+mod statement;
 mod table;
 mod value;
 
 pub use account::{Account, account_list};
 pub use bot::{Bot, BotEvent, bot_events, bot_list, bot_show};
-pub use break_::{Break, break_list, break_show};
+pub use break_::{Break, break_list, break_page, break_show};
 pub use crypto::trades_crypto;
 pub use equity::{EquityPoint, equity_closes, equity_curve};
-pub use execution::{Execution, execution_list};
+pub use execution::{Execution, execution_list, execution_page};
 pub use filter::{Filter, QueryError};
-pub use journal::{Entry, Leg, journal_list};
-pub use lot::{Lot, lot_list};
-pub use order::{Order, OrderFilter, order_list, order_show};
-pub use position::{Holding, Position, position_list};
-pub use refusal::{Refusal, refusal_list};
-pub use round_trip::{RoundTrip, round_trip_list};
+pub use journal::{Entry, Leg, journal_list, journal_page};
+pub use lot::{Lot, lot_list, lot_page};
+pub use order::{Order, OrderFilter, order_list, order_page, order_show};
+pub use page::{Cursor, CursorError, Page};
+pub use position::{Holding, Position, position_list, position_page};
+pub use refusal::{Refusal, refusal_list, refusal_page};
+pub use round_trip::{RoundTrip, round_trip_list, round_trip_page};
 pub use sleeve::{Sleeve, sleeve_list, sleeve_show};
-pub use table::{Column, TABLES, TablePage, table_columns, table_page};
+pub use statement::{
+    LedgerBalance, PositionChange, PresentPosition, StatementEntry, StatementLeg, StatementPrice,
+    StatementRows, StatementSample, StatementScope, StatementSleeve, StatementTrade, StatementTrip,
+    TradedQty, statement_rows,
+};
+pub use table::{Column, TableReader, TextRow, table_names};
 pub use value::{At, Number, Percent};
 
 pub use sqlx::PgPool;
