@@ -14,9 +14,7 @@ pub(crate) fn query_failed(error: QueryError) -> Failure {
     match error {
         QueryError::Cursor { .. }
         | QueryError::UnknownTable { .. }
-        | QueryError::TooMany { .. } => {
-            Failure::Usage(error.to_string())
-        }
+        | QueryError::TooMany { .. } => Failure::Usage(error.to_string()),
         QueryError::Database { .. } => failed(error),
     }
 }

@@ -12,7 +12,9 @@ use crate::failure::Failure;
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum RoundTripCommand {
     /// Round trips, the latest exit last
-    #[command(after_help = "Example:\n  stockade roundtrip list --sleeve mine --from 2026-02-01 --reason target")]
+    #[command(
+        after_help = "Example:\n  stockade roundtrip list --sleeve mine --from 2026-02-01 --reason target"
+    )]
     List(LotListArgs),
 }
 

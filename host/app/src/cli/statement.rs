@@ -123,11 +123,7 @@ async fn scope(
     Ok(StatementScope { account, sleeve, from: args.from.0, to: args.to.0 })
 }
 
-async fn written(
-    pool: &PgPool,
-    statement: &Statement,
-    format: Format,
-) -> Result<Vec<u8>, Failure> {
+async fn written(pool: &PgPool, statement: &Statement, format: Format) -> Result<Vec<u8>, Failure> {
     let document = lay_out(statement);
     Ok(match format {
         Format::Text => text(&document).into_bytes(),
@@ -166,5 +162,8 @@ fn compared(comparison: &Comparison) -> BrokerSide {
         ours: symbol.sleeves.0 + symbol.suspense.0,
         broker: symbol.broker.0,
     });
-    BrokerSide::Compared { at: comparison.at, lines: std::iter::once(cash).chain(symbols).collect() }
+    BrokerSide::Compared {
+        at: comparison.at,
+        lines: std::iter::once(cash).chain(symbols).collect(),
+    }
 }

@@ -59,10 +59,7 @@ const OF_ORDER: [&str; 3] = order_conditions!("WHERE o.account = e.account AND o
 ///
 /// # Errors
 /// When the database does not answer, or a cursor is not this list's.
-pub async fn execution_page(
-    pool: &PgPool,
-    filter: &Filter,
-) -> Result<Page<Execution>, QueryError> {
+pub async fn execution_page(pool: &PgPool, filter: &Filter) -> Result<Page<Execution>, QueryError> {
     let [tag, reason, version] = OF_ORDER;
     LIST.select()
         .and("e.symbol =", filter.symbol.clone())

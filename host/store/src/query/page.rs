@@ -298,7 +298,9 @@ mod tests {
     #[test]
     fn what_is_no_cursor_is_refused() {
         let long = format!("lot/{}", "1".repeat(2_000));
-        for text in ["", "lot", "/1", "lot/_0", "lot/_zz", "lot/_00", "lot/_ff", "l\u{f6}t/1", &long] {
+        for text in
+            ["", "lot", "/1", "lot/_0", "lot/_zz", "lot/_00", "lot/_ff", "l\u{f6}t/1", &long]
+        {
             assert!(text.parse::<Cursor>().is_err(), "{text}");
         }
     }

@@ -406,12 +406,11 @@ pub async fn statement_rows(
 impl Reading {
     async fn account(&mut self, rows: &mut StatementRows) -> Result<(), sqlx::Error> {
         let (account, from, to) = (&self.scope.account, self.scope.from, self.scope.to);
-        (rows.market_time, rows.has_broker) = sqlx::query_as(
-            "SELECT market_ns, has_broker FROM stockade.account WHERE account = $1",
-        )
-        .bind(account)
-        .fetch_one(&mut *self.transaction)
-        .await?;
+        (rows.market_time, rows.has_broker) =
+            sqlx::query_as("SELECT market_ns, has_broker FROM stockade.account WHERE account = $1")
+                .bind(account)
+                .fetch_one(&mut *self.transaction)
+                .await?;
         rows.sleeves = sqlx::query_as(
             "SELECT name, kind, cash FROM stockade.sleeve WHERE account = $1
              ORDER BY (kind IN ('house', 'suspense', 'rounding')), id",
@@ -425,11 +424,8 @@ impl Reading {
             .bind(to)
             .fetch_all(&mut *self.transaction)
             .await?;
-        (rows.account_cash, rows.account_cost) = sqlx::query_as(TOTALS)
-            .bind(account)
-            .bind(to)
-            .fetch_one(&mut *self.transaction)
-            .await?;
+        (rows.account_cash, rows.account_cost) =
+            sqlx::query_as(TOTALS).bind(account).bind(to).fetch_one(&mut *self.transaction).await?;
         rows.open_breaks = sqlx::query_scalar(
             "SELECT count(*) FROM stockade.break WHERE account = $1 AND resolved_ns IS NULL",
         )
@@ -472,8 +468,7 @@ impl Reading {
     async fn positions(&mut self, rows: &mut StatementRows) -> Result<(), sqlx::Error> {
         let (account, from, to) = (&self.scope.account, self.scope.from, self.scope.to);
         let connection = &mut *self.transaction;
-        rows.changes =
-            sqlx::query_as(CHANGES).bind(account).fetch_all(&mut *connection).await?;
+        rows.changes = sqlx::query_as(CHANGES).bind(account).fetch_all(&mut *connection).await?;
         rows.traded = sqlx::query_as(TRADED)
             .bind(account)
             .bind(from)

@@ -47,9 +47,9 @@ impl Column {
         let quoted = quote(&self.name);
         match self.kind.as_str() {
             "numeric" => format!("trim_scale({quoted})::text"),
-            "timestamp with time zone" => format!(
-                "to_char({quoted} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-            ),
+            "timestamp with time zone" => {
+                format!("to_char({quoted} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+            }
             _ => format!("{quoted}::text"),
         }
     }

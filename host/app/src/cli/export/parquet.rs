@@ -71,8 +71,7 @@ pub(super) struct Parquet<W: Write + Send> {
 impl<W: Write + Send> Parquet<W> {
     pub(super) fn new(columns: &[Column], out: W) -> Result<Self> {
         let buffers: Vec<Buffer> = columns.iter().map(Buffer::new).collect();
-        let fields =
-            buffers.iter().map(|b| b.field().map(Arc::new)).collect::<Result<Vec<_>>>()?;
+        let fields = buffers.iter().map(|b| b.field().map(Arc::new)).collect::<Result<Vec<_>>>()?;
         let schema = Type::group_type_builder("row").with_fields(fields).build()?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)

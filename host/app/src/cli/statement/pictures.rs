@@ -19,10 +19,7 @@ const NANOS_PER_DAY: i64 = 86_400 * 1_000_000_000;
 const SYMBOLS_MAX: usize = 8;
 
 /// Those that there is something for.
-pub(super) async fn of(
-    pool: &PgPool,
-    statement: &Statement,
-) -> Result<Vec<Picture>, QueryError> {
+pub(super) async fn of(pool: &PgPool, statement: &Statement) -> Result<Vec<Picture>, QueryError> {
     let mut pictures = Vec::new();
     if let Some(sleeve) = &statement.sleeve {
         let filter = Filter {
@@ -65,7 +62,11 @@ fn months(points: &[EquityPoint]) -> Option<String> {
         } else {
             next.is_none_or(|next| day(next) != day(point))
         };
-        valuations.push(Valuation { equity: value(point.equity)?, flow: value(flow)?, closes_period });
+        valuations.push(Valuation {
+            equity: value(point.equity)?,
+            flow: value(flow)?,
+            closes_period,
+        });
         // The first valuation is the base of the first period, whether it closes one or not.
         if closes_period && place > 0 {
             ends.push(point.at.0);
@@ -86,16 +87,11 @@ fn trades(statement: &Statement) -> Vec<Picture> {
     symbols.sort_by_key(|(_, trades)| std::cmp::Reverse(trades.len()));
     let picture = |(symbol, mut trades): (&str, Vec<&TradeLine>)| {
         trades.sort_by_key(|trade| trade.at);
-        let point = |trade: &&TradeLine| {
-            Some(Point { at: trade.at.0, value: value(trade.price)? })
-        };
+        let point = |trade: &&TradeLine| Some(Point { at: trade.at.0, value: value(trade.price)? });
         let prices: Vec<Point> = trades.iter().filter_map(point).collect();
         let marks = trades.iter().filter_map(|trade| {
-            let (shape, verb) = if trade.side == "buy" {
-                (Shape::Buy, "bought")
-            } else {
-                (Shape::Sell, "sold")
-            };
+            let (shape, verb) =
+                if trade.side == "buy" { (Shape::Buy, "bought") } else { (Shape::Sell, "sold") };
             let (qty, price) = (trade.qty.normalize(), trade.price.normalize());
             let title = format!("{verb} {qty} at {price}, {}", screen::time(trade.at));
             Some(Mark { at: trade.at.0, value: value(trade.price)?, shape, title })

@@ -35,7 +35,9 @@ pub(crate) enum StatementError {
         difference: Decimal,
     },
     /// Two ways to the same amount differ.
-    #[error("the statement does not add up: {what} is {one} by its parts and {other} {by} (stockade db check)")]
+    #[error(
+        "the statement does not add up: {what} is {one} by its parts and {other} {by} (stockade db check)"
+    )]
     Untied {
         /// What.
         what: &'static str,
@@ -59,10 +61,7 @@ pub(crate) fn build(
 ) -> Result<Statement, StatementError> {
     let builder = Builder::new(scope, rows);
     builder.check_ledgers()?;
-    let worths = [
-        builder.worths(End::Opening, scope.from),
-        builder.worths(End::Closing, scope.to),
-    ];
+    let worths = [builder.worths(End::Opening, scope.from), builder.worths(End::Closing, scope.to)];
     let tie = builder.tie(&worths[1], broker)?;
     let statement = builder.statement(&worths, tie);
     check_profit(&statement)?;

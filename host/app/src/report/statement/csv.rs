@@ -36,7 +36,7 @@ struct Line<'a> {
 /// # Errors
 /// Never: the writer is memory.
 pub(crate) fn csv(statement: &Statement) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut writer = ::csv::Writer::from_writer(Vec::new());
     writer.write_record(HEADER)?;
     let mut lines = Vec::new();
     balances(statement, &mut lines);

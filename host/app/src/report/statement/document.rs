@@ -174,8 +174,16 @@ fn positions(statement: &Statement) -> Option<Section> {
         return None;
     }
     let columns = [
-        "Sleeve", "Symbol", ">Qty before", ">Cost before", ">Qty", ">Cost", ">Price", "Seen",
-        ">Value", ">Unrealised",
+        "Sleeve",
+        "Symbol",
+        ">Qty before",
+        ">Cost before",
+        ">Qty",
+        ">Cost",
+        ">Price",
+        "Seen",
+        ">Value",
+        ">Unrealised",
     ];
     let mut section = Section::new("Positions", &columns);
     for line in &statement.positions {
@@ -236,8 +244,17 @@ fn trades(statement: &Statement) -> Option<Section> {
         return None;
     }
     let columns = [
-        "Time", "Sleeve", "Side", ">Qty", "Symbol", ">Price", ">Gross", ">Fees", ">Net cash",
-        ">Realised", "Reason",
+        "Time",
+        "Sleeve",
+        "Side",
+        ">Qty",
+        "Symbol",
+        ">Price",
+        ">Gross",
+        ">Fees",
+        ">Net cash",
+        ">Realised",
+        "Reason",
     ];
     let mut section = Section::new("Trades confirmed", &columns);
     for trade in &statement.trades {
@@ -397,7 +414,8 @@ fn tie(statement: &Statement) -> Section {
 }
 
 fn broker(tie: &Tie) -> Vec<Section> {
-    let mut section = Section::new("The account and the broker", &["", ">Books", ">Broker", ">Difference"]);
+    let mut section =
+        Section::new("The account and the broker", &["", ">Books", ">Broker", ">Difference"]);
     match &tie.broker {
         BrokerSide::Compared { at, lines } => {
             section.notes.push(format!("Compared at {}.", screen::time(*at)));

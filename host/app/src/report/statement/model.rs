@@ -347,4 +347,3 @@ impl Statement {
         self.income.iter().map(|line| line.amount).sum::<Decimal>() + self.unrealised().change()
     }
 }
-

@@ -74,10 +74,7 @@ fn summed(traded: &[&TradedQty], now: Decimal) -> Quantities {
     if sum(|row| row.present.0) != now {
         return Quantities::default();
     }
-    Quantities {
-        opening: Some(sum(|row| row.opening.0)),
-        closing: Some(sum(|row| row.closing.0)),
-    }
+    Quantities { opening: Some(sum(|row| row.opening.0)), closing: Some(sum(|row| row.closing.0)) }
 }
 
 fn walked(
@@ -93,9 +90,11 @@ fn walked(
             (row.entry, row.opening.0 == qty, row.closing.0 == qty, Some(Change::Add(qty)))
         })
         .collect();
-    events.extend(changes.iter().map(|row| {
-        (row.entry, row.at.0 < scope.from, row.at.0 < scope.to, understood(row))
-    }));
+    events.extend(
+        changes
+            .iter()
+            .map(|row| (row.entry, row.at.0 < scope.from, row.at.0 < scope.to, understood(row))),
+    );
     events.sort_unstable_by_key(|event| event.0);
     let until = |counts: fn(&(i64, bool, bool, Option<Change>)) -> bool| {
         events.iter().filter(|event| counts(event)).try_fold(Decimal::ZERO, |held, event| {
@@ -163,8 +162,7 @@ mod tests {
     }
 
     fn found(traded: Vec<TradedQty>, changes: Vec<PositionChange>, now: &str) -> Quantities {
-        let scope =
-            StatementScope { account: "p".to_owned(), sleeve: None, from: 100, to: 200 };
+        let scope = StatementScope { account: "p".to_owned(), sleeve: None, from: 100, to: 200 };
         let (sleeve, symbol) = ("a".to_owned(), "X".to_owned());
         let present = vec![PresentPosition { sleeve, symbol, qty: number(now) }];
         let market_time = At(1_000);
