@@ -12,6 +12,7 @@ mod bots;
 mod containment;
 mod crash;
 mod demo;
+mod documents;
 mod hosts;
 mod input;
 mod ledger;

@@ -16,6 +16,7 @@ pub(in crate::drivers) mod market;
 mod memory;
 mod native;
 mod place;
+mod queries;
 mod tap;
 
 use crate::cli::bench::BenchArgs;
@@ -29,7 +30,7 @@ use place::Place;
 const SEED: u64 = 20_190_211;
 
 /// What can be measured, in the order in which all of it is.
-const NAMES: [&str; 5] = ["call", "backtest", "latency", "booking", "memory"];
+const NAMES: [&str; 6] = ["call", "backtest", "latency", "booking", "memory", "queries"];
 
 /// Measures what is named, or all there is.
 pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Failure> {
@@ -51,6 +52,7 @@ pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Fai
             "latency" => place.guarded("latency", latency::measure(&place)).await,
             "booking" => place.guarded("booking", booking::measure(&place)).await,
             "memory" => memory::measure(&place),
+            "queries" => place.guarded("queries", queries::measure(&place)).await,
             _ => Err(unknown(name)),
         };
         figures.extend(measured?);
