@@ -4,10 +4,12 @@
 //! triggers that look at single entries: that they balance is what is inserted. Half of the
 //! executions open lots and half close them; ten thousand lots stay open.
 
+use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use sqlx::{Connection as _, PgConnection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use stockade_core::Slug;
 use stockade_core::risk::Controls;
 use stockade_core::row::Rows;
@@ -123,7 +125,9 @@ async fn fill(store: &Store, url: &str, executions: i64, open: i64) -> Result<Du
     let now = stockade_core::Now::default();
     let rows = Rows::new_account(Slug::new(LABEL)?, base::era(), false, Controls::default(), now);
     store.account_create(&rows.account, &rows.to_rows()).await?;
-    let mut connection = PgConnection::connect(url).await.context("the connection that fills")?;
+    // Filling takes seconds a statement, and nobody wants to be told.
+    let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
+    let mut connection = options.connect().await.context("the connection that fills")?;
     sqlx::raw_sql(
         "SET session_replication_role = replica; SET synchronous_commit = off;
          INSERT INTO stockade.sleeve SELECT (s).* FROM (

@@ -3,8 +3,21 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
-use serde::Serialize;
-use stockade_store::query::At;
+use serde::{Serialize, Serializer};
+use stockade_store::query::{At, Number};
+
+/// A decimal in the firm JSON: a text without trailing zeros.
+fn plain<S: Serializer>(amount: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
+    Number(*amount).serialize(serializer)
+}
+
+/// One that may be missing.
+fn plain_or_none<S: Serializer>(
+    amount: &Option<Decimal>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    amount.map(Number).serialize(serializer)
+}
 
 /// What an entry is about, by its kind. A kind that is not known here is other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -84,8 +97,10 @@ impl Category {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct Ends {
     /// At the beginning.
+    #[serde(serialize_with = "plain")]
     pub(crate) opening: Decimal,
     /// At the end.
+    #[serde(serialize_with = "plain")]
     pub(crate) closing: Decimal,
 }
 
@@ -102,6 +117,7 @@ pub(crate) struct Amount {
     /// What it is.
     pub(crate) name: String,
     /// How much.
+    #[serde(serialize_with = "plain")]
     pub(crate) amount: Decimal,
 }
 
@@ -123,12 +139,16 @@ pub(crate) enum Source {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Held {
     /// Signed quantity; `None` where the books can't tell.
+    #[serde(serialize_with = "plain_or_none")]
     pub(crate) qty: Option<Decimal>,
     /// At cost, signed as the quantity.
+    #[serde(serialize_with = "plain")]
     pub(crate) cost: Decimal,
     /// Its price.
+    #[serde(serialize_with = "plain_or_none")]
     pub(crate) price: Option<Decimal>,
     /// At that price; `None` where quantity or price is missing.
+    #[serde(serialize_with = "plain_or_none")]
     pub(crate) value: Option<Decimal>,
     /// Where the price comes from.
     pub(crate) source: Source,
@@ -161,16 +181,22 @@ pub(crate) struct TradeLine {
     /// `buy` or `sell`.
     pub(crate) side: String,
     /// How much.
+    #[serde(serialize_with = "plain")]
     pub(crate) qty: Decimal,
     /// At what price.
+    #[serde(serialize_with = "plain")]
     pub(crate) price: Decimal,
     /// Quantity times price.
+    #[serde(serialize_with = "plain")]
     pub(crate) gross: Decimal,
     /// Its fees.
+    #[serde(serialize_with = "plain")]
     pub(crate) fees: Decimal,
     /// What it moved in cash.
+    #[serde(serialize_with = "plain")]
     pub(crate) net: Decimal,
     /// Profit of the prices that it realised.
+    #[serde(serialize_with = "plain")]
     pub(crate) realised: Decimal,
     /// The order's reason: of a closing one, the exit reason.
     pub(crate) reason: Option<String>,
@@ -194,8 +220,10 @@ pub(crate) struct ActivityLine {
     /// In words.
     pub(crate) memo: String,
     /// What it moved in cash.
+    #[serde(serialize_with = "plain")]
     pub(crate) cash: Decimal,
     /// What it moved in positions at cost.
+    #[serde(serialize_with = "plain")]
     pub(crate) cost: Decimal,
 }
 
@@ -209,20 +237,26 @@ pub(crate) struct TripLine {
     /// `long` or `short`.
     pub(crate) side: String,
     /// How much was closed.
+    #[serde(serialize_with = "plain")]
     pub(crate) qty: Decimal,
     /// When its lot was opened.
     pub(crate) entry_time: At,
     /// At what price.
+    #[serde(serialize_with = "plain")]
     pub(crate) entry_price: Decimal,
     /// When it was closed.
     pub(crate) exit_time: At,
     /// At what price.
+    #[serde(serialize_with = "plain")]
     pub(crate) exit_price: Decimal,
     /// Profit of the prices.
+    #[serde(serialize_with = "plain")]
     pub(crate) gross: Decimal,
     /// Its shares of fees.
+    #[serde(serialize_with = "plain")]
     pub(crate) fees: Decimal,
     /// `gross - fees`.
+    #[serde(serialize_with = "plain")]
     pub(crate) net: Decimal,
     /// Why it was closed.
     pub(crate) exit_reason: Option<String>,
@@ -236,10 +270,13 @@ pub(crate) struct TieLine {
     /// What it is for.
     pub(crate) kind: String,
     /// Its cash.
+    #[serde(serialize_with = "plain")]
     pub(crate) cash: Decimal,
     /// Its positions at cost.
+    #[serde(serialize_with = "plain")]
     pub(crate) cost: Decimal,
     /// Its positions at market.
+    #[serde(serialize_with = "plain")]
     pub(crate) market_value: Decimal,
 }
 
@@ -249,8 +286,10 @@ pub(crate) struct BrokerLine {
     /// `cash`, or a symbol.
     pub(crate) item: String,
     /// What all sleeves have, house, suspense and rounding included.
+    #[serde(serialize_with = "plain")]
     pub(crate) ours: Decimal,
     /// What the broker has.
+    #[serde(serialize_with = "plain")]
     pub(crate) broker: Decimal,
 }
 
@@ -275,10 +314,13 @@ pub(crate) struct Tie {
     /// Every sleeve.
     pub(crate) sleeves: Vec<TieLine>,
     /// The account's cash, added up without its sleeves.
+    #[serde(serialize_with = "plain")]
     pub(crate) account_cash: Decimal,
     /// The account's positions at cost, added up the same way.
+    #[serde(serialize_with = "plain")]
     pub(crate) account_cost: Decimal,
     /// The account's positions at market: each symbol's whole quantity at its price.
+    #[serde(serialize_with = "plain_or_none")]
     pub(crate) account_value: Option<Decimal>,
     /// What the broker says.
     pub(crate) broker: BrokerSide,
