@@ -15,6 +15,7 @@ mod database;
 mod demo;
 mod disk;
 mod figures;
+mod documents;
 mod hosts;
 mod input;
 mod leases;

@@ -28,6 +28,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "room_for_updates",
         sql: include_str!("../../../migrations/0003_room_for_updates.sql"),
     },
+    Migration {
+        version: 4,
+        name: "index_lists",
+        sql: include_str!("../../../migrations/0004_index_lists.sql"),
+    },
 ];
 
 /// The schema that this binary works with.

@@ -3,10 +3,10 @@
 use clap::Subcommand;
 use stockade_core::desk::Command;
 use stockade_core::id::BreakId;
-use stockade_store::query::{Break, break_list, break_show};
+use stockade_store::query::{Break, break_page, break_show};
 
 use super::context::{Context, failed};
-use super::list::ListArgs;
+use super::list::{ListArgs, query_failed};
 use super::reply;
 use super::screen::{self, Screen, quantity, text_or_dash, time};
 use crate::failure::Failure;
@@ -56,9 +56,8 @@ pub(crate) async fn run(context: &Context, command: BreakCommand) -> Result<(), 
     match command {
         BreakCommand::List { list, all } => {
             let pool = context.pool().await?;
-            let breaks = break_list(&pool, &list.filter(context), all).await.map_err(failed)?;
-            list.note_cut(breaks.len());
-            if list.json { screen::json(&breaks) } else { table(&breaks).print() }
+            let page = break_page(&pool, &list.filter(context), all).await.map_err(query_failed)?;
+            list.print(&page, table)
         }
         BreakCommand::Show { id, json } => {
             let pool = context.pool().await?;

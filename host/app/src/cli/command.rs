@@ -10,8 +10,8 @@ use tracing_subscriber::EnvFilter;
 use super::context::Context;
 use super::{
     account, backtest, bench, bot, break_, capital, db, demo, exchange, execution, export, figures,
-    import, journal, lot, order, pack, plugin, position, reconcile, risk, roundtrip, run, sim,
-    sleeve,
+    import, journal, lot, order, pack, plugin, position, reconcile, refusal, risk, roundtrip, run,
+    sim, sleeve, statement,
 };
 use crate::config::{Environment, Flags, KEYS, Settings};
 use crate::drivers;
@@ -81,7 +81,10 @@ enum Command {
     Journal(journal::JournalCommand),
     #[command(subcommand)]
     Import(import::ImportCommand),
+    #[command(subcommand)]
+    Refusal(refusal::RefusalCommand),
     Export(export::ExportArgs),
+    Statement(statement::StatementArgs),
     Figures(figures::FiguresArgs),
     Reconcile(reconcile::ReconcileArgs),
     #[command(subcommand)]
@@ -161,7 +164,9 @@ async fn on_the_books(context: &Context, command: Command) -> Result<(), Failure
         Command::Execution(command) => execution::run(context, command).await,
         Command::Journal(command) => journal::run(context, command).await,
         Command::Import(command) => import::run(context, command).await,
+        Command::Refusal(command) => refusal::run(context, command).await,
         Command::Export(args) => export::run(context, args).await,
+        Command::Statement(args) => statement::run(context, args).await,
         Command::Figures(args) => figures::run(context, args).await,
         Command::Reconcile(args) => reconcile::run(context, args).await,
         Command::Break(command) => break_::run(context, command).await,

@@ -1,11 +1,11 @@
 //! `stockade execution list`: fills at the broker.
 
 use clap::Subcommand;
-use stockade_store::query::{Execution, execution_list};
+use stockade_store::query::{Execution, execution_page};
 
-use super::context::{Context, failed};
-use super::list::ListArgs;
-use super::screen::{self, Screen, money, price, quantity, time};
+use super::context::Context;
+use super::list::{OrderListArgs, query_failed};
+use super::screen::{Screen, money, price, quantity, time};
 use crate::failure::Failure;
 
 /// Fills at the broker, each booked once
@@ -13,16 +13,15 @@ use crate::failure::Failure;
 pub(crate) enum ExecutionCommand {
     /// Executions, the latest last
     #[command(after_help = "Example:\n  stockade execution list --sleeve mine --limit 20")]
-    List(ListArgs),
+    List(OrderListArgs),
 }
 
 /// Runs it.
 pub(crate) async fn run(context: &Context, command: ExecutionCommand) -> Result<(), Failure> {
     let ExecutionCommand::List(list) = command;
     let pool = context.pool().await?;
-    let executions = execution_list(&pool, &list.filter(context)).await.map_err(failed)?;
-    list.note_cut(executions.len());
-    if list.json { screen::json(&executions) } else { table(&executions).print() }
+    let page = execution_page(&pool, &list.filter(context)).await.map_err(query_failed)?;
+    list.list.print(&page, table)
 }
 
 fn table(executions: &[Execution]) -> Screen {

@@ -1,30 +1,38 @@
-//! `stockade export`: whole tables as CSV or JSON.
+//! `stockade export`: whole tables as CSV, JSON lines or Parquet.
 //!
-//! Guarantees: a table of any size takes no more memory than a page; the file is complete or it is
-//! not there: it is written beside its name and renamed at the end.
+//! Guarantees: all rows of one moment; a table of any size takes no more memory than a page (Parquet:
+//! a row group); no digit is lost; the file is complete or it is not there.
+
+mod parquet;
+mod text;
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use anyhow::Result;
 use clap::ValueEnum;
-use indicatif::ProgressBar;
-use stockade_store::query::{TABLES, table_columns, table_page};
+use indicatif::{ProgressBar, ProgressStyle};
+use stockade_store::query::{Column, PgPool, TableReader, TextRow};
 
-use super::context::{Context, failed};
+use super::context::Context;
+use super::list::query_failed;
+use super::output::Output;
 use super::screen;
 use crate::failure::Failure;
-use crate::whole::WholeFile;
 
+/// Rows that are read at once.
 const PAGE: u32 = 5_000;
 
 /// Write a whole table to a file
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "Example:\n  stockade export execution --format csv --out executions.csv")]
+#[command(
+    after_help = "Example:\n  stockade export execution --format parquet --out executions.parquet"
+)]
 pub(crate) struct ExportArgs {
-    /// Which table
-    #[arg(value_parser = clap::builder::PossibleValuesParser::new(TABLES))]
+    /// Which table (a name that is none gives them all)
     table: String,
-    /// How
+    /// How: json is one object a line
     #[arg(long, value_enum)]
     format: Format,
     /// Where; - is stdout
@@ -32,90 +40,75 @@ pub(crate) struct ExportArgs {
     out: PathBuf,
 }
 
+/// How a table is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+pub(crate) enum Format {
+    /// Comma-separated, with a header; what is missing is an empty field
     Csv,
+    /// One JSON object a line
+    #[value(alias = "jsonl")]
     Json,
+    /// Apache Parquet: decimals as decimal128, times in nanoseconds UTC
+    Parquet,
+}
+
+/// Takes rows in a format.
+trait Sink {
+    fn rows(&mut self, rows: &[TextRow]) -> Result<()>;
+    /// The end of the table.
+    fn finish(self: Box<Self>) -> Result<()>;
 }
 
 /// Runs it.
 pub(crate) async fn run(context: &Context, args: ExportArgs) -> Result<(), Failure> {
+    let pool = context.pool().await?;
     if args.out == Path::new("-") {
-        let stdout = std::io::stdout();
-        let rows = write(context, &args, &mut BufWriter::new(stdout.lock())).await?;
+        // Stdout's own lock can't cross threads, as the writer of columns may.
+        let mut out = BufWriter::new(std::io::stdout());
+        let rows = write(&pool, &args.table, args.format, &mut out).await?;
         screen::note(&format!("{rows} rows"));
         return Ok(());
     }
-    let mut out = WholeFile::create(&args.out)?;
-    let rows = write(context, &args, &mut out).await?;
+    let mut out = Output::create(&args.out)?;
+    let rows = write(&pool, &args.table, args.format, &mut out).await?;
     out.finish()?;
     screen::note(&format!("{rows} rows of {} in {}", args.table, args.out.display()));
     Ok(())
 }
 
-async fn write<W: Write>(
-    context: &Context,
-    args: &ExportArgs,
+/// Writes a table; gives the number of its rows.
+async fn write<W: Write + Send>(
+    pool: &PgPool,
+    table: &str,
+    format: Format,
     out: &mut W,
 ) -> Result<u64, Failure> {
-    let pool = context.pool().await?;
-    let columns = table_columns(&pool, &args.table).await.map_err(failed)?;
-    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    let bar = ProgressBar::new_spinner();
-    let mut rows = 0;
-    let mut after: Option<Vec<String>> = None;
-    begin(args.format, &names, out)?;
+    let mut reader = TableReader::open(pool, table).await.map_err(query_failed)?;
+    let columns: Vec<Column> = reader.columns().to_vec();
+    let mut sink: Box<dyn Sink + Send> = match format {
+        Format::Csv => Box::new(text::Csv::new(&columns, &mut *out)?),
+        Format::Json => Box::new(text::JsonLines::new(columns, &mut *out)),
+        Format::Parquet => Box::new(parquet::Parquet::new(&columns, &mut *out)?),
+    };
+    let bar = ProgressBar::new_spinner().with_message(table.to_owned());
+    let style = ProgressStyle::with_template("{spinner} {msg}: {human_pos} rows, {per_sec}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let mut count = 0;
     loop {
-        let page = table_page(&pool, &args.table, &columns, after.as_deref(), PAGE)
-            .await
-            .map_err(failed)?;
-        for row in &page.rows {
-            match args.format {
-                Format::Csv => csv_row(row, out)?,
-                Format::Json => {
-                    out.write_all(if rows == 0 { b"\n" } else { b",\n" })?;
-                    let values = row
-                        .iter()
-                        .zip(&columns)
-                        .map(|(value, column)| column.json(value.as_deref()));
-                    let object: serde_json::Map<_, _> =
-                        names.iter().map(|name| (*name).to_owned()).zip(values).collect();
-                    serde_json::to_writer(&mut *out, &object).map_err(std::io::Error::from)?;
-                }
-            }
-            rows += 1;
+        let rows = reader.page(PAGE).await.map_err(query_failed)?;
+        if rows.is_empty() {
+            break;
         }
-        bar.set_message(format!("{rows} rows"));
-        bar.tick();
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
+        sink.rows(&rows)?;
+        count += u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        bar.set_position(count);
     }
-    if args.format == Format::Json {
-        out.write_all(b"\n]\n")?;
-    }
+    sink.finish()?;
     bar.finish_and_clear();
     out.flush()?;
-    Ok(rows)
+    Ok(count)
 }
 
-fn begin<W: Write>(format: Format, names: &[&str], out: &mut W) -> Result<(), Failure> {
-    match format {
-        Format::Csv => {
-            let header: Vec<Option<String>> =
-                names.iter().map(|name| Some((*name).to_owned())).collect();
-            csv_row(&header, out)
-        }
-        Format::Json => Ok(out.write_all(b"[")?),
-    }
-}
-
-/// A row; what is missing is an empty field.
-fn csv_row<W: Write>(row: &[Option<String>], out: &mut W) -> Result<(), Failure> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let fields = row.iter().map(|value| value.as_deref().unwrap_or_default());
-    writer.write_record(fields).map_err(failed)?;
-    let bytes = writer.into_inner().map_err(|error| failed(anyhow::anyhow!(error.to_string())))?;
-    Ok(out.write_all(&bytes)?)
-}
+#[cfg(test)]
+mod tests;

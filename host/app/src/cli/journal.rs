@@ -1,11 +1,11 @@
 //! `stockade journal list`: the double-entry journal.
 
 use clap::Subcommand;
-use stockade_store::query::{Entry, journal_list};
+use stockade_store::query::{Entry, journal_page};
 
-use super::context::{Context, failed};
-use super::list::ListArgs;
-use super::screen::{self, Screen, money, time};
+use super::context::Context;
+use super::list::{OrderListArgs, query_failed};
+use super::screen::{Screen, money, time};
 use crate::failure::Failure;
 
 /// The double-entry journal
@@ -13,16 +13,15 @@ use crate::failure::Failure;
 pub(crate) enum JournalCommand {
     /// Entries with their legs, the latest last
     #[command(after_help = "Example:\n  stockade journal list --sleeve mine --limit 10")]
-    List(ListArgs),
+    List(OrderListArgs),
 }
 
 /// Runs it.
 pub(crate) async fn run(context: &Context, command: JournalCommand) -> Result<(), Failure> {
     let JournalCommand::List(list) = command;
     let pool = context.pool().await?;
-    let entries = journal_list(&pool, &list.filter(context)).await.map_err(failed)?;
-    list.note_cut(entries.len());
-    if list.json { screen::json(&entries) } else { table(&entries).print() }
+    let page = journal_page(&pool, &list.filter(context)).await.map_err(query_failed)?;
+    list.list.print(&page, table)
 }
 
 /// One line per leg; an entry's own words stand on its first.

@@ -1,11 +1,11 @@
 //! `stockade lot list`: open lots.
 
 use clap::Subcommand;
-use stockade_store::query::{Lot, lot_list};
+use stockade_store::query::{Lot, lot_page};
 
-use super::context::{Context, failed};
-use super::list::ListArgs;
-use super::screen::{self, Screen, money, price, quantity, time};
+use super::context::Context;
+use super::list::{LotListArgs, query_failed};
+use super::screen::{Screen, money, price, quantity, time};
 use crate::failure::Failure;
 
 /// Shares by the execution that bought them
@@ -15,7 +15,7 @@ pub(crate) enum LotCommand {
     #[command(after_help = "Example:\n  stockade lot list --sleeve mine --symbol AAPL")]
     List {
         #[command(flatten)]
-        list: ListArgs,
+        list: LotListArgs,
         /// Closed ones too
         #[arg(long)]
         all: bool,
@@ -26,9 +26,8 @@ pub(crate) enum LotCommand {
 pub(crate) async fn run(context: &Context, command: LotCommand) -> Result<(), Failure> {
     let LotCommand::List { list, all } = command;
     let pool = context.pool().await?;
-    let lots = lot_list(&pool, &list.filter(context), all).await.map_err(failed)?;
-    list.note_cut(lots.len());
-    if list.json { screen::json(&lots) } else { table(&lots).print() }
+    let page = lot_page(&pool, &list.filter(context), all).await.map_err(query_failed)?;
+    list.list.print(&page, table)
 }
 
 fn table(lots: &[Lot]) -> Screen {

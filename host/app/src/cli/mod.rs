@@ -31,11 +31,14 @@ mod journal;
 mod list;
 mod lot;
 mod order;
+mod output;
 mod pack;
 mod position;
+mod refusal;
 mod reply;
 mod risk;
 mod roundtrip;
+mod statement;
 
 pub(crate) use command::{Cli, execute};
 

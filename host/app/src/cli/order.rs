@@ -5,11 +5,11 @@ mod submit;
 use clap::Subcommand;
 use stockade_core::desk::Command;
 use stockade_core::{OrderId, Price, Qty};
-use stockade_store::query::{Order, OrderFilter, order_list, order_show};
+use stockade_store::query::{Order, OrderFilter, order_page, order_show};
 
 use super::argument;
 use super::context::{Context, failed};
-use super::list::ListArgs;
+use super::list::{OrderListArgs, query_failed};
 use super::reply;
 use super::screen::{self, Screen, money, price_or_dash, quantity, text_or_dash, time};
 use crate::failure::Failure;
@@ -27,7 +27,7 @@ pub(crate) enum OrderCommand {
     #[command(after_help = "Example:\n  stockade order list --sleeve mine --open")]
     List {
         #[command(flatten)]
-        list: ListArgs,
+        list: OrderListArgs,
         /// Only those that are not final
         #[arg(long)]
         open: bool,
@@ -88,10 +88,8 @@ pub(crate) async fn run(context: &Context, command: OrderCommand) -> Result<(), 
         OrderCommand::List { list, open, status } => {
             let pool = context.pool().await?;
             let narrower = OrderFilter { open, status };
-            let found = order_list(&pool, &list.filter(context), &narrower).await;
-            let orders = found.map_err(failed)?;
-            list.note_cut(orders.len());
-            if list.json { screen::json(&orders) } else { table(&orders).print() }
+            let page = order_page(&pool, &list.filter(context), &narrower).await;
+            list.list.print(&page.map_err(query_failed)?, table)
         }
         OrderCommand::Show { id, json } => {
             let pool = context.pool().await?;

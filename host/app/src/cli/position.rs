@@ -3,13 +3,13 @@
 use clap::Subcommand;
 use stockade_core::desk::Command;
 use stockade_core::{Money, Qty, Slug, Symbol, Timestamp};
-use stockade_store::query::{Position, position_list};
+use stockade_store::query::{Position, position_page};
 
 use super::argument;
-use super::context::{Context, failed};
-use super::list::ListArgs;
+use super::context::Context;
+use super::list::{LotListArgs, query_failed};
 use super::reply;
-use super::screen::{self, Screen, money, percent, price, price_or_dash, quantity};
+use super::screen::{Screen, money, percent, price, price_or_dash, quantity};
 use crate::failure::Failure;
 
 /// What sleeves hold
@@ -60,7 +60,7 @@ pub(crate) enum PositionCommand {
     },
     /// Positions, with each sleeve's share of the account's
     #[command(after_help = "Example:\n  stockade position list --symbol AAPL --json")]
-    List(ListArgs),
+    List(LotListArgs),
 }
 
 /// Runs it.
@@ -75,9 +75,8 @@ pub(crate) async fn run(context: &Context, command: PositionCommand) -> Result<(
         }
         PositionCommand::List(list) => {
             let pool = context.pool().await?;
-            let positions = position_list(&pool, &list.filter(context)).await.map_err(failed)?;
-            list.note_cut(positions.len());
-            if list.json { screen::json(&positions) } else { table(&positions).print() }
+            let page = position_page(&pool, &list.filter(context)).await.map_err(query_failed)?;
+            list.list.print(&page, table)
         }
     }
 }

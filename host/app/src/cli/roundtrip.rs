@@ -1,28 +1,29 @@
 //! `stockade roundtrip list`: realised profit, trade by trade.
 
 use clap::Subcommand;
-use stockade_store::query::{RoundTrip, round_trip_list};
+use stockade_store::query::{RoundTrip, round_trip_page};
 
-use super::context::{Context, failed};
-use super::list::ListArgs;
-use super::screen::{self, Screen, money, percent, price, quantity, text_or_dash, time};
+use super::context::Context;
+use super::list::{LotListArgs, query_failed};
+use super::screen::{Screen, money, percent, price, quantity, text_or_dash, time};
 use crate::failure::Failure;
 
 /// Realised profit, trade by trade
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum RoundTripCommand {
     /// Round trips, the latest exit last
-    #[command(after_help = "Example:\n  stockade roundtrip list --sleeve mine --from 2026-02-01")]
-    List(ListArgs),
+    #[command(
+        after_help = "Example:\n  stockade roundtrip list --sleeve mine --from 2026-02-01 --reason target"
+    )]
+    List(LotListArgs),
 }
 
 /// Runs it.
 pub(crate) async fn run(context: &Context, command: RoundTripCommand) -> Result<(), Failure> {
     let RoundTripCommand::List(list) = command;
     let pool = context.pool().await?;
-    let trips = round_trip_list(&pool, &list.filter(context)).await.map_err(failed)?;
-    list.note_cut(trips.len());
-    if list.json { screen::json(&trips) } else { table(&trips).print() }
+    let page = round_trip_page(&pool, &list.filter(context)).await.map_err(query_failed)?;
+    list.list.print(&page, table)
 }
 
 fn table(trips: &[RoundTrip]) -> Screen {

@@ -75,6 +75,11 @@ impl Screen {
         self.table.add_row(cells);
     }
 
+    /// Adds a row of as many cells as there are headings.
+    pub(crate) fn cells(&mut self, cells: Vec<String>) {
+        self.table.add_row(cells);
+    }
+
     /// Writes it.
     pub(crate) fn print(&self) -> Result<(), Failure> {
         if self.table.row_count() == 0 {
@@ -145,7 +150,7 @@ fn dash() -> String {
 }
 
 /// Thousands apart with commas, before the point.
-fn grouped(number: &str) -> String {
+pub(crate) fn grouped(number: &str) -> String {
     let (sign, digits) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
     let (whole, rest) = digits.split_at(digits.find('.').unwrap_or(digits.len()));
     let mut text = String::with_capacity(number.len() + number.len() / 3);

@@ -6,6 +6,7 @@
 
 mod data;
 mod page;
+pub(crate) mod statement;
 
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,6 @@ const COLOURS: usize = 8;
 /// The whole page as HTML.
 #[must_use]
 pub(crate) fn render(data: &ReportData) -> String {
-    let title = escape(&data.title);
     let body: String = [
         facts(&data.facts),
         section("Sleeves", &sleeves(&data.sleeves)),
@@ -32,6 +31,12 @@ pub(crate) fn render(data: &ReportData) -> String {
         section("What to type next", &next(&data.next)),
     ]
     .concat();
+    page(&data.title, &data.subtitle, &body)
+}
+
+/// A page around sections, which are markup already; both texts are escaped here.
+pub(super) fn page(title: &str, subtitle: &str, body: &str) -> String {
+    let title = escape(title);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -39,18 +44,18 @@ pub(crate) fn render(data: &ReportData) -> String {
          content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
          <h1>{title}</h1>\n<p>{}</p>\n{body}</main>\n</body>\n</html>\n",
-        escape(&data.subtitle)
+        escape(subtitle)
     )
 }
 
-fn section(heading: &str, content: &str) -> String {
+pub(super) fn section(heading: &str, content: &str) -> String {
     if content.is_empty() {
         return String::new();
     }
     format!("<section>\n<h2>{heading}</h2>\n{content}</section>\n")
 }
 
-fn card(content: &str) -> String {
+pub(super) fn card(content: &str) -> String {
     format!("<div class=\"card\">\n{content}</div>\n")
 }
 

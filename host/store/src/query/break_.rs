@@ -4,6 +4,7 @@ use serde::Serialize;
 use sqlx::PgPool;
 
 use super::filter::{Filter, QueryError, Select};
+use super::page::{List, Page, Rows};
 use super::value::{At, Number};
 
 /// A difference that reconciliation found.
@@ -37,35 +38,69 @@ pub struct Break {
     pub resolved_at: Option<At>,
 }
 
-const BODY: &str = "
-    SELECT b.id, b.account, b.class, b.severity, b.symbol,
-           CASE WHEN b.resolved_ns IS NULL THEN 'open' ELSE 'resolved' END AS state,
-           greatest(coalesce(b.resolved_ns, a.market_ns) - b.opened_ns, 0) / 1000000000 AS age_seconds,
-           b.ours, b.broker, b.evidence, b.action, b.opened_ns AS opened_at, b.resolved_ns AS resolved_at
-      FROM stockade.break b
-      JOIN stockade.account a ON a.account = b.account";
+macro_rules! columns {
+    () => {
+        "b.id, b.account, b.class, b.severity, b.symbol,
+         CASE WHEN b.resolved_ns IS NULL THEN 'open' ELSE 'resolved' END AS state,
+         greatest(coalesce(b.resolved_ns, a.market_ns) - b.opened_ns, 0) / 1000000000 AS age_seconds,
+         b.ours, b.broker, b.evidence, b.action, b.opened_ns AS opened_at,
+         b.resolved_ns AS resolved_at"
+    };
+}
 
-/// Breaks by number: the open ones, or with `resolved` all.
+macro_rules! tables {
+    () => {
+        "stockade.break b JOIN stockade.account a ON a.account = b.account"
+    };
+}
+
+const BODY: &str = concat!("SELECT ", columns!(), " FROM ", tables!());
+
+const LIST: List = List {
+    what: "breaks",
+    noun: "break",
+    columns: columns!(),
+    rows: Rows::Joined(tables!()),
+    key: &[("b.account", "text"), ("b.id", "bigint")],
+    latest_first: true,
+};
+
+/// A page of breaks by number: the open ones, or with `resolved` all. A sleeve narrows to the
+/// symbols that it has ever had a lot of.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database does not answer, or a cursor is not this list's.
+pub async fn break_page(
+    pool: &PgPool,
+    filter: &Filter,
+    resolved: bool,
+) -> Result<Page<Break>, QueryError> {
+    LIST.select()
+        .only(!resolved, "b.resolved_ns IS NULL")
+        .and("b.account =", filter.account.clone())
+        .and("b.symbol =", filter.symbol.clone())
+        .and(
+            "EXISTS (SELECT FROM stockade.lot l
+                JOIN stockade.sleeve s ON s.account = l.account AND s.id = l.sleeve
+                WHERE l.account = b.account AND l.symbol = b.symbol AND s.name = %)",
+            filter.sleeve.clone(),
+        )
+        .and("b.opened_ns >=", filter.from)
+        .and("b.opened_ns <", filter.to)
+        .page(pool, filter)
+        .await
+}
+
+/// Breaks by number.
+///
+/// # Errors
+/// As [`break_page`].
 pub async fn break_list(
     pool: &PgPool,
     filter: &Filter,
     resolved: bool,
 ) -> Result<Vec<Break>, QueryError> {
-    let mut select = Select::new("breaks", BODY)
-        .and("b.account =", filter.account.clone())
-        .and("b.symbol =", filter.symbol.clone())
-        .and("b.opened_ns >=", filter.from)
-        .and("b.opened_ns <", filter.to);
-    if !resolved {
-        select = select.only("b.resolved_ns IS NULL");
-    }
-    select
-        .latest(filter.limit, "ORDER BY b.account DESC, b.id DESC", "ORDER BY b.account, b.id")
-        .fetch(pool)
-        .await
+    Ok(break_page(pool, filter, resolved).await?.rows)
 }
 
 /// One break by its number.

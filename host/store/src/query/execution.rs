@@ -3,7 +3,8 @@
 use serde::Serialize;
 use sqlx::PgPool;
 
-use super::filter::{Filter, QueryError, Select};
+use super::filter::{Filter, QueryError, order_conditions};
+use super::page::{List, Page, Rows};
 use super::value::{At, Number};
 
 /// A fill at the broker, booked once.
@@ -37,28 +38,45 @@ pub struct Execution {
     pub source: String,
 }
 
-const BODY: &str = "
-    SELECT e.execution_id, e.account, s.name AS sleeve, e.order_id, e.broker_order_id, e.symbol,
-           e.side, e.qty, e.price, e.fee, e.at_ns AS at, e.entry, e.source
-      FROM stockade.execution e
-      JOIN stockade.sleeve s ON s.account = e.account AND s.id = e.sleeve";
+const LIST: List = List {
+    what: "executions",
+    noun: "execution",
+    columns: "e.execution_id, e.account, s.name AS sleeve, e.order_id, e.broker_order_id, e.symbol,
+        e.side, e.qty, e.price, e.fee, e.at_ns AS at, e.entry, e.source",
+    rows: Rows::OfSleeves { table: "stockade.execution", alias: "e" },
+    key: &[
+        ("e.at_ns", "bigint"),
+        ("e.account", "text"),
+        ("e.entry", "bigint"),
+        ("e.execution_id", "text"),
+    ],
+    latest_first: true,
+};
+
+const OF_ORDER: [&str; 3] = order_conditions!("WHERE o.account = e.account AND o.id = e.order_id");
+
+/// A page of executions, by time.
+///
+/// # Errors
+/// When the database does not answer, or a cursor is not this list's.
+pub async fn execution_page(pool: &PgPool, filter: &Filter) -> Result<Page<Execution>, QueryError> {
+    let [tag, reason, version] = OF_ORDER;
+    LIST.select()
+        .and("e.symbol =", filter.symbol.clone())
+        .and("e.side =", filter.side.clone())
+        .and("e.at_ns >=", filter.from)
+        .and("e.at_ns <", filter.to)
+        .and(tag, filter.tag.clone())
+        .and(reason, filter.reason.clone())
+        .and(version, filter.plugin_version.clone())
+        .page(pool, filter)
+        .await
+}
 
 /// Executions from the earliest.
 ///
 /// # Errors
-/// When the database does not answer.
+/// As [`execution_page`].
 pub async fn execution_list(pool: &PgPool, filter: &Filter) -> Result<Vec<Execution>, QueryError> {
-    Select::new("executions", BODY)
-        .and("e.account =", filter.account.clone())
-        .and("s.name =", filter.sleeve.clone())
-        .and("e.symbol =", filter.symbol.clone())
-        .and("e.at_ns >=", filter.from)
-        .and("e.at_ns <", filter.to)
-        .latest(
-            filter.limit,
-            "ORDER BY e.at_ns DESC, e.account DESC, e.entry DESC, e.execution_id DESC",
-            "ORDER BY e.at_ns, e.account, e.entry, e.execution_id",
-        )
-        .fetch(pool)
-        .await
+    Ok(execution_page(pool, filter).await?.rows)
 }

@@ -5,6 +5,8 @@
 use sqlx::postgres::PgRow;
 use sqlx::{Encode, FromRow, PgPool, Postgres, QueryBuilder, Type};
 
+use super::page::Cursor;
+
 /// Why a query gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
@@ -18,12 +20,32 @@ pub enum QueryError {
         source: sqlx::Error,
     },
     /// There is no table of that name.
-    #[error("table \"{found}\" is not known, the nearest is \"{nearest}\"")]
+    #[error("table \"{found}\" is not known, the nearest is \"{nearest}\" (there are {allowed})")]
     UnknownTable {
         /// What was asked for.
         found: String,
         /// The one of the nearest name.
-        nearest: &'static str,
+        nearest: String,
+        /// All of them.
+        allowed: String,
+    },
+    /// More rows than one document takes.
+    #[error("more than {allowed} {what}: {instead}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many are taken.
+        allowed: i64,
+        /// What to do.
+        instead: &'static str,
+    },
+    /// A cursor that belongs to another list.
+    #[error("\"{found}\" is no cursor of this list: one starts with \"{allowed}/\" (--after)")]
+    Cursor {
+        /// What was given.
+        found: String,
+        /// What this list's begin with.
+        allowed: &'static str,
     },
 }
 
@@ -40,9 +62,43 @@ pub struct Filter {
     pub from: Option<i64>,
     /// Before this time, in nanoseconds since 1970.
     pub to: Option<i64>,
+    /// `buy` or `sell`; `long` or `short` of lots, positions and round trips.
+    pub side: Option<String>,
+    /// The tag of the order behind a row.
+    pub tag: Option<String>,
+    /// The reason of the order behind a row; of a round trip, its exit reason.
+    pub reason: Option<String>,
+    /// The version of the plugin that sent the order behind a row.
+    pub plugin_version: Option<String>,
     /// At most so many rows, the latest ones.
     pub limit: Option<u32>,
+    /// The page behind this one.
+    pub after: Option<Cursor>,
 }
+
+/// The condition that an order stands behind a row: `$link` joins it, `$condition` narrows it.
+macro_rules! of_order {
+    ($link:literal, $condition:literal) => {
+        concat!("EXISTS (SELECT FROM stockade.order o ", $link, " AND ", $condition, ")")
+    };
+}
+pub(super) use of_order;
+
+/// The three conditions on the order behind a row: tag, reason, plugin version.
+macro_rules! order_conditions {
+    ($link:literal) => {
+        [
+            $crate::query::filter::of_order!($link, "o.tag = %"),
+            $crate::query::filter::of_order!($link, "o.reason = %"),
+            $crate::query::filter::of_order!(
+                $link,
+                "EXISTS (SELECT FROM stockade.bot b WHERE b.account = o.account \
+                 AND b.sleeve = o.sleeve AND b.version = %)"
+            ),
+        ]
+    };
+}
+pub(super) use order_conditions;
 
 /// A statement under construction: a body that ends in a `WHERE`, then conditions.
 pub(super) struct Select {

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use sqlx::types::Json;
 
-use super::filter::{Filter, QueryError, Select};
+use super::filter::{Filter, QueryError, order_conditions};
+use super::page::{List, Page, Rows};
 use super::value::{At, Number};
 
 /// One leg of an entry.
@@ -12,7 +13,7 @@ use super::value::{At, Number};
 pub struct Leg {
     /// Whose.
     pub sleeve: String,
-    /// `cash`, `position`, `capital`, `realised`, `fees` or `rounding`.
+    /// `cash`, `position`, `capital`, `realised`, `fees`, `rounding`, …
     pub ledger: String,
     /// The symbol of a position.
     pub symbol: Option<String>,
@@ -50,40 +51,68 @@ struct Stored {
     postings: Json<Vec<Leg>>,
 }
 
-// A sleeve or symbol narrows the entries, not their legs: an entry is only whole with all of them.
-const BODY: &str = "
-    SELECT e.id, e.account, e.at_ns AS at, e.kind, e.memo, e.execution_id,
-           (SELECT coalesce(jsonb_agg(jsonb_build_object('sleeve', s.name, 'ledger', p.ledger,
-                       'symbol', p.symbol, 'amount', trim_scale(p.amount)::text) ORDER BY p.leg), '[]'::jsonb)
-              FROM stockade.posting p
-              JOIN stockade.sleeve s ON s.account = p.account AND s.id = p.sleeve
-             WHERE p.account = e.account AND p.entry = e.id) AS postings
-      FROM stockade.entry e";
+const LIST: List = List {
+    what: "the journal",
+    noun: "entry",
+    columns: "e.id, e.account, e.at_ns AS at, e.kind, e.memo, e.execution_id,
+        (SELECT coalesce(jsonb_agg(jsonb_build_object('sleeve', s.name, 'ledger', p.ledger,
+                    'symbol', p.symbol, 'amount', trim_scale(p.amount)::text) ORDER BY p.leg), '[]'::jsonb)
+           FROM stockade.posting p
+           JOIN stockade.sleeve s ON s.account = p.account AND s.id = p.sleeve
+          WHERE p.account = e.account AND p.entry = e.id) AS postings",
+    rows: Rows::Joined("stockade.entry e"),
+    key: &[("e.account", "text"), ("e.id", "bigint")],
+    latest_first: true,
+};
+
+const OF_ORDER: [&str; 3] = order_conditions!(
+    "JOIN stockade.execution x ON x.account = o.account AND x.order_id = o.id
+     WHERE x.account = e.account AND x.execution_id = e.execution_id"
+);
+
+/// A page of the journal. A sleeve or symbol narrows the entries, not their legs: an entry is only
+/// whole with all of them. Side, tag, reason and plugin version are those of its execution.
+///
+/// # Errors
+/// When the database does not answer, or a cursor is not this list's.
+pub async fn journal_page(pool: &PgPool, filter: &Filter) -> Result<Page<Entry>, QueryError> {
+    let [tag, reason, version] = OF_ORDER;
+    // Their LIMIT keeps these subqueries with their entry: joined, they would read every posting.
+    let page: Page<Stored> = LIST
+        .select()
+        .and("e.account =", filter.account.clone())
+        .and(
+            "(SELECT true FROM stockade.posting p WHERE p.account = e.account AND p.entry = e.id
+                AND p.sleeve = (SELECT z.id FROM stockade.sleeve z
+                    WHERE z.account = e.account AND z.name = %) LIMIT 1)",
+            filter.sleeve.clone(),
+        )
+        .and(
+            "(SELECT true FROM stockade.posting p WHERE p.account = e.account AND p.entry = e.id
+                AND p.symbol = % LIMIT 1)",
+            filter.symbol.clone(),
+        )
+        .and(
+            "(SELECT true FROM stockade.execution x WHERE x.account = e.account
+                AND x.execution_id = e.execution_id AND x.side = % LIMIT 1)",
+            filter.side.clone(),
+        )
+        .and("e.at_ns >=", filter.from)
+        .and("e.at_ns <", filter.to)
+        .and(tag, filter.tag.clone())
+        .and(reason, filter.reason.clone())
+        .and(version, filter.plugin_version.clone())
+        .page(pool, filter)
+        .await?;
+    Ok(page.map(Entry::from))
+}
 
 /// Entries in the order of the journal.
 ///
 /// # Errors
-/// When the database does not answer.
+/// As [`journal_page`].
 pub async fn journal_list(pool: &PgPool, filter: &Filter) -> Result<Vec<Entry>, QueryError> {
-    let rows: Vec<Stored> = Select::new("the journal", BODY)
-        .and("e.account =", filter.account.clone())
-        .and(
-            "e.id IN (SELECT p.entry FROM stockade.posting p JOIN stockade.sleeve s
-                ON s.account = p.account AND s.id = p.sleeve
-                WHERE p.account = e.account AND s.name = %)",
-            filter.sleeve.clone(),
-        )
-        .and(
-            "e.id IN (SELECT p.entry FROM stockade.posting p
-                WHERE p.account = e.account AND p.symbol = %)",
-            filter.symbol.clone(),
-        )
-        .and("e.at_ns >=", filter.from)
-        .and("e.at_ns <", filter.to)
-        .latest(filter.limit, "ORDER BY e.account DESC, e.id DESC", "ORDER BY e.account, e.id")
-        .fetch(pool)
-        .await?;
-    Ok(rows.into_iter().map(Entry::from).collect())
+    Ok(journal_page(pool, filter).await?.rows)
 }
 
 impl From<Stored> for Entry {

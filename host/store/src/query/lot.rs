@@ -3,7 +3,8 @@
 use serde::Serialize;
 use sqlx::PgPool;
 
-use super::filter::{Filter, QueryError, Select};
+use super::filter::{Filter, QueryError, order_conditions};
+use super::page::{List, Page, Rows};
 use super::value::{At, Number};
 
 /// A lot with what remains of it.
@@ -33,37 +34,53 @@ pub struct Lot {
     pub execution_id: String,
 }
 
-const BODY: &str = "
-    SELECT s.name AS sleeve, l.symbol, l.side, l.opened_ns AS opened_at, l.qty, l.remaining,
-           l.entry_price, l.cost, l.cost_left, l.fee_left, l.execution_id
-      FROM stockade.lot l
-      JOIN stockade.sleeve s ON s.account = l.account AND s.id = l.sleeve";
+const LIST: List = List {
+    what: "lots",
+    noun: "lot",
+    columns: "s.name AS sleeve, l.symbol, l.side, l.opened_ns AS opened_at, l.qty, l.remaining,
+        l.entry_price, l.cost, l.cost_left, l.fee_left, l.execution_id",
+    rows: Rows::OfSleeves { table: "stockade.lot", alias: "l" },
+    key: &[("l.opened_ns", "bigint"), ("l.account", "text"), ("l.id", "bigint")],
+    latest_first: true,
+};
 
-/// Lots with something remaining, or with `closed` all, from the oldest. `from` and `to` narrow
-/// the time of opening.
+const OF_ORDER: [&str; 3] = order_conditions!(
+    "JOIN stockade.execution x ON x.account = o.account AND x.order_id = o.id
+     WHERE x.account = l.account AND x.execution_id = l.execution_id"
+);
+
+/// A page of lots by time of opening: those with something remaining, or with `closed` all. Tag,
+/// reason and plugin version are those of the opening order.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database does not answer, or a cursor is not this list's.
+pub async fn lot_page(
+    pool: &PgPool,
+    filter: &Filter,
+    closed: bool,
+) -> Result<Page<Lot>, QueryError> {
+    let [tag, reason, version] = OF_ORDER;
+    LIST.select()
+        .only(!closed, "l.remaining > 0")
+        .and("l.symbol =", filter.symbol.clone())
+        .and("l.side =", filter.side.clone())
+        .and("l.opened_ns >=", filter.from)
+        .and("l.opened_ns <", filter.to)
+        .and(tag, filter.tag.clone())
+        .and(reason, filter.reason.clone())
+        .and(version, filter.plugin_version.clone())
+        .page(pool, filter)
+        .await
+}
+
+/// Lots from the oldest.
+///
+/// # Errors
+/// As [`lot_page`].
 pub async fn lot_list(
     pool: &PgPool,
     filter: &Filter,
     closed: bool,
 ) -> Result<Vec<Lot>, QueryError> {
-    let mut select = Select::new("lots", BODY)
-        .and("l.account =", filter.account.clone())
-        .and("s.name =", filter.sleeve.clone())
-        .and("l.symbol =", filter.symbol.clone())
-        .and("l.opened_ns >=", filter.from)
-        .and("l.opened_ns <", filter.to);
-    if !closed {
-        select = select.only("l.remaining > 0");
-    }
-    select
-        .latest(
-            filter.limit,
-            "ORDER BY l.opened_ns DESC, l.account DESC, l.id DESC",
-            "ORDER BY l.opened_ns, l.account, l.id",
-        )
-        .fetch(pool)
-        .await
+    Ok(lot_page(pool, filter, closed).await?.rows)
 }

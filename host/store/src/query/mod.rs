@@ -16,11 +16,13 @@ mod filter;
 mod journal;
 mod lot;
 mod order;
+mod page;
 mod position;
 mod quality;
 mod refusal;
 mod round_trip;
 mod sleeve;
+mod statement;
 mod table;
 mod value;
 
@@ -29,20 +31,26 @@ pub use attribution::{
     Attribution, AttributionRows, Share, attribution, attribution_rows, last_mark, round_trip_nets,
 };
 pub use bot::{Bot, BotEvent, bot_events, bot_list, bot_show};
-pub use break_::{Break, break_list, break_show};
+pub use break_::{Break, break_list, break_page, break_show};
 pub use crypto::trades_crypto;
 pub use equity::{EquityPeriod, EquityPoint, equity_closes, equity_curve, equity_periods};
-pub use execution::{Execution, execution_list};
+pub use execution::{Execution, execution_list, execution_page};
 pub use filter::{Filter, QueryError};
-pub use journal::{Entry, Leg, journal_list};
-pub use lot::{Lot, lot_list};
-pub use order::{Order, OrderFilter, order_list, order_show};
-pub use position::{Holding, Position, position_list};
+pub use journal::{Entry, Leg, journal_list, journal_page};
+pub use lot::{Lot, lot_list, lot_page};
+pub use order::{Order, OrderFilter, order_list, order_page, order_show};
+pub use page::{Cursor, CursorError, Page};
+pub use position::{Holding, Position, position_list, position_page};
 pub use quality::{ExecutionQuality, Slippage, TimeToFill, execution_quality};
-pub use refusal::{Refusal, refusal_list};
-pub use round_trip::{RoundTrip, round_trip_list};
+pub use refusal::{Refusal, refusal_list, refusal_page};
+pub use round_trip::{RoundTrip, round_trip_list, round_trip_page};
 pub use sleeve::{Sleeve, sleeve_list, sleeve_show};
-pub use table::{Column, TABLES, TablePage, table_columns, table_page};
+pub use statement::{
+    LedgerBalance, PositionChange, PresentPosition, StatementEntry, StatementLeg, StatementPrice,
+    StatementRows, StatementSample, StatementScope, StatementSleeve, StatementTrade, StatementTrip,
+    TradedQty, statement_rows,
+};
+pub use table::{Column, TableReader, TextRow, table_names};
 pub use value::{At, Number, Percent};
 
 pub use sqlx::PgPool;

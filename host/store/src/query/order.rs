@@ -4,6 +4,7 @@ use serde::Serialize;
 use sqlx::PgPool;
 
 use super::filter::{Filter, QueryError, Select};
+use super::page::{List, Page, Rows};
 use super::value::{At, Number};
 
 /// An order.
@@ -82,41 +83,77 @@ pub struct OrderFilter {
     pub status: Option<String>,
 }
 
-const BODY: &str = "
-    SELECT o.id, o.account, s.name AS sleeve, o.intent_id, o.client_order_id, o.broker_order_id,
-           o.symbol, o.side, o.qty, o.notional, o.type, o.limit_price, o.stop_price, o.sent_type,
-           o.sent_limit_price, o.time_in_force, o.extended_hours, o.status, o.decision_price,
-           o.reserved, o.filled_qty, round(o.filled_value / nullif(o.filled_qty, 0), 12) AS filled_avg_price,
-           o.cancel_requested, o.overfilled, o.replaces, o.reason, o.tag, o.end_reason,
-           o.accepted_ns AS accepted_at, o.updated_ns AS updated_at
-      FROM stockade.order o
-      JOIN stockade.sleeve s ON s.account = o.account AND s.id = o.sleeve";
+macro_rules! columns {
+    () => {
+        "o.id, o.account, s.name AS sleeve, o.intent_id, o.client_order_id, o.broker_order_id,
+         o.symbol, o.side, o.qty, o.notional, o.type, o.limit_price, o.stop_price, o.sent_type,
+         o.sent_limit_price, o.time_in_force, o.extended_hours, o.status, o.decision_price,
+         o.reserved, o.filled_qty,
+         round(o.filled_value / nullif(o.filled_qty, 0), 12) AS filled_avg_price,
+         o.cancel_requested, o.overfilled, o.replaces, o.reason, o.tag, o.end_reason,
+         o.accepted_ns AS accepted_at, o.updated_ns AS updated_at"
+    };
+}
+
+macro_rules! tables {
+    () => {
+        "stockade.order o JOIN stockade.sleeve s ON s.account = o.account AND s.id = o.sleeve"
+    };
+}
+
+const BODY: &str = concat!("SELECT ", columns!(), " FROM ", tables!());
+
+const LIST: List = List {
+    what: "orders",
+    noun: "order",
+    columns: columns!(),
+    rows: Rows::Joined(tables!()),
+    key: &[("o.account", "text"), ("o.id", "bigint")],
+    latest_first: true,
+};
+
+/// A page of orders by number.
+///
+/// # Errors
+/// When the database does not answer, or a cursor is not this list's.
+pub async fn order_page(
+    pool: &PgPool,
+    filter: &Filter,
+    narrower: &OrderFilter,
+) -> Result<Page<Order>, QueryError> {
+    LIST.select()
+        .and("o.account =", filter.account.clone())
+        .and("s.name =", filter.sleeve.clone())
+        .and("o.symbol =", filter.symbol.clone())
+        .and("o.side =", filter.side.clone())
+        .and("o.status =", narrower.status.clone())
+        .and("o.accepted_ns >=", filter.from)
+        .and("o.accepted_ns <", filter.to)
+        .and("o.tag =", filter.tag.clone())
+        .and("o.reason =", filter.reason.clone())
+        .and(
+            "EXISTS (SELECT FROM stockade.bot b WHERE b.account = o.account
+                AND b.sleeve = o.sleeve AND b.version = %)",
+            filter.plugin_version.clone(),
+        )
+        .only(
+            narrower.open,
+            "o.status IN ('accepted', 'sending', 'unknown', 'acknowledged', 'partially_filled')",
+        )
+        .page(pool, filter)
+        .await
+}
 
 /// Orders by number.
 ///
 /// # Errors
-/// When the database does not answer.
+/// As [`order_page`].
 pub async fn order_list(
     pool: &PgPool,
     filter: &Filter,
     narrower: &OrderFilter,
 ) -> Result<Vec<Order>, QueryError> {
-    let mut select = Select::new("orders", BODY)
-        .and("o.account =", filter.account.clone())
-        .and("s.name =", filter.sleeve.clone())
-        .and("o.symbol =", filter.symbol.clone())
-        .and("o.status =", narrower.status.clone())
-        .and("o.accepted_ns >=", filter.from)
-        .and("o.accepted_ns <", filter.to);
-    if narrower.open {
-        select = select.only(
-            "o.status IN ('accepted', 'sending', 'unknown', 'acknowledged', 'partially_filled')",
-        );
-    }
-    select
-        .latest(filter.limit, "ORDER BY o.account DESC, o.id DESC", "ORDER BY o.account, o.id")
-        .fetch(pool)
-        .await
+    Ok(order_page(pool, filter, narrower).await?.rows)
 }
 
 /// One order by its number, or by its client or broker order id.

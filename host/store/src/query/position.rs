@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
-use super::filter::{Filter, QueryError, Select};
+use super::filter::{Filter, QueryError, order_conditions};
+use super::page::{List, Page, Rows};
 use super::value::{Number, Percent};
 
 /// How much of a symbol.
@@ -36,34 +37,69 @@ pub struct Position {
     pub share_of_account_pct: Option<Percent>,
 }
 
-const BODY: &str = "
-    SELECT sleeve, symbol, qty, average_entry, mark, market_value, unrealised, share_of_account_pct FROM (
-        SELECT p.account, s.name AS sleeve, s.id, p.symbol, p.qty,
-               round(p.cost / p.qty, 12) AS average_entry, m.price AS mark,
-               coalesce(round(p.qty * m.price, 12), p.cost) AS market_value,
-               coalesce(round(p.qty * m.price, 12), p.cost) - p.cost - p.fee_left AS unrealised,
-               round(100 * p.qty / nullif(sum(p.qty) OVER (PARTITION BY p.account, p.symbol), 0), 12)
-                   AS share_of_account_pct
-          FROM stockade.position p
-          JOIN stockade.sleeve s ON s.account = p.account AND s.id = p.sleeve
-          LEFT JOIN stockade.mark m ON m.account = p.account AND m.symbol = p.symbol
-         WHERE p.qty <> 0
-    ) held";
+const LIST: List = List {
+    what: "positions",
+    noun: "position",
+    columns: "held.sleeve, held.symbol, held.qty, held.average_entry, held.mark, held.market_value,
+        held.unrealised, held.share_of_account_pct",
+    rows: Rows::Joined(
+        "(SELECT p.account, s.name AS sleeve, s.id, p.symbol, p.qty,
+                 round(p.cost / p.qty, 12) AS average_entry, m.price AS mark,
+                 coalesce(round(p.qty * m.price, 12), p.cost) AS market_value,
+                 coalesce(round(p.qty * m.price, 12), p.cost) - p.cost - p.fee_left AS unrealised,
+                 round(100 * p.qty / nullif(sum(p.qty) OVER (PARTITION BY p.account, p.symbol), 0), 12)
+                     AS share_of_account_pct
+            FROM stockade.position p
+            JOIN stockade.sleeve s ON s.account = p.account AND s.id = p.sleeve
+            LEFT JOIN stockade.mark m ON m.account = p.account AND m.symbol = p.symbol
+           WHERE p.qty <> 0) held",
+    ),
+    key: &[("held.account", "text"), ("held.id", "bigint"), ("held.symbol", "text")],
+    latest_first: false,
+};
 
-/// Positions by account, sleeve's age and symbol. `limit` takes the first ones.
+const OF_ORDER: [&str; 3] = order_conditions!(
+    "JOIN stockade.execution x ON x.account = o.account AND x.order_id = o.id
+     JOIN stockade.lot l ON l.account = x.account AND l.execution_id = x.execution_id
+     WHERE l.account = held.account AND l.sleeve = held.id AND l.symbol = held.symbol
+       AND l.remaining > 0"
+);
+
+/// A page of positions by account, sleeve's age and symbol. Tag, reason and plugin version are
+/// those of an order that opened a lot of it; times are those of the opening of such a lot.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database does not answer, or a cursor is not this list's.
+pub async fn position_page(pool: &PgPool, filter: &Filter) -> Result<Page<Position>, QueryError> {
+    let [tag, reason, version] = OF_ORDER;
+    LIST.select()
+        .and("held.account =", filter.account.clone())
+        .and("held.sleeve =", filter.sleeve.clone())
+        .and("held.symbol =", filter.symbol.clone())
+        .and("CASE WHEN held.qty < 0 THEN 'short' ELSE 'long' END =", filter.side.clone())
+        .and(
+            "EXISTS (SELECT FROM stockade.lot l WHERE l.account = held.account
+                AND l.sleeve = held.id AND l.symbol = held.symbol AND l.remaining > 0
+                AND l.opened_ns >= %)",
+            filter.from,
+        )
+        .and(
+            "EXISTS (SELECT FROM stockade.lot l WHERE l.account = held.account
+                AND l.sleeve = held.id AND l.symbol = held.symbol AND l.remaining > 0
+                AND l.opened_ns < %)",
+            filter.to,
+        )
+        .and(tag, filter.tag.clone())
+        .and(reason, filter.reason.clone())
+        .and(version, filter.plugin_version.clone())
+        .page(pool, filter)
+        .await
+}
+
+/// Positions by account, sleeve's age and symbol.
+///
+/// # Errors
+/// As [`position_page`].
 pub async fn position_list(pool: &PgPool, filter: &Filter) -> Result<Vec<Position>, QueryError> {
-    let mut rows = Select::new("positions", BODY)
-        .and("account =", filter.account.clone())
-        .and("sleeve =", filter.sleeve.clone())
-        .and("symbol =", filter.symbol.clone())
-        .then("ORDER BY account, id, symbol")
-        .fetch(pool)
-        .await?;
-    if let Some(limit) = filter.limit {
-        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    }
-    Ok(rows)
+    Ok(position_page(pool, filter).await?.rows)
 }

@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgPool;
 
-use super::filter::{Filter, QueryError, Select};
+use super::filter::{Filter, QueryError};
+use super::page::{List, Page, Rows};
 use super::value::At;
 
 /// An intent that was refused.
@@ -26,23 +27,50 @@ pub struct Refusal {
     pub intent: Value,
 }
 
-const BODY: &str = "
-    SELECT r.account, s.name AS sleeve, r.intent_id, r.at_ns AS at, r.code, r.message, r.intent
-      FROM stockade.refusal r
-      JOIN stockade.sleeve s ON s.account = r.account AND s.id = r.sleeve";
+const LIST: List = List {
+    what: "refusals",
+    noun: "refusal",
+    columns: "r.account, s.name AS sleeve, r.intent_id, r.at_ns AS at, r.code, r.message, r.intent",
+    rows: Rows::Joined(
+        "stockade.refusal r JOIN stockade.sleeve s ON s.account = r.account AND s.id = r.sleeve",
+    ),
+    key: &[("r.account", "text"), ("r.id", "bigint")],
+    latest_first: true,
+};
+
+/// A page of refusals, in the order in which they were recorded. Side, tag and reason are those of
+/// the intent; `code` is the reason code of the refusal.
+///
+/// # Errors
+/// When the database does not answer, or a cursor is not this list's.
+pub async fn refusal_page(
+    pool: &PgPool,
+    filter: &Filter,
+    code: Option<&str>,
+) -> Result<Page<Refusal>, QueryError> {
+    LIST.select()
+        .and("r.account =", filter.account.clone())
+        .and("s.name =", filter.sleeve.clone())
+        .and("r.intent->>'symbol' =", filter.symbol.clone())
+        .and("r.intent->>'side' =", filter.side.clone())
+        .and("r.intent->>'tag' =", filter.tag.clone())
+        .and("r.intent->>'reason' =", filter.reason.clone())
+        .and("r.code =", code.map(str::to_owned))
+        .and("r.at_ns >=", filter.from)
+        .and("r.at_ns <", filter.to)
+        .and(
+            "EXISTS (SELECT FROM stockade.bot b WHERE b.account = r.account
+                AND b.sleeve = r.sleeve AND b.version = %)",
+            filter.plugin_version.clone(),
+        )
+        .page(pool, filter)
+        .await
+}
 
 /// Refusals from the earliest.
 ///
 /// # Errors
-/// When the database does not answer.
+/// As [`refusal_page`].
 pub async fn refusal_list(pool: &PgPool, filter: &Filter) -> Result<Vec<Refusal>, QueryError> {
-    Select::new("refusals", BODY)
-        .and("r.account =", filter.account.clone())
-        .and("s.name =", filter.sleeve.clone())
-        .and("r.intent->>'symbol' =", filter.symbol.clone())
-        .and("r.at_ns >=", filter.from)
-        .and("r.at_ns <", filter.to)
-        .latest(filter.limit, "ORDER BY r.id DESC", "ORDER BY r.id")
-        .fetch(pool)
-        .await
+    Ok(refusal_page(pool, filter, None).await?.rows)
 }

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use sqlx::PgPool;
 
-use super::filter::{Filter, QueryError, Select};
+use super::filter::{Filter, QueryError, order_conditions};
+use super::page::{List, Page, Rows};
 use super::value::{At, Number, Percent};
 
 /// A lot, or part of one, and the execution that closed it.
@@ -41,29 +42,48 @@ pub struct RoundTrip {
     pub exit_execution_id: String,
 }
 
-const BODY: &str = "
-    SELECT s.name AS sleeve, r.symbol, r.side, r.qty, r.entry_ns AS entry_time, r.entry_price,
-           r.exit_ns AS exit_time, r.exit_price, r.gross, r.opening_fee, r.closing_fee, r.net,
-           round(100 * r.net / nullif(r.cost, 0), 12) AS net_pct, r.exit_reason, r.exit_execution_id
-      FROM stockade.round_trip r
-      JOIN stockade.sleeve s ON s.account = r.account AND s.id = r.sleeve";
+const LIST: List = List {
+    what: "round trips",
+    noun: "roundtrip",
+    columns: "s.name AS sleeve, r.symbol, r.side, r.qty, r.entry_ns AS entry_time, r.entry_price,
+        r.exit_ns AS exit_time, r.exit_price, r.gross, r.opening_fee, r.closing_fee, r.net,
+        round(100 * r.net / nullif(r.cost, 0), 12) AS net_pct, r.exit_reason, r.exit_execution_id",
+    rows: Rows::OfSleeves { table: "stockade.round_trip", alias: "r" },
+    key: &[("r.exit_ns", "bigint"), ("r.account", "text"), ("r.id", "bigint")],
+    latest_first: true,
+};
 
-/// Round trips from the earliest exit. `from` and `to` narrow the exit.
+const OF_ORDER: [&str; 3] = order_conditions!(
+    "JOIN stockade.execution x ON x.account = o.account AND x.order_id = o.id
+     WHERE x.account = r.account AND x.execution_id = r.exit_execution_id"
+);
+
+/// A page of round trips by exit. `from` and `to` narrow the exit; tag and plugin version are
+/// those of the closing order.
 ///
 /// # Errors
-/// When the database does not answer.
-pub async fn round_trip_list(pool: &PgPool, filter: &Filter) -> Result<Vec<RoundTrip>, QueryError> {
-    Select::new("round trips", BODY)
-        .and("r.account =", filter.account.clone())
-        .and("s.name =", filter.sleeve.clone())
+/// When the database does not answer, or a cursor is not this list's.
+pub async fn round_trip_page(
+    pool: &PgPool,
+    filter: &Filter,
+) -> Result<Page<RoundTrip>, QueryError> {
+    let [tag, _, version] = OF_ORDER;
+    LIST.select()
         .and("r.symbol =", filter.symbol.clone())
+        .and("r.side =", filter.side.clone())
+        .and("r.exit_reason =", filter.reason.clone())
         .and("r.exit_ns >=", filter.from)
         .and("r.exit_ns <", filter.to)
-        .latest(
-            filter.limit,
-            "ORDER BY r.exit_ns DESC, r.account DESC, r.id DESC",
-            "ORDER BY r.exit_ns, r.account, r.id",
-        )
-        .fetch(pool)
+        .and(tag, filter.tag.clone())
+        .and(version, filter.plugin_version.clone())
+        .page(pool, filter)
         .await
+}
+
+/// Round trips from the earliest exit.
+///
+/// # Errors
+/// As [`round_trip_page`].
+pub async fn round_trip_list(pool: &PgPool, filter: &Filter) -> Result<Vec<RoundTrip>, QueryError> {
+    Ok(round_trip_page(pool, filter).await?.rows)
 }

@@ -89,25 +89,23 @@ struct Stored {
     state_reason: Option<String>,
 }
 
+// A sleeve's positions are read by its key: those of others cost nothing.
 const BODY: &str = "
-    WITH held AS (
-        SELECT p.account, p.sleeve,
-               sum(coalesce(round(p.qty * m.price, 12), p.cost)) AS market_value,
-               sum(p.cost) AS cost, sum(p.fee_left) AS fee_left,
-               jsonb_agg(jsonb_build_object('symbol', p.symbol, 'qty', trim_scale(p.qty)::text)
-                         ORDER BY p.symbol) AS positions
-          FROM stockade.position p
-          LEFT JOIN stockade.mark m ON m.account = p.account AND m.symbol = p.symbol
-         WHERE p.qty <> 0
-         GROUP BY p.account, p.sleeve
-    )
     SELECT s.name, s.account, b.name AS bot, s.kind, s.lots, s.controls,
            s.initial_capital, s.added, s.withdrawn, s.cash, s.reserved,
            coalesce(h.market_value, 0) AS market_value, coalesce(h.cost, 0) AS cost,
            coalesce(h.fee_left, 0) AS fee_left, s.realised, s.fees,
            coalesce(h.positions, '[]'::jsonb) AS positions, s.state, s.state_reason
       FROM stockade.sleeve s
-      LEFT JOIN held h ON h.account = s.account AND h.sleeve = s.id
+      LEFT JOIN LATERAL (
+        SELECT sum(coalesce(round(p.qty * m.price, 12), p.cost)) AS market_value,
+               sum(p.cost) AS cost, sum(p.fee_left) AS fee_left,
+               jsonb_agg(jsonb_build_object('symbol', p.symbol, 'qty', trim_scale(p.qty)::text)
+                         ORDER BY p.symbol) AS positions
+          FROM stockade.position p
+          LEFT JOIN stockade.mark m ON m.account = p.account AND m.symbol = p.symbol
+         WHERE p.account = s.account AND p.sleeve = s.id AND p.qty <> 0
+      ) h ON true
       LEFT JOIN stockade.bot b ON b.account = s.account AND b.sleeve = s.id AND b.state <> 'retired'";
 
 const ORDER: &str = "ORDER BY s.account, (s.kind IN ('house', 'suspense')), s.id";

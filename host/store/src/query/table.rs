@@ -1,78 +1,28 @@
 //! Whole tables, page by page: the export.
 //!
-//! Guarantees: every row once, in the order of the table's key, read by keyset: a page costs the
-//! same however deep it lies. Values come as text as Postgres writes them, numbers without
-//! trailing zeros.
+//! Guarantees: every row once, in the order of the table's key, all from one moment (a read-only
+//! transaction sees none of what is written meanwhile); read by keyset, so a page costs the same
+//! however deep it lies. Tables and keys are the catalogue's: a table that a migration adds can be
+//! exported without a word here. Values come as text: numbers without trailing zeros, times of the
+//! database RFC 3339 in UTC, everything else as Postgres writes it.
 
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, PgPool, Row};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Row, Transaction};
 
 use super::filter::QueryError;
-
-/// A table and the columns of its key, after the account.
-struct Table {
-    name: &'static str,
-    key: &'static [(&'static str, &'static str)],
-}
-
-const BY_ID: &[(&str, &str)] = &[("id", "bigint")];
-const BY_SLEEVE: &[(&str, &str)] = &[("sleeve", "bigint")];
-
-const KNOWN: &[Table] = &[
-    Table { name: "account", key: &[] },
-    Table { name: "bot", key: BY_SLEEVE },
-    Table { name: "bot_event", key: BY_ID },
-    Table { name: "break", key: BY_ID },
-    Table { name: "entry", key: BY_ID },
-    Table {
-        name: "equity",
-        key: &[("sleeve", "bigint"), ("at_ns", "bigint"), ("session_close", "integer")],
-    },
-    Table { name: "execution", key: &[("execution_id", "text")] },
-    Table { name: "input", key: &[("index", "bigint")] },
-    Table { name: "instrument", key: &[("symbol", "text")] },
-    Table { name: "lease", key: &[] },
-    Table { name: "lot", key: BY_ID },
-    Table { name: "mark", key: &[("symbol", "text")] },
-    Table { name: "order", key: BY_ID },
-    Table { name: "position", key: &[("sleeve", "bigint"), ("symbol", "text")] },
-    Table { name: "posting", key: &[("entry", "bigint"), ("leg", "smallint")] },
-    Table { name: "refusal", key: BY_ID },
-    Table { name: "round_trip", key: BY_ID },
-    Table { name: "sleeve", key: BY_ID },
-    Table { name: "snapshot", key: BY_SLEEVE },
-];
-
-/// The names of the tables that can be exported.
-pub const TABLES: &[&str] = &[
-    "account",
-    "bot",
-    "bot_event",
-    "break",
-    "entry",
-    "equity",
-    "execution",
-    "input",
-    "instrument",
-    "lease",
-    "lot",
-    "mark",
-    "order",
-    "position",
-    "posting",
-    "refusal",
-    "round_trip",
-    "sleeve",
-    "snapshot",
-];
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// Its type, as Postgres names it.
+    /// Its type, as Postgres names it: `bigint`, `numeric`, `jsonb`, …
     pub kind: String,
+    /// All digits of a `numeric`, where they are limited.
+    pub precision: Option<i32>,
+    /// Digits of a `numeric` behind the point, where they are limited.
+    pub scale: Option<i32>,
 }
 
 impl Column {
@@ -91,26 +41,123 @@ impl Column {
             _ => plain(),
         }
     }
+
+    /// The expression that gives its text.
+    fn text(&self) -> String {
+        let quoted = quote(&self.name);
+        match self.kind.as_str() {
+            "numeric" => format!("trim_scale({quoted})::text"),
+            "timestamp with time zone" => {
+                format!("to_char({quoted} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")
+            }
+            _ => format!("{quoted}::text"),
+        }
+    }
 }
 
-/// One page of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TablePage {
-    /// Its rows; each value as text, in the order of [`table_columns`].
-    pub rows: Vec<Vec<Option<String>>>,
-    /// Where the next page begins; `None` after the last one.
-    pub next: Option<Vec<String>>,
+/// A row: each value as text, in the order of the columns.
+pub type TextRow = Vec<Option<String>>;
+
+/// A table that is read from its first row to its last.
+#[derive(Debug)]
+pub struct TableReader {
+    transaction: Transaction<'static, Postgres>,
+    columns: Vec<Column>,
+    /// Places of the key's columns.
+    key: Vec<usize>,
+    first: String,
+    later: String,
+    after: Option<Vec<String>>,
+    ended: bool,
 }
 
-fn known(name: &str) -> Result<&'static Table, QueryError> {
-    KNOWN.iter().find(|table| table.name == name).ok_or_else(|| QueryError::UnknownTable {
-        found: name.to_owned(),
-        nearest: KNOWN
+const WHAT: &str = "a table";
+
+fn database(source: sqlx::Error) -> QueryError {
+    QueryError::Database { what: WHAT, source }
+}
+
+/// The names of all tables.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn table_names(pool: &PgPool) -> Result<Vec<String>, QueryError> {
+    sqlx::query_scalar(
+        "SELECT c.relname::text FROM pg_class c
+          WHERE c.relnamespace = 'stockade'::regnamespace AND c.relkind IN ('r', 'p')
+            AND NOT c.relispartition ORDER BY 1",
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(database)
+}
+
+impl TableReader {
+    /// Opens a table; what is written from now on is not read.
+    ///
+    /// # Errors
+    /// When there is no such table, or the database does not answer.
+    pub async fn open(pool: &PgPool, name: &str) -> Result<Self, QueryError> {
+        let names = table_names(pool).await?;
+        if !names.iter().any(|known| known == name) {
+            return Err(unknown(&names, name));
+        }
+        let mut transaction = pool
+            .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await
+            .map_err(database)?;
+        let columns = columns(&mut transaction, name).await?;
+        let key = key(&mut transaction, name, &columns).await?;
+        let (first, later) =
+            (page_sql(name, &columns, &key, false), page_sql(name, &columns, &key, true));
+        Ok(Self { transaction, columns, key, first, later, after: None, ended: false })
+    }
+
+    /// Its columns, in order.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The next rows, at most `size`; none at the end.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn page(&mut self, size: u32) -> Result<Vec<TextRow>, QueryError> {
+        if self.ended {
+            return Ok(Vec::new());
+        }
+        let sql = if self.after.is_some() { &self.later } else { &self.first };
+        let mut query = sqlx::query(AssertSqlSafe(sql.as_str()));
+        for value in self.after.iter().flatten() {
+            query = query.bind(value.clone());
+        }
+        let found = query
+            .bind(i64::from(size))
+            .fetch_all(&mut *self.transaction)
+            .await
+            .map_err(database)?;
+        let width = self.columns.len();
+        let rows: Vec<TextRow> = found
             .iter()
-            .map(|table| table.name)
-            .min_by_key(|table| distance(table, name))
-            .unwrap_or("account"),
-    })
+            .map(|row| (0..width).map(|place| row.try_get(place)).collect())
+            .collect::<Result<_, _>>()
+            .map_err(database)?;
+        self.ended = rows.len() < usize::try_from(size).unwrap_or(usize::MAX);
+        self.after = rows.last().map(|row| {
+            self.key.iter().map(|place| row[*place].clone().unwrap_or_default()).collect()
+        });
+        Ok(rows)
+    }
+}
+
+fn unknown(names: &[String], found: &str) -> QueryError {
+    let nearest = names.iter().min_by_key(|name| distance(name, found));
+    QueryError::UnknownTable {
+        found: found.to_owned(),
+        nearest: nearest.cloned().unwrap_or_default(),
+        allowed: names.join(", "),
+    }
 }
 
 /// Characters that differ in place, and in length: enough to name the likely table.
@@ -119,100 +166,77 @@ fn distance(a: &str, b: &str) -> usize {
     a.len().max(b.len()) - same
 }
 
-/// The columns of a table, in order.
-///
-/// # Errors
-/// When there is no such table, or the database does not answer.
-pub async fn table_columns(pool: &PgPool, name: &str) -> Result<Vec<Column>, QueryError> {
-    let table = known(name)?;
+async fn columns(
+    transaction: &mut Transaction<'static, Postgres>,
+    name: &str,
+) -> Result<Vec<Column>, QueryError> {
     let rows = sqlx::query(
-        "SELECT column_name::text, data_type::text FROM information_schema.columns
+        "SELECT column_name::text, data_type::text, numeric_precision::integer, numeric_scale::integer
+           FROM information_schema.columns
           WHERE table_schema = 'stockade' AND table_name = $1 ORDER BY ordinal_position",
     )
-    .bind(table.name)
-    .fetch_all(pool)
+    .bind(name)
+    .fetch_all(&mut **transaction)
     .await
-    .map_err(|source| QueryError::Database { what: "a table's columns", source })?;
-    let column = |row: &sqlx::postgres::PgRow| -> Result<Column, sqlx::Error> {
-        Ok(Column { name: row.try_get(0)?, kind: row.try_get(1)? })
+    .map_err(database)?;
+    let column = |row: &PgRow| -> Result<Column, sqlx::Error> {
+        Ok(Column {
+            name: row.try_get(0)?,
+            kind: row.try_get(1)?,
+            precision: row.try_get(2)?,
+            scale: row.try_get(3)?,
+        })
     };
-    rows.iter()
-        .map(column)
-        .collect::<Result<_, _>>()
-        .map_err(|source| QueryError::Database { what: "a table's columns", source })
+    rows.iter().map(column).collect::<Result<_, _>>().map_err(database)
 }
 
-/// At most `size` rows of a table, after the page that gave `after`.
-///
-/// # Errors
-/// When there is no such table, or the database does not answer.
-pub async fn table_page(
-    pool: &PgPool,
+/// Places of the primary key's columns, in its order.
+async fn key(
+    transaction: &mut Transaction<'static, Postgres>,
     name: &str,
     columns: &[Column],
-    after: Option<&[String]>,
-    size: u32,
-) -> Result<TablePage, QueryError> {
-    let table = known(name)?;
-    let what = "a table";
-    let sql = page_sql(table, columns, after.is_some());
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for value in after.unwrap_or_default() {
-        query = query.bind(value.clone());
-    }
-    let found = query
-        .bind(i64::from(size))
-        .fetch_all(pool)
-        .await
-        .map_err(|source| QueryError::Database { what, source })?;
-    let mut rows = Vec::with_capacity(found.len());
-    let mut next = None;
-    for row in &found {
-        let values: Vec<Option<String>> = (0..columns.len())
-            .map(|index| row.try_get(index))
-            .collect::<Result<_, _>>()
-            .map_err(|source| QueryError::Database { what, source })?;
-        next = Some(key_of(table, columns, &values));
-        rows.push(values);
-    }
-    if rows.len() < usize::try_from(size).unwrap_or(usize::MAX) {
-        next = None;
-    }
-    Ok(TablePage { rows, next })
-}
-
-fn key_names(table: &Table) -> impl Iterator<Item = (&'static str, &'static str)> {
-    std::iter::once(("account", "text")).chain(table.key.iter().copied())
-}
-
-/// The statement of one page: only names of this file and of the catalogue are part of it.
-fn page_sql(table: &Table, columns: &[Column], later: bool) -> String {
-    let list: Vec<String> = columns
+) -> Result<Vec<usize>, QueryError> {
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT a.attname::text FROM pg_index i
+           CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)
+           JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+          WHERE i.indrelid = to_regclass('stockade.' || quote_ident($1)) AND i.indisprimary
+          ORDER BY k.place",
+    )
+    .bind(name)
+    .fetch_all(&mut **transaction)
+    .await
+    .map_err(database)?;
+    let places: Vec<usize> = names
         .iter()
-        .map(|column| {
-            let quoted = quote(&column.name);
-            if column.kind == "numeric" {
-                format!("trim_scale({quoted})::text")
-            } else {
-                format!("{quoted}::text")
-            }
-        })
+        .filter_map(|name| columns.iter().position(|column| column.name == *name))
         .collect();
+    if places.is_empty() {
+        return Err(database(sqlx::Error::ColumnNotFound(format!("primary key of {name}"))));
+    }
+    Ok(places)
+}
+
+/// The statement of one page: only names of the catalogue are part of it.
+fn page_sql(name: &str, columns: &[Column], key: &[usize], later: bool) -> String {
+    let list: Vec<String> = columns.iter().map(Column::text).collect();
     // Qualified: a bare name in ORDER BY would mean the column of the result, which is text.
-    let key: Vec<String> =
-        key_names(table).map(|(column, _)| format!("t.{}", quote(column))).collect();
-    let mut sql = format!("SELECT {} FROM stockade.{} t", list.join(", "), quote(table.name));
+    let order: Vec<String> =
+        key.iter().map(|place| format!("t.{}", quote(&columns[*place].name))).collect();
+    let order = order.join(", ");
+    let mut sql = format!("SELECT {} FROM stockade.{} t", list.join(", "), quote(name));
     let mut bound = 0;
     if later {
-        let binds: Vec<String> = key_names(table)
-            .map(|(_, kind)| {
+        let binds: Vec<String> = key
+            .iter()
+            .map(|place| {
                 bound += 1;
-                format!("${bound}::text::{kind}")
+                format!("${bound}::text::{}", columns[*place].kind)
             })
             .collect();
-        sql.push_str(&format!(" WHERE ({}) > ({})", key.join(", "), binds.join(", ")));
+        sql.push_str(&format!(" WHERE ({order}) > ({})", binds.join(", ")));
     }
-    sql.push_str(&format!(" ORDER BY {} LIMIT ${}", key.join(", "), bound + 1));
+    sql.push_str(&format!(" ORDER BY {order} LIMIT ${}", bound + 1));
     sql
 }
 
@@ -220,37 +244,27 @@ fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-fn key_of(table: &Table, columns: &[Column], values: &[Option<String>]) -> Vec<String> {
-    key_names(table)
-        .map(|(name, _)| {
-            let place = columns.iter().position(|column| column.name == name);
-            place.and_then(|place| values[place].clone()).unwrap_or_default()
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_list_of_names_is_the_list_of_tables() {
-        let names: Vec<&str> = KNOWN.iter().map(|table| table.name).collect();
-        assert_eq!(names, TABLES);
+    fn column(name: &str, kind: &str) -> Column {
+        Column { name: name.to_owned(), kind: kind.to_owned(), precision: None, scale: None }
     }
 
     #[test]
     fn an_unknown_table_names_the_nearest() {
-        let Err(error) = known("executions") else { panic!("executions is no table") };
+        let names = ["entry".to_owned(), "execution".to_owned()];
+        let text = unknown(&names, "executions").to_string();
         assert_eq!(
-            error.to_string(),
-            "table \"executions\" is not known, the nearest is \"execution\""
+            text,
+            "table \"executions\" is not known, the nearest is \"execution\" (there are entry, execution)"
         );
     }
 
     #[test]
     fn values_keep_their_kind_in_json() {
-        let column = |kind: &str| Column { name: "x".to_owned(), kind: kind.to_owned() };
+        let column = |kind: &str| column("x", kind);
         assert_eq!(column("bigint").json(Some("7")), Value::from(7));
         assert_eq!(column("numeric").json(Some("7.5")), Value::from("7.5"));
         assert_eq!(column("boolean").json(Some("true")), Value::from(true));
@@ -260,12 +274,9 @@ mod tests {
 
     #[test]
     fn a_page_starts_after_the_key_of_the_last() {
-        let column =
-            |name: &str, kind: &str| Column { name: name.to_owned(), kind: kind.to_owned() };
         let columns = [column("account", "text"), column("id", "bigint"), column("qty", "numeric")];
-        let table = known("lot").expect("a table");
         assert_eq!(
-            page_sql(table, &columns, true),
+            page_sql("lot", &columns, &[0, 1], true),
             "SELECT \"account\"::text, \"id\"::text, trim_scale(\"qty\")::text FROM stockade.\"lot\" t \
              WHERE (t.\"account\", t.\"id\") > ($1::text::text, $2::text::bigint) ORDER BY t.\"account\", t.\"id\" LIMIT $3"
         );

@@ -17,6 +17,7 @@ pub(in crate::drivers) mod market;
 mod memory;
 mod native;
 mod place;
+mod queries;
 mod tap;
 
 use crate::cli::bench::BenchArgs;
@@ -30,8 +31,8 @@ use place::Place;
 const SEED: u64 = 20_190_211;
 
 /// What can be measured, in the order in which all of it is.
-const NAMES: [&str; 7] =
-    ["call", "backtest", "backtest-many", "latency", "booking", "figures", "memory"];
+const NAMES: [&str; 8] =
+    ["call", "backtest", "backtest-many", "latency", "booking", "figures", "memory", "queries"];
 
 /// Measures what is named, or all there is.
 pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Failure> {
@@ -55,6 +56,7 @@ pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Fai
             "booking" => place.guarded("booking", booking::measure(&place)).await,
             "figures" => place.guarded("figures", figures::measure(&place)).await,
             "memory" => memory::measure(&place),
+            "queries" => place.guarded("queries", queries::measure(&place)).await,
             _ => Err(unknown(name)),
         };
         figures.extend(measured?);

@@ -1,0 +1,102 @@
+//! What positions were worth at an end of the period, and how that is known.
+//!
+//! The best there is: the mark, where nothing was seen after it that the period leaves out; else a
+//! sample of the sleeve with the same cash; else the last execution's price; else cost.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use stockade_core::decimal::round_half_even;
+use stockade_store::query::{StatementPrice, StatementRows, StatementSample};
+
+use super::model::{Held, Source};
+use super::quantity::Place;
+
+/// Decimal places of a value at market, as everywhere.
+const PLACES: u32 = 12;
+
+/// An end of the period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Opening,
+    Closing,
+}
+
+/// A sleeve's positions at an end.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Worth<'a> {
+    pub(super) held: BTreeMap<&'a str, Held>,
+    pub(super) value: Decimal,
+    /// Where the value comes from, where not every price is a mark.
+    pub(super) source: Option<Source>,
+}
+
+/// The prices that are known at an end.
+pub(super) struct Prices<'a> {
+    marks: BTreeMap<&'a str, &'a StatementPrice>,
+    executions: BTreeMap<&'a str, &'a StatementPrice>,
+    samples: BTreeMap<&'a str, &'a StatementSample>,
+}
+
+impl<'a> Prices<'a> {
+    /// At `end`, which is before the time `before`.
+    pub(super) fn new(rows: &'a StatementRows, end: End, before: i64) -> Self {
+        let (executions, samples) = match end {
+            End::Opening => (&rows.opening_prices, &rows.opening_samples),
+            End::Closing => (&rows.closing_prices, &rows.closing_samples),
+        };
+        let marks = rows.marks.iter().filter(|mark| mark.at.0 < before);
+        Self {
+            marks: marks.map(|mark| (&*mark.symbol, mark)).collect(),
+            executions: executions.iter().map(|price| (&*price.symbol, price)).collect(),
+            samples: samples.iter().map(|sample| (&*sample.sleeve, sample)).collect(),
+        }
+    }
+
+    fn of(&self, symbol: &str) -> (Option<Decimal>, Source) {
+        if let Some(mark) = self.marks.get(symbol) {
+            return (Some(mark.price.0), Source::Mark(mark.at));
+        }
+        match self.executions.get(symbol) {
+            Some(price) => (Some(price.price.0), Source::Execution(price.at)),
+            None => (None, Source::Cost),
+        }
+    }
+
+    /// A sleeve's positions (symbol, quantity, cost), with its cash at the same time.
+    pub(super) fn worth(
+        &self,
+        sleeve: &str,
+        cash: Decimal,
+        positions: &[(Place<'a>, Option<Decimal>, Decimal)],
+    ) -> Worth<'a> {
+        let mut worth = Worth::default();
+        let mut worst = None;
+        for ((_, symbol), qty, cost) in positions {
+            let (price, source) = self.of(symbol);
+            let value = qty.zip(price).and_then(|(qty, price)| qty.checked_mul(price));
+            let value = value.map(|value| round_half_even(value, PLACES));
+            let source = if value.is_none() { Source::Cost } else { source };
+            if !matches!(source, Source::Mark(_)) {
+                worst = Some(source.clone());
+            }
+            worth.value += value.unwrap_or(*cost);
+            worth.held.insert(symbol, Held { qty: *qty, cost: *cost, price, value, source });
+        }
+        worth.source = worst;
+        if worth.source.is_some()
+            && let Some(sample) = self.samples.get(sleeve)
+            && sample.cash.0 == cash
+        {
+            worth.value = sample.market_value.0;
+            worth.source = Some(Source::Sample(sample.at));
+        }
+        worth
+    }
+
+    /// A whole quantity at its price; `None` without one.
+    pub(super) fn value_of(&self, symbol: &str, qty: Decimal) -> Option<Decimal> {
+        let value = qty.checked_mul(self.of(symbol).0?)?;
+        Some(round_half_even(value, PLACES))
+    }
+}

@@ -1,0 +1,114 @@
+use sqlx::Connection as _;
+
+use super::*;
+
+/// Three executions of A and one of B; A's first two come from orders, with a tag and a reason.
+fn tagged() -> Vec<Row> {
+    let mut rows = worked_case();
+    let mut first = order();
+    (first.tag, first.reason) = (Some("core".into()), Some("dip".into()));
+    rows.push(Row::Order(Box::new(first)));
+    let execution = |id: &str, sleeve, order, side, seconds, entry| {
+        Row::Execution(ExecutionRow {
+            execution_id: id.into(),
+            sleeve,
+            order,
+            broker_order_id: "b1".into(),
+            symbol: symbol(),
+            side,
+            qty: qty("1"),
+            price: price("150"),
+            fee: Money::ZERO,
+            at: at(seconds),
+            entry: EntryId(entry),
+            source: ExecutionSource::Stream,
+            cumulative_qty: None,
+        })
+    };
+    let ordered = Some(OrderId(1));
+    rows.extend([
+        execution("a/1", A, ordered, Side::Buy, 1, 1),
+        execution("a/2", A, ordered, Side::Sell, 1, 2),
+        execution("b/1", B, None, Side::Buy, 2, 3),
+        execution("a/3", A, None, Side::Buy, 3, 4),
+    ]);
+    rows
+}
+
+fn ids(page: &Page<Execution>) -> Vec<&str> {
+    page.rows.iter().map(|row| row.execution_id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn lists_are_narrowed_by_side_and_by_the_order_behind_a_row() {
+    let database = database(&tagged()).await;
+    let pool = database.store.reads();
+    let text = |text: &str| Some(text.to_owned());
+    let all = Filter::default;
+    for (filter, expected) in [
+        (Filter { side: text("buy"), ..all() }, vec!["a/1", "b/1", "a/3"]),
+        (Filter { tag: text("core"), ..all() }, vec!["a/1", "a/2"]),
+        (Filter { reason: text("dip"), side: text("sell"), ..all() }, vec!["a/2"]),
+        (Filter { plugin_version: text("0.1.0"), ..all() }, vec!["a/1", "a/2"]),
+        (Filter { plugin_version: text("0.2.0"), ..all() }, vec![]),
+        (Filter { tag: text("' OR true --"), ..all() }, vec![]),
+    ] {
+        let page = execution_page(pool, &filter).await.unwrap();
+        assert_eq!(ids(&page), expected, "{filter:?}");
+    }
+    let open = OrderFilter::default();
+    let by_tag = Filter { tag: text("core"), ..all() };
+    assert_eq!(order_list(pool, &by_tag, &open).await.unwrap().len(), 1);
+    let other = Filter { tag: text("other"), ..all() };
+    assert!(order_list(pool, &other, &open).await.unwrap().is_empty());
+    for filter in [&by_tag, &other, &Filter { side: text("long"), ..all() }] {
+        // Every list takes every filter.
+        position_page(pool, filter).await.unwrap();
+        lot_page(pool, filter, true).await.unwrap();
+        round_trip_page(pool, filter).await.unwrap();
+        journal_page(pool, filter).await.unwrap();
+        refusal_page(pool, filter, Some("capital")).await.unwrap();
+        break_page(pool, filter, true).await.unwrap();
+    }
+    let short = Filter { side: text("short"), ..all() };
+    assert!(position_page(pool, &short).await.unwrap().rows.is_empty());
+}
+
+#[tokio::test]
+async fn a_page_does_not_shift_when_rows_are_added() {
+    let database = database(&tagged()).await;
+    let pool = database.store.reads();
+    let first = Filter { limit: Some(2), ..Filter::default() };
+    let page = execution_page(pool, &first).await.unwrap();
+    assert_eq!(ids(&page), ["b/1", "a/3"]);
+    let cursor = page.next.unwrap();
+    let mut connection = sqlx::postgres::PgConnection::connect(&database.url).await.unwrap();
+    sqlx::query(
+        "INSERT INTO stockade.execution SELECT account, 'later', epoch, sleeve, order_id, broker_order_id,
+            symbol, side, qty, price, fee, cumulative_qty, at_ns + 1, entry + 10, source
+         FROM stockade.execution WHERE execution_id = 'a/3'",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    // Two rows of one time: the cursor tells them apart.
+    let one = Filter { limit: Some(1), after: Some(cursor.clone()), ..Filter::default() };
+    let page = execution_page(pool, &one).await.unwrap();
+    assert_eq!(ids(&page), ["a/2"]);
+    let last = Filter { after: page.next, ..one };
+    let page = execution_page(pool, &last).await.unwrap();
+    assert_eq!((ids(&page), &page.next), (vec!["a/1"], &None));
+    let rest = Filter { after: Some(cursor.clone()), ..Filter::default() };
+    assert_eq!(ids(&execution_page(pool, &rest).await.unwrap()), ["a/1", "a/2"]);
+    let error = lot_page(pool, &rest, false).await.unwrap_err();
+    assert!(error.to_string().contains("one starts with \"lot/\""), "{error}");
+    let text = cursor.to_string().replace("17708", "x");
+    let wrong = Filter { after: Some(text.parse().unwrap()), ..Filter::default() };
+    assert!(matches!(execution_page(pool, &wrong).await, Err(QueryError::Cursor { .. })));
+    // Positions run from the first on.
+    let first = Filter { limit: Some(1), ..Filter::default() };
+    let page = position_page(pool, &first).await.unwrap();
+    assert_eq!(page.rows[0].sleeve, "a");
+    let page = position_page(pool, &Filter { after: page.next, ..first }).await.unwrap();
+    assert_eq!((page.rows[0].sleeve.as_str(), page.next), ("b", None));
+}

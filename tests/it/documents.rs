@@ -1,0 +1,100 @@
+//! Statements and exports from the command line: what a person keeps, adds up to what the books hold.
+
+use rust_decimal::Decimal;
+use tempfile::TempDir;
+
+use crate::program::Surroundings;
+
+const FILLS: &str = "\
+time,symbol,side,qty,price,fee,execution_id
+2026-01-05T15:00:00Z,AAPL,buy,10,150.05,1.01,f1
+2026-01-06T15:00:00Z,AAPL,split,4,0,0,f2
+2026-01-07T15:00:00Z,AAPL,sell,16,40.25,0.333333333,f3
+2026-01-08T15:00:00Z,MSFT,buy,1.5,400,0,f4
+";
+
+async fn books(folder: &TempDir) -> Surroundings {
+    let data = folder.path().join("data").display().to_string();
+    let around = Surroundings::default().with("STOCKADE_DATA", data);
+    let fills = folder.path().join("fills.csv");
+    std::fs::write(&fills, FILLS).unwrap();
+    let fills = fills.display().to_string();
+    around.run(&["sleeve", "create", "mine", "--capital", "10000"]).await.ok();
+    around.run(&["import", "fills", &fills, "--sleeve", "mine"]).await.ok();
+    around
+}
+
+fn decimal(text: &serde_json::Value) -> Decimal {
+    text.as_str().expect("a decimal is a text").parse().expect("a decimal")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_say_what_the_books_hold() {
+    let folder = TempDir::new().unwrap();
+    let around = books(&folder).await;
+    // Entries carry the time of their booking, which is now.
+    let period = ["--from", "2026-01-01", "--to", "2100-01-01"];
+    let asked = |more: &[&'static str]| -> Vec<&'static str> {
+        [&["statement", "mine"], period.as_slice(), more].concat()
+    };
+    let made = around.run(&asked(&["--json"])).await.ok().json();
+    let show = around.run(&["sleeve", "show", "mine", "--json"]).await.ok().json();
+    assert_eq!(decimal(&made["cash"]["closing"]), decimal(&show["cash"]));
+    assert_eq!(decimal(&made["market_value"]["closing"]), decimal(&show["market_value"]));
+    assert_eq!(made["trades"].as_array().unwrap().len(), 3);
+    assert_eq!(made["positions"][0]["closing"]["qty"], "24");
+    assert_eq!(made["activity"][1]["kind"], "split");
+    let text = around.run(&asked(&[])).await.ok().stdout;
+    // 10,000 less 1,501.51, plus 643.666666667, less 600.
+    for fact in ["Statement of sleeve mine", "8,542.156666667", "Corporate actions", "1.343333333"]
+    {
+        assert!(text.contains(fact), "{fact} is not in\n{text}");
+    }
+    let whole = around.run(&[&["statement"], period.as_slice()].concat()).await.ok().stdout;
+    assert!(whole.contains("Statement of account books") && whole.contains("house"), "{whole}");
+    for format in ["html", "pdf", "csv"] {
+        let out = folder.path().join(format!("mine.{format}")).display().to_string();
+        let asked = [asked(&["--format"]), vec![format, "--out", &out]].concat();
+        around.run(&asked).await.ok();
+        let bytes = std::fs::read(&out).unwrap();
+        assert!(String::from_utf8_lossy(&bytes).contains("8542.156666667") || format != "csv");
+        assert!(bytes.starts_with(b"%PDF-") || format != "pdf");
+        assert!(String::from_utf8_lossy(&bytes).contains("<svg") || format != "html");
+    }
+    let nobody = [&["statement", "nobody"], period.as_slice()].concat();
+    around.run(&nobody).await.ended(4).says(&["nobody"]);
+    let empty = ["statement", "mine", "--from", "2026-02-02", "--to", "2026-02-01"];
+    around.run(&empty).await.ended(2).says(&["--from is not before --to"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_page_and_tables_are_exported() {
+    let folder = TempDir::new().unwrap();
+    let around = books(&folder).await;
+    let page = ["execution", "list", "--json", "--page", "--limit", "2"];
+    let first = around.run(&page).await.ok().json();
+    assert_eq!(first["rows"][1]["execution_id"], "f4");
+    let next = first["next"].as_str().expect("a next page").to_owned();
+    let second = around.run(&[&page[..], &["--after", &next]].concat()).await.ok().json();
+    assert_eq!(
+        (second["rows"][0]["execution_id"].as_str(), &second["next"]),
+        (Some("f1"), &serde_json::Value::Null)
+    );
+    let cut = around.run(&["execution", "list", "--limit", "1"]).await.ok();
+    assert!(cut.stderr.contains("--after execution/"), "{}", cut.stderr);
+    around.run(&["lot", "list", "--after", &next]).await.ended(2).says(&["lot/", "--after"]);
+    let out = folder.path().join("posting.json").display().to_string();
+    around.run(&["export", "posting", "--format", "json", "--out", &out]).await.ok();
+    let text = std::fs::read_to_string(&out).unwrap();
+    let sum: Decimal = text
+        .lines()
+        .map(|line| decimal(&serde_json::from_str::<serde_json::Value>(line).unwrap()["amount"]))
+        .sum();
+    assert!(sum.is_zero() && text.lines().count() > 10, "{sum}");
+    let out = folder.path().join("lot.parquet").display().to_string();
+    around.run(&["export", "lot", "--format", "parquet", "--out", &out]).await.ok();
+    assert!(std::fs::read(&out).unwrap().ends_with(b"PAR1"));
+    let wrong = ["export", "lots", "--format", "csv", "--out", &out];
+    around.run(&wrong).await.ended(2).says(&["nearest is \"lot\""]);
+    assert!(std::fs::read(&out).unwrap().ends_with(b"PAR1"), "the file that was there stays");
+}
