@@ -1,0 +1,3 @@
+//! Lots and postings of the core against a second implementation.
+
+mod model;
