@@ -17,7 +17,9 @@ const FILLS_PER_BOOK: usize = 400;
 
 /// Runs books of one method until `fills` are booked.
 fn compare(method: Method, first_seed: u64, fills: usize) {
-    if let Ok(seed) = std::env::var("STOCKADE_BOOKS_SEED") {
+    #[expect(clippy::disallowed_methods, reason = "a test may be told which seed to repeat")]
+    let one = std::env::var("STOCKADE_BOOKS_SEED");
+    if let Ok(seed) = one {
         Run::new(method, seed.parse().unwrap()).all(FILLS_PER_BOOK);
         return;
     }

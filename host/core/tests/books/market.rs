@@ -47,10 +47,13 @@ pub(crate) enum Kind {
     Coins,
     /// Very many at very little.
     Pennies,
+    /// All the digits that there are: both of nine decimals, a hundred million dollars a fill.
+    Giants,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Shares, Self::Fractions, Self::Coins, Self::Pennies];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Shares, Self::Fractions, Self::Coins, Self::Pennies, Self::Giants];
 
     pub(crate) fn qty(self, numbers: &mut Numbers) -> Decimal {
         match self {
@@ -62,6 +65,7 @@ impl Kind {
             }
             Self::Coins => Decimal::new(numbers.within(1, 5_000_000_000), 9),
             Self::Pennies => Decimal::from(numbers.within(1, 1_000_000)),
+            Self::Giants => Decimal::new(numbers.within(1, 999_999_999_999), 9),
         }
     }
 
@@ -72,6 +76,7 @@ impl Kind {
             Self::Fractions => Decimal::new(numbers.within(1, 9_000_000), 4),
             Self::Coins => Decimal::new(numbers.within(1, 70_000_000_000_000), 9),
             Self::Pennies => Decimal::new(numbers.within(0, 500), 4),
+            Self::Giants => Decimal::new(numbers.within(1, 99_999_999_999_999), 9),
         }
     }
 
