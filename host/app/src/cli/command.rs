@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use super::context::Context;
 use super::{
     account, backtest, bench, bot, break_, capital, db, demo, exchange, execution, export, figures,
-    import, journal, lot, order, pack, plugin, position, reconcile, risk, roundtrip, run, sim,
+    import, journal, lot, order, pack, plugin, position, reconcile, report, risk, roundtrip, run, sim,
     sleeve,
 };
 use crate::config::{Environment, Flags, KEYS, Settings};
@@ -83,6 +83,8 @@ enum Command {
     Import(import::ImportCommand),
     Export(export::ExportArgs),
     Figures(figures::FiguresArgs),
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     Reconcile(reconcile::ReconcileArgs),
     #[command(subcommand)]
     Break(break_::BreakCommand),
@@ -163,6 +165,7 @@ async fn on_the_books(context: &Context, command: Command) -> Result<(), Failure
         Command::Import(command) => import::run(context, command).await,
         Command::Export(args) => export::run(context, args).await,
         Command::Figures(args) => figures::run(context, args).await,
+        Command::Report(command) => report::run(context, command).await,
         Command::Reconcile(args) => reconcile::run(context, args).await,
         Command::Break(command) => break_::run(context, command).await,
         Command::Risk(command) => risk::run(context, command).await,

@@ -34,6 +34,7 @@ mod order;
 mod pack;
 mod position;
 mod reply;
+mod report;
 mod risk;
 mod roundtrip;
 

@@ -5,6 +5,7 @@ mod holding;
 mod lot;
 mod posting;
 mod share;
+pub mod tax;
 pub mod wash;
 
 pub use chain::Link;

@@ -20,6 +20,7 @@ mod refusal;
 mod round_trip;
 mod sleeve;
 mod table;
+mod tax;
 mod value;
 
 pub use account::{Account, account_list};
@@ -37,6 +38,7 @@ pub use refusal::{Refusal, refusal_list};
 pub use round_trip::{RoundTrip, round_trip_list};
 pub use sleeve::{Sleeve, sleeve_list, sleeve_show};
 pub use table::{Column, TABLES, TablePage, table_columns, table_page};
+pub use tax::{TaxHistory, WashHistory, tax_history, wash_history};
 pub use value::{At, Number, Percent};
 
 pub use sqlx::PgPool;
