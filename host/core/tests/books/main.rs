@@ -41,3 +41,18 @@ fn compare(method: Method, first_seed: u64, fills: usize) {
 fn oldest_first_agrees_with_the_model() {
     compare(Method::Fifo, 1_000_000, 250_000);
 }
+
+#[test]
+fn newest_first_agrees_with_the_model() {
+    compare(Method::Lifo, 2_000_000, 250_000);
+}
+
+#[test]
+fn highest_first_agrees_with_the_model() {
+    compare(Method::Hifo, 3_000_000, 250_000);
+}
+
+#[test]
+fn the_average_agrees_with_the_model() {
+    compare(Method::Average, 4_000_000, 250_000);
+}

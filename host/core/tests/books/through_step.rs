@@ -18,14 +18,17 @@ use crate::model::{Book, Closing, Exact, Fill, Lot, Method, exact};
 
 /// Decimal places of the amounts that are compared.
 const PLACES: u32 = 18;
+/// A dollar in them.
+const ONE: i128 = 10_i128.pow(PLACES);
 /// What two amounts may differ by: 1e-9 of a dollar.
 const ALLOWED: i128 = 1_000_000_000;
 /// All open lots are compared so often, and at the end; what a fill touched after each.
 const LOOK_AT_ALL: usize = 16;
 
-/// In [`PLACES`] of a dollar, towards minus infinity: sums of them never grow, and err by less than a unit each.
+/// In [`PLACES`] of a dollar, towards zero: sums of them never grow, and err by less than a unit
+/// each.
 fn fixed(value: &Exact) -> i128 {
-    let scaled = value.numer() * num_bigint::BigInt::from(10).pow(PLACES) / value.denom();
+    let scaled = value.numer() * ONE / value.denom();
     scaled.to_i128().expect("amounts are far below 1e20")
 }
 
@@ -81,7 +84,9 @@ pub(crate) struct Run {
 fn method_of(method: Method) -> LotMethod {
     match method {
         Method::Fifo => LotMethod::Fifo,
-        _ => unreachable!("waits for the methods"),
+        Method::Lifo => LotMethod::Lifo,
+        Method::Hifo => LotMethod::Hifo,
+        Method::Average => LotMethod::Average,
     }
 }
 
@@ -126,7 +131,7 @@ impl Run {
             self.place = place;
             self.one();
             if place % LOOK_AT_ALL == 0 || place == steps {
-                self.lots_agree();
+                self.all_agrees();
             }
         }
         self.told
@@ -188,7 +193,7 @@ impl Run {
         self.agree("realised", leg(entry, "realised"), fixed(&expected.realised), ALLOWED);
         self.agree("fees", leg(entry, "fees"), fixed(&expected.fees), 0);
         self.sums[2] += fixed(&expected.fees);
-        self.totals_agree();
+        self.sums_agree();
     }
 
     /// Both split, unless a lot would need a tenth decimal: then neither.
@@ -204,8 +209,7 @@ impl Run {
         }
         self.import(ImportKind::Split { ratio });
         self.book.split(&of(ratio));
-        self.totals_agree();
-        self.lots_agree();
+        self.all_agrees();
     }
 
     fn closing_agrees(&mut self, trip: &RoundTripRow, closing: &Closing) {
@@ -230,46 +234,37 @@ impl Run {
         self.sums[1] += fixed(&closing.net);
     }
 
-    /// The position, the sleeve, and the sums of the whole run.
-    fn totals_agree(&mut self) {
-        let position = self
-            .kept
-            .position
-            .clone()
-            .map_or((Decimal::ZERO, Decimal::ZERO), |row| (row.qty.get(), row.cost.get()));
-        assert_eq!(of(position.0), self.book.position(), "{}: position", self.here());
-        self.agree(
-            "cost of what is open",
-            position.1.abs(),
-            fixed(&self.book.open_cost()),
-            ALLOWED,
-        );
+    /// The sleeve, and the sums of the whole run.
+    fn sums_agree(&mut self) {
         let sleeve = self.kept.sleeve.clone().unwrap();
-        self.agree(
-            "cash since the start",
-            sleeve.cash.get() - self.cash_at_start,
-            fixed(self.book.cash()),
-            self.of_cash(),
-        );
+        let cash = sleeve.cash.get() - self.cash_at_start;
+        self.agree("cash since the start", cash, fixed(self.book.cash()), self.of_cash());
         self.agree("net profit since the start", sleeve.realised.get(), self.sums[1], ALLOWED);
         self.agree("fees since the start", sleeve.fees.get(), self.sums[2], ALLOWED);
-        // What the cash says by itself: gross profit is what came in, less what went out, plus what is still there at cost.
-        let signed = if position.0.is_sign_negative() {
-            -fixed(&self.book.open_cost())
-        } else {
-            fixed(&self.book.open_cost())
-        };
-        let by_cash = fixed(self.book.cash()) + signed + self.sums[2];
-        assert!(
-            (by_cash - self.sums[0]).abs() < ALLOWED,
-            "{}: the model's gross is {}, its cash says {}",
-            self.here(),
-            dollars(self.sums[0]),
-            dollars(by_cash)
-        );
     }
 
-    /// Every open lot, in the order of their opening.
+    /// The position, and every open lot in the order of their opening.
+    fn all_agrees(&mut self) {
+        let position = self.kept.position.as_ref();
+        let (qty, cost) =
+            position.map_or_else(Default::default, |row| (row.qty.get(), row.cost.get()));
+        assert_eq!(of(qty), self.book.position(), "{}: position", self.here());
+        let open = fixed(&self.book.open_cost());
+        self.agree("cost of what is open", cost.abs(), open, ALLOWED);
+        // What the cash says by itself: gross profit is what came in, less what went out, plus what
+        // is still there at cost.
+        let signed = if qty.is_sign_negative() { -open } else { open };
+        let by_cash = fixed(self.book.cash()) + signed + self.sums[2];
+        let (here, gross) = (self.here(), dollars(self.sums[0]));
+        let off = (by_cash - self.sums[0]).abs();
+        assert!(
+            off < ALLOWED,
+            "{here}: the model's gross is {gross}, its cash says {}",
+            dollars(by_cash)
+        );
+        self.lots_agree();
+    }
+
     fn lots_agree(&mut self) {
         let mut ours: Vec<LotRow> = self.kept.lots.values().cloned().collect();
         ours.sort_by_key(|lot| (lot.opened_at, lot.id));
