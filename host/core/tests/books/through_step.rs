@@ -21,25 +21,25 @@ const PLACES: u32 = 18;
 /// A dollar in them.
 const ONE: i128 = 10_i128.pow(PLACES);
 /// What two amounts may differ by: 1e-9 of a dollar.
-const ALLOWED: i128 = 1_000_000_000;
+pub(crate) const ALLOWED: i128 = 1_000_000_000;
 /// All open lots are compared so often, and at the end; what a fill touched after each.
 const LOOK_AT_ALL: usize = 16;
 
 /// In [`PLACES`] of a dollar, towards zero: sums of them never grow, and err by less than a unit
 /// each.
-fn fixed(value: &Exact) -> i128 {
+pub(crate) fn fixed(value: &Exact) -> i128 {
     let scaled = value.numer() * ONE / value.denom();
     scaled.to_i128().expect("amounts are far below 1e20")
 }
 
-fn fixed_decimal(value: Decimal) -> i128 {
+pub(crate) fn fixed_decimal(value: Decimal) -> i128 {
     match value.scale() {
         scale if scale <= PLACES => value.mantissa() * 10_i128.pow(PLACES - scale),
         scale => value.mantissa() / 10_i128.pow(scale - PLACES),
     }
 }
 
-fn of(value: Decimal) -> Exact {
+pub(crate) fn of(value: Decimal) -> Exact {
     exact(value.mantissa(), value.scale())
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct Run {
     cash_at_start: Decimal,
 }
 
-fn method_of(method: Method) -> LotMethod {
+pub(crate) fn method_of(method: Method) -> LotMethod {
     match method {
         Method::Fifo => LotMethod::Fifo,
         Method::Lifo => LotMethod::Lifo,
@@ -100,6 +100,11 @@ fn sleeve() -> Slug {
 
 impl Run {
     pub(crate) fn new(method: Method, seed: u64) -> Self {
+        Self::with(method, method, seed)
+    }
+
+    /// The core by one method, the model by another.
+    pub(crate) fn with(method: Method, model: Method, seed: u64) -> Self {
         let mut numbers = Numbers::new(seed);
         let kind = numbers.one_of(&Kind::ALL);
         let label = Slug::new("books").unwrap();
@@ -113,7 +118,7 @@ impl Run {
             kind,
             desk,
             kept: Kept::default(),
-            book: Book::new(method),
+            book: Book::new(model),
             place: 0,
             told: Told::default(),
             sums: [0; 3],
