@@ -20,6 +20,7 @@ mod program;
 mod python;
 mod reload;
 mod stage;
+mod tax;
 mod week;
 mod worked;
 

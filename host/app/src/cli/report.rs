@@ -254,7 +254,8 @@ fn rows(table: &mut Screen, of: &SymbolBridge) {
     for step in &of.to_broker {
         row("", format!("  {}", step.cause), &step.change);
     }
-    let average = of.broker.average_entry.map_or_else(String::new, |unit| format!(" {}", price(unit)));
+    let average =
+        of.broker.average_entry.map_or_else(String::new, |unit| format!(" {}", price(unit)));
     let what = match of.broker.reported_at {
         Some(at) => format!("broker, average{average}, {}", time(at)),
         None => format!("by the broker's method, average{average}"),
@@ -359,7 +360,16 @@ async fn show_wash_sales(context: &Context, args: WashArgs) -> Result<(), Failur
 
 fn wash_table(report: &WashReport) -> Result<(), Failure> {
     let headings = [
-        "EXIT", "SLEEVE", "SYMBOL", "SIDE", ">QTY", ">LOSS", ">DISALLOWED", "REPLACED", ">QTY", "BY SLEEVE",
+        "EXIT",
+        "SLEEVE",
+        "SYMBOL",
+        "SIDE",
+        ">QTY",
+        ">LOSS",
+        ">DISALLOWED",
+        "REPLACED",
+        ">QTY",
+        "BY SLEEVE",
     ];
     let mut table = Screen::new(&headings, "no wash sales");
     for sale in &report.sales {

@@ -261,7 +261,8 @@ pub fn bridge(history: &[Happening], booked: &BTreeMap<Symbol, Booked>) -> Vec<B
 fn of_symbol(symbol: &Symbol, history: Vec<&Happening>, booked: &Booked) -> Bridge {
     let rungs = replay::rungs(history, booked.broker.map(|report| report.at));
     let mut to_account = Vec::new();
-    let books = step(&mut to_account, Cause::Suspense, booked.sleeves, booked.sleeves + booked.suspense);
+    let books =
+        step(&mut to_account, Cause::Suspense, booked.sleeves, booked.sleeves + booked.suspense);
     let all = rungs.oldest_first - books;
     let by_methods = if booked.methods {
         Figures { qty: Qty::ZERO, ..all }
@@ -286,7 +287,8 @@ fn of_symbol(symbol: &Symbol, history: Vec<&Happening>, booked: &Booked) -> Brid
             let at = step(&mut to_broker, Cause::SinceReport, average, then);
             let cost = report.average.value_of(report.qty);
             let theirs = Figures { qty: report.qty, cost, realised: then.realised };
-            let cause = if is_rounding(then, theirs) { Cause::Rounding } else { Cause::Unexplained };
+            let cause =
+                if is_rounding(then, theirs) { Cause::Rounding } else { Cause::Unexplained };
             step(&mut to_broker, cause, at, theirs)
         }
     };
@@ -310,7 +312,8 @@ fn is_rounding(ours: Figures, theirs: Figures) -> bool {
     let difference = (theirs.cost - ours.cost).abs().get();
     let unit = rust_decimal::Decimal::new(1, 4);
     ours.qty == theirs.qty
-        && (difference <= theirs.qty.abs().get() * unit || difference <= ours.cost.abs().get() * unit * unit)
+        && (difference <= theirs.qty.abs().get() * unit
+            || difference <= ours.cost.abs().get() * unit * unit)
 }
 
 #[cfg(test)]

@@ -206,7 +206,8 @@ impl<'a> Snapshot<'a> {
             }
             for position in positions.0 {
                 let (qty, average) = (position.qty, position.average_entry);
-                booked.entry(position.symbol).or_default().broker = Some(AtBroker { qty, average, at });
+                booked.entry(position.symbol).or_default().broker =
+                    Some(AtBroker { qty, average, at });
             }
         }
         Ok(booked)
@@ -217,7 +218,8 @@ impl<'a> Snapshot<'a> {
         day: impl Fn(Timestamp) -> i32,
     ) -> Result<WashHistory, sqlx::Error> {
         let purchases = self.rows(PURCHASES).await?;
-        let purchases = purchases.iter().map(|row| purchase(row, &day)).collect::<Result<_, _>>()?;
+        let purchases =
+            purchases.iter().map(|row| purchase(row, &day)).collect::<Result<_, _>>()?;
         let closings = self.rows(CLOSINGS).await?;
         let closings = closings.iter().map(|row| closed(row, &day)).collect::<Result<_, _>>()?;
         let splits = splits(&self.others().await?);
@@ -287,7 +289,10 @@ fn others(legs: &[Leg]) -> Result<Vec<Happening>, sqlx::Error> {
             legs.iter().map(other).collect::<Result<Vec<_>, sqlx::Error>>()?
         }
     };
-    Ok(whats.into_iter().map(|what| Happening { entry, at, symbol: symbol.clone(), what }).collect())
+    Ok(whats
+        .into_iter()
+        .map(|what| Happening { entry, at, symbol: symbol.clone(), what })
+        .collect())
 }
 
 fn trade(row: &PgRow) -> Result<Happening, sqlx::Error> {

@@ -50,15 +50,16 @@ pub(super) fn at_once<'a, 'b>(
     sorted: &'b [&'a Happening],
 ) -> impl Iterator<Item = &'b [&'a Happening]> {
     let is_split = |happening: &Happening| matches!(happening.what, What::Split { .. });
-    sorted.chunk_by(move |a, b| {
-        is_split(a) && is_split(b) && (a.at, &a.symbol) == (b.at, &b.symbol)
-    })
+    sorted
+        .chunk_by(move |a, b| is_split(a) && is_split(b) && (a.at, &a.symbol) == (b.at, &b.symbol))
 }
 
 /// How many more units the long lots (or the short ones) have after the parts of a split.
 fn growth(group: &[&Happening], short: bool) -> Qty {
     let parts = group.iter().filter_map(|happening| match &happening.what {
-        What::Split { before, after, .. } if before.is_negative() == short => Some(*after - *before),
+        What::Split { before, after, .. } if before.is_negative() == short => {
+            Some(*after - *before)
+        }
         _ => None,
     });
     parts.sum()
@@ -75,7 +76,8 @@ pub(super) fn rungs(history: Vec<&Happening>, report: Option<Timestamp>) -> Rung
     }
     let mut in_time = Sleeves::new(Moves::Plain);
     let mut queues = Queues::default();
-    let (mut account, mut average) = (Account::new(ACCOUNT_METHOD), Account::new(LotMethod::Average));
+    let (mut account, mut average) =
+        (Account::new(ACCOUNT_METHOD), Account::new(LotMethod::Average));
     let mut at_report = None;
     let sorted = by_time(journal);
     for group in at_once(&sorted) {
@@ -178,7 +180,8 @@ impl Book {
         for (lot, part) in lots.iter_mut().zip(parts) {
             lot.cost_left += Money::new(part);
             lot.cost += Money::new(part);
-            let unit = round_half_even(lot.cost_left.get() / lot.remaining.get(), limits::LEDGER_SCALE);
+            let unit =
+                round_half_even(lot.cost_left.get() / lot.remaining.get(), limits::LEDGER_SCALE);
             lot.entry_price = Price::new(unit);
         }
         self.holding = Holding::from_lots(lots);

@@ -57,7 +57,12 @@ impl Journal {
         adds_up(&found);
         let told = |part: &Part| {
             let change = part.change;
-            (part.cause, change.qty.get().normalize(), change.cost.get().normalize(), change.realised.get().normalize())
+            (
+                part.cause,
+                change.qty.get().normalize(),
+                change.cost.get().normalize(),
+                change.realised.get().normalize(),
+            )
         };
         let parts = found.to_account.iter().chain(&found.to_broker).map(told).collect();
         (found, parts)
@@ -65,10 +70,22 @@ impl Journal {
 }
 
 fn adds_up(bridge: &Bridge) {
-    let sum = |from: Figures, parts: &[Part]| parts.iter().fold(from, |sum, part| sum + part.change);
+    let sum =
+        |from: Figures, parts: &[Part]| parts.iter().fold(from, |sum, part| sum + part.change);
     assert_eq!(sum(bridge.sleeves, &bridge.to_account), bridge.account);
     assert_eq!(sum(bridge.account, &bridge.to_broker), bridge.broker);
-    let cost: Money = bridge.lots.iter().map(|lot| if lot.side == crate::ledger::LotSide::Short { -lot.cost_left } else { lot.cost_left }).sum();
+    let cost: Money =
+        bridge
+            .lots
+            .iter()
+            .map(|lot| {
+                if lot.side == crate::ledger::LotSide::Short {
+                    -lot.cost_left
+                } else {
+                    lot.cost_left
+                }
+            })
+            .sum();
     assert_eq!(cost, bridge.account.cost, "the account's lots are its cost");
 }
 
@@ -78,7 +95,8 @@ fn booked(sleeves: Figures) -> Booked {
 
 #[test]
 fn one_sleeve_needs_no_bridge() {
-    let journal = Journal::default().trade(1, A, dec!(10), dec!(100)).trade(2, A, dec!(-4), dec!(110));
+    let journal =
+        Journal::default().trade(1, A, dec!(10), dec!(100)).trade(2, A, dec!(-4), dec!(110));
     let (found, parts) = journal.bridge(&booked(figures(dec!(6), dec!(600), dec!(40))));
     assert_eq!(parts, vec![]);
     assert!(found.is_explained());
@@ -107,7 +125,8 @@ fn the_account_closes_its_oldest_lot_whoever_sells() {
 
 #[test]
 fn a_long_and_a_short_sleeve_are_netted() {
-    let journal = Journal::default().trade(1, A, dec!(10), dec!(100)).trade(2, B, dec!(-4), dec!(130));
+    let journal =
+        Journal::default().trade(1, A, dec!(10), dec!(100)).trade(2, B, dec!(-4), dec!(130));
     // A: 10 at 100; B: -4 at 130. The account: 6 at 100, and 120 realised.
     let (found, parts) = journal.bridge(&booked(figures(dec!(6), dec!(480), dec!(0))));
     assert_eq!(parts, vec![(Cause::Crosses, dec!(0), dec!(120), dec!(120))]);
@@ -135,7 +154,12 @@ fn another_method_closes_other_lots() {
 #[test]
 fn shares_given_out_of_suspense_have_their_owners_cost() {
     let suspense = SleeveId::SUSPENSE;
-    let other = What::Other { sleeve: suspense, qty: Qty::new(dec!(10)), cost: Money::new(dec!(1500)), gross: Money::ZERO };
+    let other = What::Other {
+        sleeve: suspense,
+        qty: Qty::new(dec!(10)),
+        cost: Money::new(dec!(1500)),
+        gross: Money::ZERO,
+    };
     let given = What::Move {
         from: suspense,
         to: A,
@@ -160,7 +184,13 @@ fn shares_given_out_of_suspense_have_their_owners_cost() {
 
 #[test]
 fn an_opening_fee_that_moves_becomes_cost() {
-    let moved = What::Move { from: A, to: B, qty: Qty::new(dec!(5)), cost: Money::new(dec!(500.5)), opened: None };
+    let moved = What::Move {
+        from: A,
+        to: B,
+        qty: Qty::new(dec!(5)),
+        cost: Money::new(dec!(500.5)),
+        opened: None,
+    };
     let journal = Journal::default().trade(1, A, dec!(10), dec!(100)).on(2, moved);
     let (_, parts) = journal.bridge(&booked(figures(dec!(10), dec!(1000.5), dec!(0))));
     assert_eq!(parts, vec![(Cause::Transfers, dec!(0), dec!(-0.5), dec!(0))]);
@@ -219,30 +249,41 @@ fn whatever_happens_the_parts_are_the_difference() {
     // A small random market of three sleeves: the books are each sleeve's own, newest first.
     let mut state = 7_u64;
     let mut random = move |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below
     };
     for _ in 0..200 {
         let mut journal = Journal::default();
         for day in 0..30 {
             let sleeve = SleeveId(10 + random(3));
-            let qty = Decimal::from(random(9) + 1) * if random(2) == 0 { dec!(1) } else { dec!(-1) };
+            let qty =
+                Decimal::from(random(9) + 1) * if random(2) == 0 { dec!(1) } else { dec!(-1) };
             let price = Decimal::from(90 + random(20));
             // Some are booked late.
             let day = if random(5) == 0 { day - 3 } else { day };
             journal = journal.trade(day, sleeve, qty, price);
         }
-        let qty: Decimal = journal.0.iter().map(|happening| match &happening.what {
-            What::Trade { side: Side::Buy, qty, .. } => qty.get(),
-            What::Trade { qty, .. } => -qty.get(),
-            _ => Decimal::ZERO,
-        }).sum();
+        let qty: Decimal = journal
+            .0
+            .iter()
+            .map(|happening| match &happening.what {
+                What::Trade { side: Side::Buy, qty, .. } => qty.get(),
+                What::Trade { qty, .. } => -qty.get(),
+                _ => Decimal::ZERO,
+            })
+            .sum();
         // Any figures whatever of the same quantity.
         let sleeves = figures(qty, Decimal::from(random(1000)), Decimal::from(random(100)));
         let (found, parts) = journal.bridge(&Booked { methods: true, ..booked(sleeves) });
         assert!(found.is_explained(), "{parts:?}");
-        assert!(parts.iter().all(|part| part.1.is_zero()), "no cause changes the quantity: {parts:?}");
-        let of_cash = |part: &(Cause, Decimal, Decimal, Decimal)| part.0 == Cause::Methods || part.2 == part.3;
+        assert!(
+            parts.iter().all(|part| part.1.is_zero()),
+            "no cause changes the quantity: {parts:?}"
+        );
+        let of_cash = |part: &(Cause, Decimal, Decimal, Decimal)| {
+            part.0 == Cause::Methods || part.2 == part.3
+        };
         assert!(parts.iter().all(of_cash), "the cash is the same on all sides: {parts:?}");
     }
 }
