@@ -230,7 +230,7 @@ async fn show_bridge(context: &Context, args: BridgeArgs) -> Result<(), Failure>
     table.print()?;
     if symbols.iter().any(|symbol| symbol.broker.source == "reckoned") {
         screen::note(
-            "the broker has reported nothing to this account's books: its average price is reckoned from the executions by its method \
+            "\"by the broker's method\" is reckoned from the executions, since no recorded report of the broker is as new as they are \
              (adding averages by quantity, reducing keeps the price, crossing zero starts anew)",
         );
     }

@@ -165,8 +165,6 @@ pub enum Cause {
     Crosses,
     /// The broker keeps one average price, not lots.
     AveragePrice,
-    /// The broker's report is from before the last executions.
-    SinceReport,
     /// What the broker rounds off its average price.
     Rounding,
     /// Nothing above explains it: the books and the broker differ.
@@ -185,7 +183,6 @@ impl Cause {
             Self::Order => "order of closing",
             Self::Crosses => "crosses between sleeves",
             Self::AveragePrice => "average price",
-            Self::SinceReport => "since the broker's report",
             Self::Rounding => "the broker's rounding",
             Self::Unexplained => "unexplained",
         }
@@ -214,9 +211,10 @@ pub struct Bridge {
     pub account: Figures,
     /// From `account` to `broker`, in quantity and cost; its profit is of the average method.
     pub to_broker: Vec<Part>,
-    /// By the broker's method: as reported, or reckoned from the executions where it never was.
+    /// By the broker's method: as reported, or reckoned from the executions where the last
+    /// report is older than they.
     pub broker: Figures,
-    /// The report that `broker` is taken from.
+    /// The report that `broker` is taken from; none where it is reckoned.
     pub report: Option<AtBroker>,
     /// The account's own open lots; the sleeve of each is the one that traded.
     pub lots: Vec<LotRow>,
@@ -259,7 +257,11 @@ pub fn bridge(history: &[Happening], booked: &BTreeMap<Symbol, Booked>) -> Vec<B
 }
 
 fn of_symbol(symbol: &Symbol, history: Vec<&Happening>, booked: &Booked) -> Bridge {
-    let rungs = replay::rungs(history, booked.broker.map(|report| report.at));
+    // A report from before the last execution says nothing of what is held now.
+    let moves = |happening: &&Happening| matches!(happening.what, What::Move { .. });
+    let last = history.iter().filter(|happening| !moves(happening)).map(|h| h.at).max();
+    let report = booked.broker.filter(|report| last.is_none_or(|last| last <= report.at));
+    let rungs = replay::rungs(history);
     let mut to_account = Vec::new();
     let books =
         step(&mut to_account, Cause::Suspense, booked.sleeves, booked.sleeves + booked.suspense);
@@ -280,20 +282,18 @@ fn of_symbol(symbol: &Symbol, history: Vec<&Happening>, booked: &Booked) -> Brid
 
     let mut to_broker = Vec::new();
     let average = step(&mut to_broker, Cause::AveragePrice, account, rungs.average);
-    let broker = match &booked.broker {
+    let broker = match &report {
         None => average,
         Some(report) => {
-            let then = rungs.average_at_report;
-            let at = step(&mut to_broker, Cause::SinceReport, average, then);
             let cost = report.average.value_of(report.qty);
-            let theirs = Figures { qty: report.qty, cost, realised: then.realised };
-            let cause =
-                if is_rounding(then, theirs) { Cause::Rounding } else { Cause::Unexplained };
-            step(&mut to_broker, cause, at, theirs)
+            let theirs = Figures { qty: report.qty, cost, realised: average.realised };
+            let rounds = is_rounding(average, theirs);
+            let cause = if rounds { Cause::Rounding } else { Cause::Unexplained };
+            step(&mut to_broker, cause, average, theirs)
         }
     };
     let sleeves = booked.sleeves;
-    let (report, lots) = (booked.broker, rungs.lots);
+    let lots = rungs.lots;
     Bridge { symbol: symbol.clone(), sleeves, to_account, account, to_broker, broker, report, lots }
 }
 

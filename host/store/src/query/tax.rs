@@ -75,10 +75,13 @@ pub async fn wash_history(
     Ok(history)
 }
 
+/// What stands in the place of an execution that was corrected is booked in that one's place.
 const TRADES: &str = "
-    SELECT x.entry, x.at_ns, x.symbol, x.sleeve, x.side, x.qty, x.fee_qty, x.price, x.fee, x.execution_id
+    SELECT coalesce(o.entry, x.entry) AS entry, x.at_ns, x.symbol, x.sleeve, x.side, x.qty, x.fee_qty, x.price, x.fee, x.execution_id
       FROM stockade.execution x
       LEFT JOIN stockade.correction c ON c.account = x.account AND c.execution_id = x.execution_id
+      LEFT JOIN stockade.correction k ON k.account = x.account AND k.replacement = x.execution_id
+      LEFT JOIN stockade.execution o ON o.account = k.account AND o.execution_id = k.execution_id
      WHERE x.account = $1 AND c.execution_id IS NULL";
 
 /// Legs of positions that no execution booked, with the profit that their entry booked for the

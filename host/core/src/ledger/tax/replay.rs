@@ -32,8 +32,6 @@ pub(super) struct Rungs {
     pub(super) account: Figures,
     /// One book with an average price.
     pub(super) average: Figures,
-    /// The same at the time of the broker's report.
-    pub(super) average_at_report: Figures,
     /// Open lots of the one book.
     pub(super) lots: Vec<LotRow>,
 }
@@ -66,7 +64,7 @@ fn growth(group: &[&Happening], short: bool) -> Qty {
 }
 
 /// Replays one symbol's history at every step.
-pub(super) fn rungs(history: Vec<&Happening>, report: Option<Timestamp>) -> Rungs {
+pub(super) fn rungs(history: Vec<&Happening>) -> Rungs {
     let mut journal = history;
     journal.sort_by_key(|happening| happening.entry);
     let (mut booked, mut plain) = (Sleeves::new(Moves::AsBooked), Sleeves::new(Moves::Plain));
@@ -78,12 +76,8 @@ pub(super) fn rungs(history: Vec<&Happening>, report: Option<Timestamp>) -> Rung
     let mut queues = Queues::default();
     let (mut account, mut average) =
         (Account::new(ACCOUNT_METHOD), Account::new(LotMethod::Average));
-    let mut at_report = None;
     let sorted = by_time(journal);
     for group in at_once(&sorted) {
-        if report.is_some_and(|report| group[0].at > report) {
-            at_report.get_or_insert_with(|| average.figures());
-        }
         queues.take(group, &in_time);
         for happening in group {
             in_time.take(happening);
@@ -98,7 +92,6 @@ pub(super) fn rungs(history: Vec<&Happening>, report: Option<Timestamp>) -> Rung
         one_queue: queues.figures(),
         account: account.figures(),
         average: average.figures(),
-        average_at_report: at_report.unwrap_or_else(|| average.figures()),
         lots: account.into_lots().0,
     }
 }
