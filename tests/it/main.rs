@@ -14,8 +14,8 @@ mod crash;
 mod database;
 mod demo;
 mod disk;
-mod figures;
 mod documents;
+mod figures;
 mod hosts;
 mod input;
 mod leases;
@@ -27,6 +27,7 @@ mod python;
 mod reload;
 mod sending;
 mod stage;
+mod tax;
 mod week;
 mod worked;
 

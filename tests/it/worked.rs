@@ -9,14 +9,14 @@ use crate::market::{dec, flat, manual};
 use crate::stage::Stage;
 
 /// Minutes before the case begins, in which the host finds the stream.
-const LEAD: i64 = 30;
+pub(crate) const LEAD: i64 = 30;
 /// The bar of each price, by its minute: 15:00, 15:01, …
 const A_SCRIPT: &str = "script=15:00 buy 10 AAPL; 15:04 sell 4 AAPL";
 const B_SCRIPT: &str = "script=15:00 buy 5 AAPL";
 const C_SCRIPT: &str = "script=15:00 buy 100 BTCUSDT; 15:02 buy 50 BTCUSDT; 15:04 sell 120 BTCUSDT";
 
 /// Two bars of each price after the lead: in the first it appears, in the second it stays.
-fn bars(symbol: &str, prices: [&str; 3]) -> Vec<FeedBar> {
+pub(crate) fn bars(symbol: &str, prices: [&str; 3]) -> Vec<FeedBar> {
     let lead = (0..LEAD).map(|minute| flat(symbol, minute, prices[0]));
     let case = (0..).zip(prices).flat_map(|(n, price)| {
         [flat(symbol, LEAD + 2 * n, price), flat(symbol, LEAD + 2 * n + 1, price)]
@@ -25,7 +25,7 @@ fn bars(symbol: &str, prices: [&str; 3]) -> Vec<FeedBar> {
 }
 
 /// Steps until so many minutes have passed since the opening bell.
-async fn until_minute(stage: &Stage, minute: i64) {
+pub(crate) async fn until_minute(stage: &Stage, minute: i64) {
     let end = crate::market::OPEN + minute * crate::market::MINUTE;
     assert!(stage.exchange.now() <= end, "the host took too long to find the stream");
     while stage.exchange.now() < end {
@@ -49,7 +49,7 @@ fn has(row: &Value, wanted: &[(&str, &str)]) {
     }
 }
 
-async fn orders_done(stage: &Stage, count: i64) {
+pub(crate) async fn orders_done(stage: &Stage, count: i64) {
     stage
         .count_is(
             "orders filled",

@@ -2,7 +2,8 @@
 //!
 //! A file is written beside its name and takes the name at the end, when everything is on the disk:
 //! after a full disk or a crash there is the old file or none, never half of a new one. Every error
-//! names the file.
+//! names the file. A name that is a link means what it points at; what is no file (a device, a pipe)
+//! is written to as it is.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -13,7 +14,8 @@ use anyhow::{Context, Result};
 /// A file that is being written. Dropped before [`WholeFile::finish`], it leaves nothing behind.
 pub(crate) struct WholeFile {
     out: BufWriter<File>,
-    part: PathBuf,
+    /// The file beside it; `None` where it is written to as it is.
+    part: Option<PathBuf>,
     path: PathBuf,
     finished: bool,
 }
@@ -24,11 +26,19 @@ impl WholeFile {
     /// # Errors
     /// A place that can't be written, by name.
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".part");
-        let part = PathBuf::from(name);
-        let file = File::create(&part).with_context(|| unwritten(path))?;
-        let (out, path) = (BufWriter::new(file), path.to_owned());
+        // What the name stands for; a name that stands for nothing yet is its own.
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let is_special = std::fs::metadata(&path).is_ok_and(|m| !m.is_file() && !m.is_dir());
+        let part = (!is_special).then(|| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!(".{}.part", std::process::id()));
+            PathBuf::from(name)
+        });
+        let file = match &part {
+            Some(part) => File::create(part),
+            None => File::options().write(true).open(&path),
+        };
+        let out = BufWriter::new(file.with_context(|| unwritten(&path))?);
         Ok(Self { out, part, path, finished: false })
     }
 
@@ -38,8 +48,13 @@ impl WholeFile {
     /// What the disk says, with the file's name.
     pub(crate) fn finish(mut self) -> Result<()> {
         let done = self.out.flush();
-        let done = done.and_then(|()| self.out.get_ref().sync_all());
-        let done = done.and_then(|()| std::fs::rename(&self.part, &self.path));
+        let done = done.and_then(|()| match &self.part {
+            Some(part) => {
+                self.out.get_ref().sync_all()?;
+                std::fs::rename(part, &self.path)
+            }
+            None => Ok(()),
+        });
         done.with_context(|| unwritten(&self.path))?;
         self.finished = true;
         Ok(())
@@ -62,9 +77,9 @@ impl Write for WholeFile {
 
 impl Drop for WholeFile {
     fn drop(&mut self) {
-        if !self.finished {
+        if let (false, Some(part)) = (self.finished, &self.part) {
             // The error that led here is the one that counts.
-            let _ = std::fs::remove_file(&self.part);
+            let _ = std::fs::remove_file(part);
         }
     }
 }
@@ -106,12 +121,40 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_followed_and_a_device_is_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("a.csv"), folder.path().join("link"));
+        write(&path, "old").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        write(&link, "new").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        let null = Path::new("/dev/null");
+        if null.exists() {
+            write(null, "gone").unwrap();
+            assert!(!std::fs::metadata(null).unwrap().is_file());
+        }
+    }
+
+    #[test]
+    fn what_can_not_take_the_name_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("taken");
+        std::fs::create_dir_all(taken.join("inside")).unwrap();
+        let file = WholeFile::create(&taken).unwrap();
+        let error = file.finish().unwrap_err();
+        assert!(error.to_string().contains("taken"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
     #[test]
     fn a_full_disk_is_said_with_the_files_name() {
         // The device that is always full.
         let Ok(full) = File::options().write(true).open("/dev/full") else { return };
         let path = PathBuf::from("/nowhere/report.html");
-        let part = path.with_extension("part");
+        let part = Some(path.with_extension("part"));
         let mut file = WholeFile { out: BufWriter::new(full), part, path, finished: false };
         file.write_all(b"text").unwrap();
         let error = format!("{:#}", file.finish().unwrap_err());

@@ -8,6 +8,9 @@ pub const QTY_SCALE_MAX: u32 = 9;
 pub const MONEY_SCALE_MAX: u32 = 9;
 /// Decimal places of a derived amount (a share of a lot's cost): leaves 16 digits before the point.
 pub const LEDGER_SCALE: u32 = 12;
+/// Decimal places that the database keeps: a product of two numbers from outside is exact, and
+/// nothing that is booked may have more.
+pub const STORED_SCALE: u32 = 18;
 /// Highest price from outside, in dollars: with nine places, a product stays inside 28 digits.
 pub const PRICE_MAX: u64 = 100_000_000;
 /// Highest quantity from outside, in shares.

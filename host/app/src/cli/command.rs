@@ -10,8 +10,8 @@ use tracing_subscriber::EnvFilter;
 use super::context::Context;
 use super::{
     account, backtest, bench, bot, break_, capital, db, demo, exchange, execution, export, figures,
-    import, journal, lot, order, pack, plugin, position, reconcile, refusal, risk, roundtrip, run,
-    sim, sleeve, statement,
+    import, journal, lot, order, pack, plugin, position, reconcile, refusal, report, risk,
+    roundtrip, run, sim, sleeve, statement,
 };
 use crate::config::{Environment, Flags, KEYS, Settings};
 use crate::drivers;
@@ -86,6 +86,8 @@ enum Command {
     Export(export::ExportArgs),
     Statement(statement::StatementArgs),
     Figures(figures::FiguresArgs),
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     Reconcile(reconcile::ReconcileArgs),
     #[command(subcommand)]
     Break(break_::BreakCommand),
@@ -168,6 +170,7 @@ async fn on_the_books(context: &Context, command: Command) -> Result<(), Failure
         Command::Export(args) => export::run(context, args).await,
         Command::Statement(args) => statement::run(context, args).await,
         Command::Figures(args) => figures::run(context, args).await,
+        Command::Report(command) => report::run(context, command).await,
         Command::Reconcile(args) => reconcile::run(context, args).await,
         Command::Break(command) => break_::run(context, command).await,
         Command::Risk(command) => risk::run(context, command).await,

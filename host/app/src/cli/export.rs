@@ -17,9 +17,9 @@ use stockade_store::query::{Column, PgPool, TableReader, TextRow};
 
 use super::context::Context;
 use super::list::query_failed;
-use super::output::Output;
 use super::screen;
 use crate::failure::Failure;
+use crate::whole::WholeFile;
 
 /// Rows that are read at once.
 const PAGE: u32 = 5_000;
@@ -69,7 +69,7 @@ pub(crate) async fn run(context: &Context, args: ExportArgs) -> Result<(), Failu
         screen::note(&format!("{rows} rows"));
         return Ok(());
     }
-    let mut out = Output::create(&args.out)?;
+    let mut out = WholeFile::create(&args.out)?;
     let rows = write(&pool, &args.table, args.format, &mut out).await?;
     out.finish()?;
     screen::note(&format!("{rows} rows of {} in {}", args.table, args.out.display()));

@@ -13,13 +13,13 @@ use stockade_store::query::{PgPool, StatementRows, StatementScope, sleeve_show, 
 use super::argument;
 use super::context::{Context, failed, not_found};
 use super::list::query_failed;
-use super::output::Output;
 use super::screen;
 use crate::failure::Failure;
 use crate::link::{Comparison, HostReply, HostRequest};
 use crate::report::statement::{
     BrokerLine, BrokerSide, Statement, build, csv, html, lay_out, pdf, text,
 };
+use crate::whole::WholeFile;
 
 const NANOS_PER_DAY: i64 = 86_400 * 1_000_000_000;
 
@@ -92,7 +92,7 @@ pub(crate) async fn run(context: &Context, args: StatementArgs) -> Result<(), Fa
         out.write_all(&bytes)?;
         return Ok(out.flush()?);
     };
-    let mut out = Output::create(&name)?;
+    let mut out = WholeFile::create(&name)?;
     out.write_all(&bytes)?;
     out.finish()?;
     screen::note(&format!("{} bytes in {}", bytes.len(), name.display()));

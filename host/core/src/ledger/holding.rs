@@ -216,11 +216,20 @@ impl Holding {
             LotMethod::Fifo | LotMethod::Average => 0,
             LotMethod::Lifo => self.lots.len() - 1,
             LotMethod::Hifo => {
-                let price =
-                    |at: usize| self.lots[at].cost_left.get() / self.lots[at].remaining.get();
-                // Strictly higher: ties stay with the older.
-                (1..self.lots.len())
-                    .fold(0, |best, at| if price(at) > price(best) { at } else { best })
+                // What a share cost at the start: what is left of the cost was rounded at each
+                // closing, and a tie must stay one.
+                let unit = |lot: &LotRow| {
+                    round_half_even(lot.cost.get() / lot.qty.get(), limits::STORED_SCALE)
+                };
+                let mut best = (0, unit(&self.lots[0]));
+                for (at, lot) in self.lots.iter().enumerate().skip(1) {
+                    let price = unit(lot);
+                    // Strictly higher: ties stay with the older.
+                    if price > best.1 {
+                        best = (at, price);
+                    }
+                }
+                best.0
             }
         }
     }
@@ -302,13 +311,20 @@ fn unit_price(lot: &LotRow) -> Price {
     Price::new(round_half_even(lot.cost_left.get() / lot.remaining.get(), limits::LEDGER_SCALE))
 }
 
-/// The cost of a part: by the entry price where that is exact, else its share of what is left.
+/// The cost of a part: by the entry price where that is exact and can be stored, else its share of
+/// what is left.
 fn lot_cost(lot: &LotRow, part: Qty) -> Money {
     if part == lot.remaining {
         return lot.cost_left;
     }
     match (lot.entry_price.times(lot.remaining), lot.entry_price.times(part)) {
-        (Ok(all), Ok(some)) if all == lot.cost_left => some,
+        // The price of a split lot or of a pool has twelve decimals: times nine more, the product is
+        // exact and has more than the database keeps.
+        (Ok(all), Ok(some))
+            if all == lot.cost_left && some.get().normalize().scale() <= limits::STORED_SCALE =>
+        {
+            some
+        }
         _ => Money::new(proportion(lot.cost_left.get(), part.get(), lot.remaining.get())),
     }
 }

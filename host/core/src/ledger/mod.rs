@@ -5,6 +5,8 @@ mod holding;
 mod lot;
 mod posting;
 mod share;
+pub mod tax;
+pub mod wash;
 
 pub use chain::Link;
 pub use holding::{Booking, Holding, Trade};

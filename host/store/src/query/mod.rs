@@ -24,6 +24,7 @@ mod round_trip;
 mod sleeve;
 mod statement;
 mod table;
+mod tax;
 mod value;
 
 pub use account::{Account, account_list};
@@ -51,6 +52,7 @@ pub use statement::{
     TradedQty, statement_rows,
 };
 pub use table::{Column, TableReader, TextRow, table_names};
+pub use tax::{TaxHistory, WashHistory, tax_history, wash_history};
 pub use value::{At, Number, Percent};
 
 pub use sqlx::PgPool;

@@ -63,6 +63,7 @@ fn months(points: &[EquityPoint]) -> Option<String> {
             next.is_none_or(|next| day(next) != day(point))
         };
         valuations.push(Valuation {
+            at: point.at.0,
             equity: value(point.equity)?,
             flow: value(flow)?,
             closes_period,

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use rust_decimal::Decimal;
-use stockade_core::id::{LotId, RoundTripId};
+use stockade_core::id::{EntryId, LotId, RoundTripId};
 use stockade_core::instrument::Instrument;
 use stockade_core::ledger::{LotMethod, LotSide};
 use stockade_core::risk::{Controls, TradingState};
@@ -161,6 +161,7 @@ fn rows() -> Result<Vec<Row>> {
             at: Timestamp(at),
             cash: Money::ZERO,
             market_value: Money::new(close * Decimal::ONE_THOUSAND),
+            exposure: Money::new(close * Decimal::ONE_THOUSAND),
             net_capital: Money::new(Decimal::from(100_000)),
             realised: Money::ZERO,
             session_close: Some(day + 1),
@@ -190,6 +191,8 @@ fn sleeve() -> Result<SleeveRow> {
         next_intent: IntentId(1),
         created_at: Timestamp(START),
         retired: false,
+        dividends: stockade_core::Money::ZERO,
+        interest: stockade_core::Money::ZERO,
     })
 }
 
@@ -247,5 +250,6 @@ fn round_trip(number: u64) -> Result<RoundTripRow> {
         cost: Money::new(Decimal::ONE_HUNDRED),
         exit_reason: None,
         exit_execution_id: format!("close-{number}").into(),
+        entry: EntryId(1),
     })
 }
