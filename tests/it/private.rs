@@ -106,10 +106,11 @@ impl Private {
     /// Waits until every fill is booked and a comparison balances.
     pub(crate) async fn settled(&self) {
         until("every fill is booked, and balanced", SOON, async || {
-            let booked = self.count("SELECT count(*) FROM stockade.execution").await?;
-            let waiting =
-                "SELECT count(*) FROM stockade.order WHERE status IN ('sending', 'unknown')";
+            // In this order: an order that waits may be sent and filled between two looks.
+            let waiting = "SELECT count(*) FROM stockade.order
+                WHERE status IN ('accepted', 'sending', 'unknown')";
             let waiting = self.count(waiting).await?;
+            let booked = self.count("SELECT count(*) FROM stockade.execution").await?;
             let compared = self.ask("reconcile").await?;
             let all = usize::try_from(booked).ok()? == self.fills();
             (all && waiting == 0 && compared["balanced"] == true).then_some(())
