@@ -165,7 +165,7 @@ impl<'a> Market<'a> {
         let mut market = Self {
             splits,
             left: Vec::with_capacity(bought.len()),
-            place: BTreeMap::with_capacity(bought.len()),
+            place: BTreeMap::new(),
             alive: BTreeSet::new(),
             bought: Vec::new(),
         };

@@ -23,6 +23,7 @@ fn tagged() -> Vec<Row> {
             entry: EntryId(entry),
             source: ExecutionSource::Stream,
             cumulative_qty: None,
+            fee_qty: stockade_core::Qty::ZERO,
         })
     };
     let ordered = Some(OrderId(1));
