@@ -12,6 +12,7 @@ fn sample(seconds: i64, worth: &str, capital: &str, session_close: Option<u32>) 
         at: at(seconds),
         cash: money(worth),
         market_value: money("1"),
+        exposure: money("1"),
         net_capital: money(capital),
         realised: Money::ZERO,
         session_close,
