@@ -45,6 +45,7 @@ ALTER TABLE stockade.entry
     ADD COLUMN source_id     text,                  -- the activity, correction or line of a file
     ADD COLUMN corrects      bigint,                -- the entry that it takes back
     ADD COLUMN effective_ns  bigint NOT NULL,       -- when what it books happened
+    ADD COLUMN ratio         numeric(38,18) CHECK (ratio > 0),   -- new shares for one old share, of a split
     ADD COLUMN link          bytea NOT NULL CHECK (octet_length(link) = 32),    -- SHA-256, chained
     ADD CONSTRAINT entry_correction CHECK ((kind = 'correction') = (corrects IS NOT NULL));
 CREATE UNIQUE INDEX entry_source ON stockade.entry (account, source_id) WHERE source_id IS NOT NULL;

@@ -455,6 +455,8 @@ pub struct EntryRow {
     pub corrects: Option<EntryId>,
     /// When what it books happened: the time of the trade, the ex-date, the date of the fee.
     pub effective_at: Timestamp,
+    /// New shares for one old share, of a split.
+    pub ratio: Option<rust_decimal::Decimal>,
     /// Its legs; they sum to zero.
     pub postings: Vec<Posting>,
     /// The chain up to and with this entry.

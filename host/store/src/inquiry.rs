@@ -3,7 +3,9 @@
 use sqlx::PgConnection;
 use std::sync::Arc;
 
-use stockade_core::desk::{BooksAnswer, HoldingRows, Question, Traded};
+use stockade_core::desk::{
+    BooksAnswer, ChangeCause, HoldingHistory, HoldingRows, Question, Traded,
+};
 use stockade_core::id::{EntryId, LotId, SleeveId};
 use stockade_core::row::{CorrectionRow, LotChangeRow};
 use stockade_core::{Symbol, Timestamp};
@@ -26,6 +28,8 @@ WHERE x.account = $1 AND ($2::text IS NULL OR x.symbol = $2) AND x.at_ns >= $3 A
 GROUP BY x.sleeve, x.side ORDER BY x.sleeve, x.side";
 const OWNER: &str =
     "SELECT sleeve, symbol FROM stockade.execution WHERE account = $1 AND execution_id = $2";
+const TRADERS: &str = "\
+SELECT DISTINCT sleeve FROM stockade.execution WHERE account = $1 AND symbol = $2 AND at_ns >= $3 ORDER BY sleeve";
 const EXECUTIONS: &str = "\
 SELECT x.*, o.reason, o.lot FROM stockade.execution x
 LEFT JOIN stockade.order o ON o.account = x.account AND o.id = x.order_id
@@ -35,7 +39,7 @@ SELECT c.* FROM stockade.correction c
 JOIN stockade.execution x ON x.account = c.account AND x.execution_id = c.execution_id
 WHERE c.account = $1 AND x.sleeve = $2 AND x.symbol = $3 ORDER BY c.entry";
 const CHANGES: &str = "\
-SELECT c.*, c.lot AS id, e.kind FROM stockade.lot_change c
+SELECT c.*, c.lot AS id, e.kind, e.effective_ns, e.ratio FROM stockade.lot_change c
 JOIN stockade.entry e ON e.account = c.account AND e.id = c.entry
 WHERE c.account = $1 AND c.sleeve = $2 AND c.symbol = $3 ORDER BY c.entry";
 const ROUND_TRIPS: &str = "\
@@ -71,9 +75,28 @@ impl Store {
                 BooksAnswer::Traded { activity: activity.clone(), traded }
             }
             Question::Holding { execution_id } => {
-                let rows = holding(&mut transaction, label, execution_id).await?;
-                let history = rows.and_then(|rows| rows.since(execution_id)).map(Box::new);
+                let history = match owner(&mut transaction, label, execution_id).await? {
+                    Some((sleeve, symbol)) => {
+                        holding(&mut transaction, label, sleeve, &symbol).await?.map(Box::new)
+                    }
+                    None => None,
+                };
                 BooksAnswer::Holding { execution_id: execution_id.clone(), history }
+            }
+            Question::Holdings { activity, symbol, since } => {
+                let sleeves: Vec<i64> = sqlx::query_scalar(TRADERS)
+                    .bind(label)
+                    .bind(symbol.as_str())
+                    .bind(since.0)
+                    .fetch_all(&mut *transaction)
+                    .await
+                    .map_err(asking())?;
+                let mut histories = Vec::new();
+                for sleeve in sleeves {
+                    histories
+                        .extend(holding(&mut transaction, label, sleeve, symbol.as_str()).await?);
+                }
+                BooksAnswer::Holdings { activity: activity.clone(), histories }
             }
         };
         transaction.commit().await.map_err(asking())?;
@@ -130,27 +153,32 @@ async fn traded(
         .collect()
 }
 
-async fn holding(
+async fn owner(
     connection: &mut PgConnection,
     label: &str,
     execution_id: &str,
-) -> Result<Option<HoldingRows>, StoreError> {
-    let owner: Option<(i64, String)> = sqlx::query_as(OWNER)
+) -> Result<Option<(i64, String)>, StoreError> {
+    sqlx::query_as(OWNER)
         .bind(label)
         .bind(execution_id)
-        .fetch_optional(&mut *connection)
+        .fetch_optional(connection)
         .await
-        .map_err(StoreError::database("asking whose an execution is"))?;
-    let Some((sleeve, symbol)) = owner else {
-        return Ok(None);
-    };
+        .map_err(StoreError::database("asking whose an execution is"))
+}
+
+async fn holding(
+    connection: &mut PgConnection,
+    label: &str,
+    sleeve: i64,
+    symbol: &str,
+) -> Result<Option<HoldingHistory>, StoreError> {
     let mut rows = HoldingRows::default();
     macro_rules! each {
         ($sql:expr, $table:literal, $list:expr, $read:expr) => {
             for row in sqlx::query($sql)
                 .bind(label)
                 .bind(sleeve)
-                .bind(&symbol)
+                .bind(symbol)
                 .fetch_all(&mut *connection)
                 .await
                 .map_err(StoreError::database("asking for the history of a holding"))?
@@ -167,10 +195,12 @@ async fn holding(
     each!(CHANGES, "lot_change", rows.changes, |f: &Fields<'_>| {
         let lot = keyed::lot(f)?;
         let change = LotChangeRow { entry: EntryId(f.big("entry")?), at: f.time("at_ns")?, lot };
-        Ok::<_, StoreError>((change, f.word("kind")?))
+        let (kind, ratio) = (f.word("kind")?, f.decimal_if("ratio")?);
+        let cause = ChangeCause { kind, effective_at: f.time("effective_ns")?, ratio };
+        Ok::<_, StoreError>((change, cause))
     });
     each!(ROUND_TRIPS, "round_trip", rows.round_trips, appended::round_trip);
-    Ok(Some(rows))
+    Ok(rows.history())
 }
 
 fn correction(f: &Fields<'_>) -> Result<CorrectionRow, StoreError> {

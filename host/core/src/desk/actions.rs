@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use super::activities::Booked;
 use super::effect::Effects;
+use super::fills::Draft;
+use super::inquiry::HoldingHistory;
 use super::state::Desk;
 use crate::broker::{Activity, Fill};
 use crate::decimal::{Money, Price, Qty, round_half_even};
@@ -40,18 +42,41 @@ impl Desk {
     }
 
     /// New shares for old ones, in every sleeve; orders of the symbol are called back, since their
-    /// prices are of old shares. A fraction of the account is sold where the price of it is known.
-    pub(super) fn book_split(&mut self, activity: &Activity, out: &mut Effects) -> Booked {
+    /// prices are of old shares. Holdings that were traded since the ex-date come with their
+    /// history, and are made again. A fraction of the account is sold where the price of it is
+    /// known. `None` says that a history was older than the desk: it is asked for again.
+    pub(super) fn book_split(
+        &mut self,
+        activity: &Activity,
+        histories: &[HoldingHistory],
+        out: &mut Effects,
+    ) -> Option<Booked> {
         let (Some(symbol), Some(ratio)) = (activity.symbol.clone(), activity.ratio) else {
-            return Booked::Flagged("its ratio is not known".to_owned());
+            return Some(Booked::Flagged(
+                "its ratio is not known: stockade action book".to_owned(),
+            ));
         };
         if ratio <= Decimal::ZERO || ratio == Decimal::ONE {
-            return Booked::Flagged(format!(
-                "its ratio {ratio} is none: new shares for one old share, above 0, not 1"
-            ));
+            let why =
+                format!("its ratio {ratio} is none: new shares for one old share, above 0, not 1");
+            return Some(Booked::Flagged(why));
+        }
+        // All or none: what one history can't tell must not leave the others split.
+        for history in histories {
+            match self.replay_split(activity, (&symbol, ratio), history) {
+                Ok(Some(_)) => {}
+                Ok(None) => return None,
+                Err(why) => return Some(Booked::Flagged(why)),
+            }
+        }
+        let mut entry = None;
+        for history in histories {
+            entry = self.split_late(activity, (&symbol, ratio), history, out).or(entry);
         }
         let instrument = self.instrument_of(&symbol, out);
-        let ids: Vec<SleeveId> = self.sleeves.keys().copied().collect();
+        let late: Vec<SleeveId> = histories.iter().map(|history| history.sleeve).collect();
+        let ids: Vec<SleeveId> =
+            self.sleeves.keys().copied().filter(|id| !late.contains(id)).collect();
         let (mut postings, mut lots) = (Vec::new(), Vec::new());
         for id in ids {
             let Some(holding) = self.sleeve_mut(id).holdings.get_mut(&instrument) else { continue };
@@ -66,13 +91,17 @@ impl Desk {
             self.touched.positions.insert((id, instrument));
         }
         self.split_mark(instrument, ratio, activity.effective_at);
-        if postings.is_empty() {
-            return Booked::Done(None, "nobody holds the symbol".to_owned());
+        if !postings.is_empty() {
+            let memo = format!("split of {symbol}: {} for 1", ratio.normalize());
+            let draft =
+                Draft { ratio: Some(ratio), ..self.draft_of(activity, EntryKind::Split, memo) };
+            let booked = self.post_entry(draft, postings, out);
+            self.push_lots(booked, lots, out);
+            entry = Some(booked);
         }
-        let memo = format!("split of {symbol}: {} for 1", ratio.normalize());
-        let draft = self.draft_of(activity, EntryKind::Split, memo);
-        let entry = self.post_entry(draft, postings, out);
-        self.push_lots(entry, lots, out);
+        if entry.is_none() {
+            return Some(Booked::Done(None, "nobody holds the symbol".to_owned()));
+        }
         let open: Vec<OrderId> = self
             .open_orders()
             .filter(|order| order.symbol == symbol)
@@ -85,7 +114,7 @@ impl Desk {
         if let Some(price) = activity.price {
             self.sell_fraction(activity, &symbol, Sale::At(price), out);
         }
-        Booked::Done(Some(entry), memo_of_split(ratio))
+        Some(Booked::Done(entry, format!("{} for 1", ratio.normalize())))
     }
 
     /// The mark of old shares is one of new shares.
@@ -422,10 +451,6 @@ enum Sale {
     At(Price),
     /// For an amount in all.
     For(Money),
-}
-
-fn memo_of_split(ratio: Decimal) -> String {
-    format!("{} for 1", ratio.normalize())
 }
 
 /// The id of an activity that a file or a person brings.

@@ -18,7 +18,6 @@ use crate::decimal::Qty;
 use crate::id::{EntryId, SleeveId};
 use crate::limits;
 use crate::row::{ActivityRow, ActivityState, Row};
-use crate::time::Timestamp;
 
 /// What came of trying to book an activity.
 pub(super) enum Booked {
@@ -117,12 +116,10 @@ impl Desk {
                 until: activity.effective_at.plus(DAY_NS),
             }),
             // Whoever traded since then did so in new shares.
-            (ActivityKind::Split, Some(symbol)) => Some(Question::Traded {
-                activity: id,
-                symbol: Some(symbol.clone()),
-                from: activity.effective_at,
-                until: Timestamp(i64::MAX),
-            }),
+            (ActivityKind::Split, Some(symbol)) => {
+                let since = activity.effective_at;
+                Some(Question::Holdings { activity: id, symbol: symbol.clone(), since })
+            }
             _ => None,
         }
     }
@@ -137,16 +134,23 @@ impl Desk {
     pub(super) fn on_traded(&mut self, id: &Arc<str>, traded: &[Traded], out: &mut Effects) {
         let Some(activity) = self.waiting_for(id) else { return };
         let booked = match activity.kind {
-            ActivityKind::Split if traded.is_empty() => self.book_split(&activity, out),
-            ActivityKind::Split => Booked::Flagged(format!(
-                "{} executions since its ex-date were booked before it was known: whether they were in old or \
-                 new shares is for a person to say",
-                traded.iter().map(|sum| sum.executions).sum::<u64>()
-            )),
             ActivityKind::CryptoFee => self.book_coin_fee(&activity, traded, out),
             _ => self.book_fee(&activity, traded, out),
         };
         self.settle(id, booked, out);
+        self.book_activities(out);
+    }
+
+    pub(super) fn on_holdings(
+        &mut self,
+        id: &Arc<str>,
+        histories: &[HoldingHistory],
+        out: &mut Effects,
+    ) {
+        let Some(activity) = self.waiting_for(id) else { return };
+        if let Some(booked) = self.book_split(&activity, histories, out) {
+            self.settle(id, booked, out);
+        }
         self.book_activities(out);
     }
 
@@ -262,8 +266,14 @@ impl Desk {
             ActionBooking::Ignore => Booked::Done(None, "left out by hand".to_owned()),
             ActionBooking::Cash => self.book_cash(&activity, out),
             ActionBooking::Split { ratio } => {
+                // It waits for the books again, with its ratio.
                 activity.ratio = Some(*ratio);
-                self.book_split(&activity, out)
+                let row = self.activities.get_mut(id).expect("it was found a moment ago");
+                (row.activity, row.state) = (activity, ActivityState::Pending);
+                "its ratio was given by hand".clone_into(&mut row.note);
+                out.rows.push(Row::Activity(Box::new(row.clone())));
+                self.book_activities(out);
+                return Ok(super::command::done(format!("activity {id} is being booked")));
             }
             ActionBooking::SymbolChange { to } => {
                 activity.new_symbol = Some(to.clone());

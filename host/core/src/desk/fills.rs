@@ -31,6 +31,8 @@ pub(super) struct Draft {
     pub(super) corrects: Option<EntryId>,
     /// When what it books happened.
     pub(super) effective_at: Timestamp,
+    /// New shares for one old share, of a split.
+    pub(super) ratio: Option<rust_decimal::Decimal>,
 }
 
 /// The legs that book what the broker's rounding of cash adds.
@@ -221,6 +223,7 @@ impl Desk {
             source_id: None,
             corrects: None,
             effective_at: self.now.market,
+            ratio: None,
         }
     }
 
@@ -260,7 +263,7 @@ impl Desk {
             }
         }
         postings.retain(|posting| !posting.amount.is_zero() || !posting.qty.is_zero());
-        let Draft { kind, memo, execution_id, source_id, corrects, effective_at } = draft;
+        let Draft { kind, memo, execution_id, source_id, corrects, effective_at, ratio } = draft;
         let mut entry = EntryRow {
             id,
             at: self.now.market,
@@ -270,6 +273,7 @@ impl Desk {
             source_id,
             corrects,
             effective_at,
+            ratio,
             postings,
             link: Link::default(),
         };

@@ -5,6 +5,7 @@
 //! [`super::Event::Books`] and is a money input. The store answers in SQL, the simulator from its
 //! rows.
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -40,10 +41,19 @@ pub enum Question {
         /// Until when.
         until: Timestamp,
     },
-    /// Everything that happened to a holding since an execution of it was booked.
+    /// Everything that happened to the holding of an execution.
     Holding {
         /// The execution.
         execution_id: Arc<str>,
+    },
+    /// Everything that happened to the holdings of a symbol that were traded since a time.
+    Holdings {
+        /// The activity that wants to know.
+        activity: Arc<str>,
+        /// Of what.
+        symbol: Symbol,
+        /// From when.
+        since: Timestamp,
     },
 }
 
@@ -69,8 +79,15 @@ pub enum BooksAnswer {
     Holding {
         /// The execution.
         execution_id: Arc<str>,
-        /// What happened since.
+        /// What happened to its holding.
         history: Option<Box<HoldingHistory>>,
+    },
+    /// To [`Question::Holdings`], by sleeve.
+    Holdings {
+        /// The activity that wanted to know.
+        activity: Arc<str>,
+        /// What happened to each.
+        histories: Vec<HoldingHistory>,
     },
 }
 
@@ -89,20 +106,18 @@ pub struct Traded {
     pub value: Money,
 }
 
-/// What happened to a sleeve's holding of a symbol from an execution on.
+/// What happened to a sleeve's holding of a symbol, from its beginning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldingHistory {
     /// The sleeve.
     pub sleeve: SleeveId,
-    /// The holding's open lots as they stood before the first of `since`.
-    pub before: Vec<LotRow>,
-    /// Everything since, in the order of the journal, the execution itself among it. What stands in
-    /// the place of a corrected execution has that one's place.
-    pub since: Vec<HoldingEvent>,
-    /// Round trips closed since, that nothing has taken back.
+    /// Everything, in the order in which it happened. What stands in the place of a corrected
+    /// execution has that one's place; a split that was learnt of late has its ex-date's.
+    pub events: Vec<HoldingEvent>,
+    /// Round trips that nothing has taken back.
     pub round_trips: Vec<RoundTripRow>,
-    /// Every lot that an entry since then has changed, as it is now: an answer whose open lots are
-    /// not the desk's is older than the desk, and asked for again.
+    /// Every lot, as it is now: an answer whose open lots are not the desk's is older than the
+    /// desk, and asked for again.
     pub lots: Vec<LotRow>,
 }
 
@@ -119,12 +134,13 @@ pub enum HoldingEvent {
         /// The lot that its order names.
         lot: Option<LotId>,
     },
-    /// An entry that is no execution: split, transfer, action. It changed these lots.
+    /// A split.
+    Split {
+        /// New shares for one old share.
+        ratio: Decimal,
+    },
+    /// An entry that is neither: a transfer, an action. It changed these lots.
     Other {
-        /// The entry.
-        entry: EntryId,
-        /// Its kind.
-        kind: EntryKind,
         /// The lots as it left them.
         lots: Vec<LotRow>,
     },
@@ -137,78 +153,75 @@ pub struct HoldingRows {
     pub executions: Vec<(ExecutionRow, Option<Arc<str>>, Option<LotId>)>,
     /// Corrections of them.
     pub corrections: Vec<CorrectionRow>,
-    /// Its lots as each entry left them, with the kind of the entry.
-    pub changes: Vec<(LotChangeRow, EntryKind)>,
+    /// Its lots as each entry left them, with what the entry says.
+    pub changes: Vec<(LotChangeRow, ChangeCause)>,
     /// Its round trips that nothing has taken back.
     pub round_trips: Vec<RoundTripRow>,
 }
 
+/// The entry that changed a lot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangeCause {
+    /// What it booked.
+    pub kind: EntryKind,
+    /// When that happened.
+    pub effective_at: Timestamp,
+    /// New shares for one old share, of a split.
+    pub ratio: Option<Decimal>,
+}
+
+/// The order of events: when they happened, then the journal's.
+type Place = (Timestamp, EntryId);
+
 impl HoldingRows {
-    /// The history since an execution of the holding; `None` where it is not among them.
+    /// The holding's history; `None` where it has no execution.
     #[must_use]
-    pub fn since(self, execution_id: &str) -> Option<HoldingHistory> {
+    pub fn history(self) -> Option<HoldingHistory> {
+        let sleeve = self.executions.first()?.0.sleeve;
         let place = self.places();
-        let mut from = *place.get(execution_id)?;
-        // What an earlier correction changed after that place was not so when it was booked: the
-        // history begins before all of it.
-        while let Some(earlier) = self
-            .corrections
-            .iter()
-            .filter(|row| row.entry >= from)
-            .filter_map(|row| place.get(&*row.execution_id))
-            .min()
-            .filter(|at| **at < from)
-        {
-            from = *earlier;
+        let gone: BTreeSet<&str> = self.corrections.iter().map(|row| &*row.execution_id).collect();
+        let mut events: Vec<(Place, HoldingEvent)> = Vec::new();
+        for (execution, reason, lot) in self.executions {
+            if !gone.contains(&*execution.execution_id) {
+                let at = place[&execution.execution_id];
+                let execution = Box::new(execution);
+                events.push((at, HoldingEvent::Trade { execution, reason, lot }));
+            }
         }
-        let mut before: BTreeMap<LotId, LotRow> = BTreeMap::new();
         let mut lots: BTreeMap<LotId, LotRow> = BTreeMap::new();
-        let mut others: BTreeMap<EntryId, (EntryKind, Vec<LotRow>)> = BTreeMap::new();
+        let mut others: BTreeMap<EntryId, (ChangeCause, Vec<LotRow>)> = BTreeMap::new();
         let mut changes = self.changes;
         changes.sort_by_key(|(change, _)| change.entry);
-        for (change, kind) in changes {
-            if change.entry < from {
-                before.insert(change.lot.id, change.lot);
-                continue;
-            }
-            if !matches!(kind, EntryKind::Execution | EntryKind::Correction) {
-                let other = others.entry(change.entry).or_insert((kind, Vec::new()));
+        for (change, cause) in changes {
+            if !matches!(cause.kind, EntryKind::Execution | EntryKind::Correction) {
+                let other = others.entry(change.entry).or_insert((cause, Vec::new()));
                 other.1.push(change.lot.clone());
             }
             lots.insert(change.lot.id, change.lot);
         }
-        let gone: BTreeSet<&str> = self.corrections.iter().map(|row| &*row.execution_id).collect();
-        let mut events: Vec<(EntryId, HoldingEvent)> = others
-            .into_iter()
-            .map(|(entry, (kind, lots))| (entry, HoldingEvent::Other { entry, kind, lots }))
-            .collect();
-        let mut sleeve = None;
-        for (execution, reason, lot) in self.executions {
-            let at = place[&execution.execution_id];
-            if at < from || gone.contains(&*execution.execution_id) {
-                continue;
-            }
-            sleeve = Some(execution.sleeve);
-            let execution = Box::new(execution);
-            events.push((at, HoldingEvent::Trade { execution, reason, lot }));
+        for (entry, (cause, lots)) in others {
+            let event = match cause.ratio {
+                Some(ratio) => HoldingEvent::Split { ratio },
+                None => HoldingEvent::Other { lots },
+            };
+            events.push(((cause.effective_at, entry), event));
         }
         events.sort_by_key(|(at, _)| *at);
         let mut round_trips = self.round_trips;
-        round_trips.retain(|trip| trip.entry >= from);
         round_trips.sort_by_key(|trip| trip.id);
         Some(HoldingHistory {
-            sleeve: sleeve?,
-            before: before.into_values().filter(|lot| lot.remaining.is_positive()).collect(),
-            since: events.into_iter().map(|(_, event)| event).collect(),
+            sleeve,
+            events: events.into_iter().map(|(_, event)| event).collect(),
             round_trips,
             lots: lots.into_values().collect(),
         })
     }
 
-    /// Each execution's place in the journal: its entry's, or that of the one that it replaced.
-    fn places(&self) -> BTreeMap<Arc<str>, EntryId> {
-        let mut place: BTreeMap<Arc<str>, EntryId> =
-            self.executions.iter().map(|(row, ..)| (row.execution_id.clone(), row.entry)).collect();
+    /// Each execution's place: its own, or that of the one that it replaced.
+    fn places(&self) -> BTreeMap<Arc<str>, Place> {
+        let of = |row: &ExecutionRow| (row.at, row.entry);
+        let mut place: BTreeMap<Arc<str>, Place> =
+            self.executions.iter().map(|(row, ..)| (row.execution_id.clone(), of(row))).collect();
         let mut corrections: Vec<&CorrectionRow> = self.corrections.iter().collect();
         corrections.sort_by_key(|row| row.entry);
         for row in corrections {

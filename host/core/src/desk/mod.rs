@@ -23,6 +23,7 @@ mod orders;
 mod past;
 mod positions;
 mod reconcile;
+mod replay;
 mod restore;
 mod state;
 
@@ -32,7 +33,9 @@ pub use event::{
     ActionBooking, BotReport, BotRequest, Command, Event, ImportKind, ImportedFill, Input,
     IntentBatch, Reply, Scope,
 };
-pub use inquiry::{BooksAnswer, HoldingEvent, HoldingHistory, HoldingRows, Question, Traded};
+pub use inquiry::{
+    BooksAnswer, ChangeCause, HoldingEvent, HoldingHistory, HoldingRows, Question, Traded,
+};
 pub use past::Past;
 pub use reconcile::{Reconciliation, SymbolComparison};
 pub use restore::RestoreError;
@@ -119,6 +122,9 @@ impl Desk {
             Event::Books { answer } => match answer {
                 BooksAnswer::Held { activity, held } => self.on_held(activity, held, out),
                 BooksAnswer::Traded { activity, traded } => self.on_traded(activity, traded, out),
+                BooksAnswer::Holdings { activity, histories } => {
+                    self.on_holdings(activity, histories, out)
+                }
                 BooksAnswer::Holding { execution_id, history } => {
                     self.on_holding(execution_id, history.as_deref(), out)
                 }

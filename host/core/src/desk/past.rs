@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::inquiry::{BooksAnswer, HoldingHistory, HoldingRows, Question, Traded};
+use super::inquiry::{BooksAnswer, ChangeCause, HoldingHistory, HoldingRows, Question, Traded};
 use crate::decimal::{Money, Qty};
 use crate::id::{EntryId, LotId, OrderId, RoundTripId, SleeveId, Symbol};
 use crate::order::Side;
@@ -62,8 +62,21 @@ impl Past {
                 BooksAnswer::Traded { activity: activity.clone(), traded }
             }
             Question::Holding { execution_id } => {
-                let history = self.holding(execution_id).map(Box::new);
+                let owner = self.executions.get(execution_id);
+                let history = owner.and_then(|row| self.holding(row.sleeve, &row.symbol));
+                let history = history.map(Box::new);
                 BooksAnswer::Holding { execution_id: execution_id.clone(), history }
+            }
+            Question::Holdings { activity, symbol, since } => {
+                let sleeves: BTreeSet<SleeveId> = self
+                    .executions
+                    .values()
+                    .filter(|row| row.symbol == *symbol && row.at >= *since)
+                    .map(|row| row.sleeve)
+                    .collect();
+                let histories = sleeves.into_iter().filter_map(|id| self.holding(id, symbol));
+                let histories = histories.collect();
+                BooksAnswer::Holdings { activity: activity.clone(), histories }
             }
         }
     }
@@ -98,9 +111,7 @@ impl Past {
         traded.into_values().collect()
     }
 
-    fn holding(&self, execution_id: &str) -> Option<HoldingHistory> {
-        let owner = self.executions.get(execution_id)?;
-        let (sleeve, symbol) = (owner.sleeve, &owner.symbol);
+    fn holding(&self, sleeve: SleeveId, symbol: &Symbol) -> Option<HoldingHistory> {
         let mut rows = HoldingRows::default();
         for row in self.executions.values() {
             if (row.sleeve, &row.symbol) == (sleeve, symbol) {
@@ -114,14 +125,15 @@ impl Past {
             if (change.lot.sleeve, &change.lot.symbol) == (sleeve, symbol)
                 && let Some(entry) = self.entries.get(&change.entry)
             {
-                rows.changes.push((change.clone(), entry.kind));
+                let EntryRow { kind, effective_at, ratio, .. } = *entry;
+                rows.changes.push((change.clone(), ChangeCause { kind, effective_at, ratio }));
             }
         }
         let of = |trip: &&RoundTripRow| {
             (trip.sleeve, &trip.symbol) == (sleeve, symbol) && !self.void.contains(&trip.id)
         };
         rows.round_trips = self.round_trips.iter().filter(of).cloned().collect();
-        rows.since(execution_id)
+        rows.history()
     }
 }
 

@@ -294,6 +294,7 @@ impl Desk {
         let draft = Draft {
             execution_id: Some(row.execution_id.as_str().into()),
             effective_at: row.at,
+            ratio: Some(ratio),
             ..self.draft(EntryKind::Split, format!("split of {}: {ratio} for 1", row.symbol))
         };
         let entry = self.post_entry(draft, postings, out);

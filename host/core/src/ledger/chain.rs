@@ -40,6 +40,7 @@ impl Link {
         text.part(entry.execution_id.as_deref().unwrap_or_default());
         text.part(entry.source_id.as_deref().unwrap_or_default());
         text.number(entry.corrects.map_or(0, |id| id.0));
+        text.part(&entry.ratio.map_or_else(String::new, |ratio| ratio.normalize().to_string()));
         for posting in &entry.postings {
             text.number(posting.sleeve.0);
             text.part(posting.account.kind());

@@ -127,6 +127,7 @@ pub(crate) fn entry(f: &Fields<'_>) -> Result<EntryRow, StoreError> {
         source_id: f.shared_if("source_id")?,
         corrects: f.big_if("corrects")?.map(EntryId),
         effective_at: f.time("effective_ns")?,
+        ratio: f.decimal_if("ratio")?,
         postings: Vec::new(),
         link: f.link("link")?,
     })

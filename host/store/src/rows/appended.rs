@@ -28,6 +28,7 @@ table!(ENTRY: EntryRow, "entry", Conflict::Refuse, stamped true, |r| {
     "source_id" "text" = text_if(r.source_id.as_ref()),
     "corrects" "bigint" = r.corrects.map(|id| big(id.0)).transpose(),
     "effective_ns" "bigint" = time(r.effective_at),
+    "ratio" "numeric" = decimal_if(r.ratio),
     "link" "bytea" = Ok(r.link.0.to_vec()),
     "legs" "smallint" = small(r.postings.len()),
 });

@@ -340,14 +340,37 @@ fn other_shares_take_cost_and_date_with_them() {
     assert_eq!(books.desk.total_qty(books.desk.by_symbol[&symbol("AAPL")]), Qty::ZERO);
 }
 
+/// A split that is learnt of late comes to what it would have been in its place.
 #[test]
-fn a_split_after_trades_in_new_shares_is_for_a_person() {
-    let mut books = Books::new(LotMethod::Fifo);
-    books.trade("a", 1, Side::Buy, dec!(10), dec!(100), dec!(0));
-    books.trade("a", 5, Side::Buy, dec!(10), dec!(50), dec!(0));
-    books.activity(ActivityKind::Split, 4, |split| split.ratio = Some(dec!(2)));
-    assert_eq!(books.desk.activities["action:Split:4"].state, ActivityState::Flagged);
-    assert_eq!(books.picture("a").0.len(), 2);
+fn a_split_learnt_of_late_is_as_if_it_had_been_known() {
+    for method in LotMethod::ALL {
+        let picture = |late: bool| {
+            let mut books = Books::new(method);
+            let split = |books: &mut Books| {
+                books.activity(ActivityKind::Split, 4, |split| split.ratio = Some(dec!(2)));
+            };
+            books.trade("a", 1, Side::Buy, dec!(10), dec!(100), dec!(1));
+            books.trade("b", 1, Side::Buy, dec!(3), dec!(100), dec!(0));
+            books.trade("a", 2, Side::Sell, dec!(3), dec!(104), dec!(0.5));
+            if !late {
+                split(&mut books);
+            }
+            books.trade("a", 5, Side::Buy, dec!(10), dec!(50), dec!(0));
+            books.trade("a", 6, Side::Sell, dec!(9), dec!(60), dec!(0.2));
+            if late {
+                split(&mut books);
+            }
+            books.check();
+            books
+                .activity(ActivityKind::Dividend, 6, |d| d.per_share = Some(Price::new(dec!(0.1))));
+            books
+                .activity(ActivityKind::Dividend, 3, |d| d.per_share = Some(Price::new(dec!(0.1))));
+            books.correct("x3", None);
+            books.check();
+            (books.picture("a"), books.picture("b"))
+        };
+        assert_eq!(picture(true), picture(false), "{method:?}");
+    }
 }
 
 #[test]
