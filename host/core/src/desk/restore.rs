@@ -329,8 +329,8 @@ pub(super) fn settled(id: &str) -> u128 {
     fingerprint(&["s", id])
 }
 
-/// What stands for a broker's order id in [`Desk::by_broker_id`]: a number is found in a third of
-/// the time of a text.
+/// What stands for a broker's order id in [`Desk::by_broker_id`]: comparing
+/// numbers follows no pointers. Whoever finds an order by it compares the texts too.
 pub(super) fn broker_print(broker_order_id: &str) -> u128 {
     fingerprint(&["b", broker_order_id])
 }
