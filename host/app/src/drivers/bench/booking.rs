@@ -30,8 +30,9 @@ const SLEEVES: usize = 100;
 const SYMBOLS: usize = 50;
 /// Orders of each sleeve on each side, of one symbol each.
 const ORDERS: usize = 5;
-/// Executions that wait for their commits at once.
-const WINDOW: usize = 200;
+/// Executions that wait for their commits at once: one transaction runs, one is ready, one is being
+/// joined.
+const WINDOW: usize = 600;
 /// Rows of one commit of the baseline.
 const BARE_COMMIT: u64 = 5_000;
 const LABEL: &str = "bench";

@@ -1,27 +1,30 @@
-//! From an intent in the host's queue to its order on the wire, committed in between; the exchange
+//! From the return of a bot's handler to its order on the wire, committed in between; the exchange
 //! is another process. Against bare commits of one row on the same Postgres, in turns with the
 //! orders.
 //!
-//! The host is the live one, whole: lease, writer, streams, request budget. Orders go in one at a
-//! time, well below the budget; each is a limit order that can't fill and ends with the next bar.
+//! The host is the live one, whole: bot threads, lease, writer, streams, request budget; the bot is
+//! a real component. It gets its bars from here, one pair for each order, far below the exchange's
+//! prices, so that its order rests until it is canceled. One order at a time, below the budget.
+//! Between the handler's return and the wire lie: the save of the bot's state, the way to the desk's
+//! queue, every check, the commit, and the request.
 
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rust_decimal::Decimal;
-use stockade_core::desk::{Command, Reply, Scope};
-use stockade_core::ledger::LotMethod;
-use stockade_core::order::{Intent, OrderType, Side, Size, TimeInForce};
-use stockade_core::{Money, Price, Qty, Slug, Symbol};
+use stockade_core::broker::BrokerStatus;
+use stockade_core::desk::{Command, Event, Reply, Scope};
+use stockade_core::{Money, OrderId, Price, Qty, Slug, Symbol, Timestamp};
 use stockade_exchange::Sessions;
 use stockade_store::Cluster;
+use stockade_venue::alpaca::{AccountMessage, MarketMessage, SymbolBar};
 use tokio::sync::{mpsc, oneshot};
 
 use super::commits::Bare;
 use super::exchange::Exchange;
 use super::figure::{Figure, millis, percentile};
-use super::place::Place;
+use super::place::{BOT, Place};
 use super::{SEED, market, tap};
 use crate::cli::run::RunArgs;
 use crate::config::{Environment, Settings};
@@ -34,16 +37,21 @@ use crate::link::{Answer, Task};
 const ORDERS: usize = 5_000;
 /// Orders before: connections, plans and caches are warm then.
 const WARM: usize = 200;
-/// Between two orders: 12,000 a minute of 80,000 allowed.
-const PACE: Duration = Duration::from_micros(2_500);
+/// Between two orders, each with its cancel: at most 24,000 requests a minute of 80,000 allowed.
+const PACE: Duration = Duration::from_millis(5);
 /// Minutes of the market: more than the orders take at that speed.
 const MINUTES: usize = 390 * 20;
 const KEY: &str = "PKBENCH";
 const SECRET: &str = "bench-secret";
-const SLEEVE: &str = "bench";
 const SYMBOL: &str = "BENCH";
-/// What may take long at most: the first comparison, an order's way.
+/// Inputs between the look-through and the host.
+const QUEUE_MAX: usize = 1_024;
+/// What may take long at most: the first comparison, the bot's start, an order's way.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an order is waited for: none comes while the market is closed.
+const ORDER_WAIT: Duration = Duration::from_secs(1);
+/// Pairs of bars without an order in a row: more than a night takes.
+const NO_ORDER_MAX: u32 = 100;
 
 pub(super) async fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
     let folder = place.folder("latency-exchange")?;
@@ -64,13 +72,14 @@ pub(super) async fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
     };
     let base = base::open(&settings).await?;
     let cluster = Cluster::open(&settings.data).await.map_err(anyhow::Error::new)?;
-    let measured = through_host(&settings, &base, &cluster.url(), wire).await;
+    let measured = through_host(place, &settings, &base, &cluster.url(), wire).await;
     base.close().await?;
     drop(cluster);
     Ok(measured?)
 }
 
 async fn through_host(
+    place: &Place,
     settings: &Settings,
     base: &base::Base,
     url: &str,
@@ -79,16 +88,22 @@ async fn through_host(
     let account =
         settings.accounts(false)?.into_iter().next().context("the environment names no account")?;
     let args = RunArgs {
-        plugins: None,
+        plugins: Some(place.plugins()?.to_path_buf()),
         paper_exchange: Vec::new(),
         until_end: false,
         take_over: false,
         live: false,
     };
     let (host, inputs, sender) = live::prepare(settings, &args, &base.store, account).await?;
-    let running = tokio::spawn(host.run(inputs));
-    let mut bench = Bench { host: sender, wire, sent: 0 };
-    let measured = bench.all(url).await;
+    // The host's queue is looked through on its way: that adds a step to what is measured.
+    let (to_host, looked_through) = mpsc::channel(QUEUE_MAX);
+    let (seen, news) = mpsc::unbounded_channel();
+    drop(sender);
+    tokio::spawn(look_through(inputs, to_host.clone(), seen));
+    let running = tokio::spawn(host.run(looked_through));
+    let plugin = place.plugin()?;
+    let mut bench = Bench { host: to_host, wire, news, at: Timestamp(0) };
+    let measured = bench.all(url, &plugin).await;
     // The host may have ended with an error already: that is the one to tell.
     let _ = bench.host.send(Incoming::Stop(Ended::Asked)).await;
     let ended = running.await.map_err(|error| anyhow!("the host's task: {error}"))?;
@@ -104,7 +119,7 @@ async fn through_host(
         n,
     );
     let bare_p99 = percentile(&mut bare, 99);
-    let against = "a bare commit of one row";
+    let against = "a bare commit of one row; from the return of a bot's handler to the wire";
     Ok(vec![
         Figure::new("latency", (millis(p50), "ms p50"), (against, millis(bare_p50)), n),
         Figure::new(
@@ -117,26 +132,80 @@ async fn through_host(
     ])
 }
 
+/// What came past on its way to the host.
+enum Seen {
+    Started,
+    /// The handler that asked returned then.
+    Asked(Instant),
+    Bar(Timestamp),
+    Submitted(OrderId),
+    Ended,
+}
+
+/// Passes the host's inputs on and tells of them. The exchange's bars are kept back: the bot gets
+/// those of the benchmark.
+async fn look_through(
+    mut from: mpsc::Receiver<Incoming>,
+    to: mpsc::Sender<Incoming>,
+    seen: mpsc::UnboundedSender<Seen>,
+) {
+    while let Some(incoming) = from.recv().await {
+        let news = match &incoming {
+            Incoming::Market(MarketMessage::Bars(bars)) => {
+                let last = bars.iter().map(|bar| bar.at).max();
+                let _ = last.map(|at| seen.send(Seen::Bar(at)));
+                continue;
+            }
+            Incoming::Event(Event::Submitted { order, .. }) => Some(Seen::Submitted(*order)),
+            Incoming::Account(AccountMessage::Update(update)) => {
+                let gone = [BrokerStatus::Canceled, BrokerStatus::Expired, BrokerStatus::Rejected];
+                gone.contains(&update.order.status).then_some(Seen::Ended)
+            }
+            other => other.of_instance().and_then(|reply| match reply.asked() {
+                Some(returned) => Some(Seen::Asked(returned)),
+                None => reply.is_start().then_some(Seen::Started),
+            }),
+        };
+        if to.send(incoming).await.is_err() {
+            return;
+        }
+        // Nobody listens any more once everything is measured.
+        let _ = news.map(|news| seen.send(news));
+    }
+}
+
 struct Bench {
     host: mpsc::Sender<Incoming>,
     wire: Receiver<Instant>,
-    sent: u32,
+    news: mpsc::UnboundedReceiver<Seen>,
+    /// The exchange's last bar.
+    at: Timestamp,
 }
 
 impl Bench {
     /// Times of the orders and of the bare commits.
-    async fn all(&mut self, url: &str) -> Result<(Vec<Duration>, Vec<Duration>)> {
-        self.prepare().await?;
+    async fn all(
+        &mut self,
+        url: &str,
+        plugin: &stockade_runtime::Plugin,
+    ) -> Result<(Vec<Duration>, Vec<Duration>)> {
+        self.prepare(plugin).await?;
         let mut bare = Bare::open(url).await?;
         let (mut orders, mut commits) = (Vec::with_capacity(ORDERS), Vec::with_capacity(ORDERS));
         let mut next = tokio::time::Instant::now();
+        let mut without = 0;
         while orders.len() < ORDERS + WARM {
             next += PACE;
             tokio::time::sleep_until(next).await;
-            if let Some(took) = self.order().await? {
-                orders.push(took);
-                commits.push(bare.one().await?);
+            match self.order().await? {
+                Some(took) => {
+                    orders.push(took);
+                    commits.push(bare.one().await?);
+                    without = 0;
+                }
+                None => without += 1,
             }
+            ensure!(without < NO_ORDER_MAX, "the bot gave no order for {without} pairs of bars");
             // A pause of the exchange is not made up for in a burst.
             next = next.max(tokio::time::Instant::now());
         }
@@ -144,20 +213,27 @@ impl Bench {
         Ok((orders.split_off(WARM), commits.split_off(WARM)))
     }
 
-    /// A sleeve whose orders no control holds up.
-    async fn prepare(&mut self) -> Result<()> {
-        let create = Command::SleeveCreate {
-            name: Slug::new(SLEEVE)?,
+    /// A bot whose orders no control holds up, running, and a market to follow.
+    async fn prepare(&mut self, plugin: &stockade_runtime::Plugin) -> Result<()> {
+        let params = [("fast", "1"), ("slow", "2"), ("qty", "1")];
+        let deploy = Command::BotDeploy {
+            name: Slug::new("bench")?,
+            sleeve: None,
             capital: Money::new(Decimal::from(90_000)),
-            lots: LotMethod::Fifo,
+            plugin: BOT.to_owned(),
+            digest: plugin.digest().to_string(),
+            version: plugin.description().version.clone(),
+            params: params.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+            symbols: vec![Symbol::new(SYMBOL)?],
+            seed: SEED,
         };
         let until = Instant::now() + PATIENCE;
-        while let Some(why) = self.command(create.clone()).await? {
+        while let Some(why) = self.command(deploy.clone()).await? {
             // The account's cash is there once it was compared.
-            ensure!(Instant::now() < until, "the sleeve is refused: {why}");
+            ensure!(Instant::now() < until, "the bot is refused: {why}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        for control in ["order_rate", "price_collar_pct", "duplicate_window_ms"] {
+        for control in ["order_rate", "duplicate_window_ms"] {
             let set = Command::RiskSet {
                 scope: Scope::Account,
                 control: control.to_owned(),
@@ -167,13 +243,13 @@ impl Bench {
                 bail!("{control} can't be set: {why}");
             }
         }
-        Ok(())
+        self.until("the bot's start", |seen| matches!(seen, Seen::Started).then_some(())).await?;
+        self.until("a bar", |seen| matches!(seen, Seen::Bar(_)).then_some(())).await
     }
 
     /// Carries a command out; gives why it was refused.
     async fn command(&mut self, command: Command) -> Result<Option<String>> {
-        let answer = self.ask(command).await?.await.context("the host ended")?;
-        match answer {
+        match self.ask(command).await?.await.context("the host ended")? {
             Answer::Reply(Reply::Done { .. }) => Ok(None),
             Answer::Reply(Reply::Refused { refusal }) => Ok(Some(refusal.to_string())),
             other => bail!("the host answered {other:?}"),
@@ -187,39 +263,63 @@ impl Bench {
         Ok(wait)
     }
 
-    /// One order; `None` while the market is closed.
-    async fn order(&mut self) -> Result<Option<Duration>> {
-        self.sent += 1;
-        let price = Decimal::new(100 + i64::from(self.sent % 100), 2);
-        let intent = Intent {
-            symbol: Symbol::new(SYMBOL)?,
-            side: Side::Buy,
-            size: Size::Qty(Qty::new(Decimal::ONE)),
-            order_type: OrderType::Limit { limit_price: Price::new(price) },
-            time_in_force: TimeInForce::Ioc,
-            extended_hours: false,
-            reason: None,
-            tag: None,
-            lot: None,
-        };
-        let command = Command::OrderSubmit { sleeve: Slug::new(SLEEVE)?, intent };
-        let began = Instant::now();
-        let answer = self.ask(command).await?.await.context("the host ended")?;
-        match answer {
-            Answer::Reply(Reply::Done { .. }) => {}
-            // Nights of the market are short at this speed.
-            Answer::Reply(Reply::Refused { .. }) => return Ok(None),
-            other => bail!("the host answered {other:?}"),
+    /// Waits for something that comes past.
+    async fn until<T>(&mut self, what: &str, is: impl Fn(&Seen) -> Option<T>) -> Result<T> {
+        match self.within(PATIENCE, is).await? {
+            Some(found) => Ok(found),
+            None => bail!("{what} did not come within {} seconds", PATIENCE.as_secs()),
         }
-        let until = Instant::now() + PATIENCE;
+    }
+
+    async fn within<T>(
+        &mut self,
+        patience: Duration,
+        is: impl Fn(&Seen) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let until = tokio::time::Instant::now() + patience;
         loop {
-            match self.wire.try_recv() {
-                Ok(at) => return Ok(Some(at.saturating_duration_since(began))),
-                Err(std::sync::mpsc::TryRecvError::Empty) if Instant::now() < until => {
-                    tokio::time::sleep(Duration::from_micros(500)).await;
-                }
-                Err(error) => bail!("an accepted order was not seen on the wire: {error}"),
+            let Ok(seen) = tokio::time::timeout_at(until, self.news.recv()).await else {
+                return Ok(None);
+            };
+            let seen = seen.context("the host ended")?;
+            if let Seen::Bar(at) = seen {
+                self.at = self.at.max(at);
+            }
+            if let Some(found) = is(&seen) {
+                return Ok(Some(found));
             }
         }
+    }
+
+    /// One order and its end; `None` where the bot gave none: the market is closed.
+    async fn order(&mut self) -> Result<Option<Duration>> {
+        for cents in [100, 110] {
+            let price = Price::new(Decimal::new(cents, 2));
+            let (open, high, low, close) = (price, price, price, price);
+            let (symbol, at, volume) = (Symbol::new(SYMBOL)?, self.at, Qty::new(Decimal::TEN));
+            let bar = SymbolBar { symbol, at, open, high, low, close, volume };
+            let bars = Incoming::Market(MarketMessage::Bars(vec![bar]));
+            self.host.send(bars).await.map_err(|_| anyhow!("the host ended"))?;
+        }
+        let asked = |seen: &Seen| match seen {
+            Seen::Asked(returned) => Some(*returned),
+            _ => None,
+        };
+        let Some(returned) = self.within(ORDER_WAIT, asked).await? else {
+            return Ok(None);
+        };
+        let submitted = |seen: &Seen| match seen {
+            Seen::Submitted(order) => Some(*order),
+            _ => None,
+        };
+        let Some(order) = self.within(ORDER_WAIT, submitted).await? else {
+            return Ok(None);
+        };
+        let on_wire = self.wire.try_recv().context("an accepted order was not seen on the wire")?;
+        if let Some(why) = self.command(Command::OrderCancel { order }).await? {
+            bail!("order {order} can't be canceled: {why}");
+        }
+        self.until("an order's end", |seen| matches!(seen, Seen::Ended).then_some(())).await?;
+        Ok(Some(on_wire.saturating_duration_since(returned)))
     }
 }

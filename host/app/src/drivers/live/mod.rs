@@ -85,6 +85,16 @@ pub(crate) enum Incoming {
     Stop(Ended),
 }
 
+impl Incoming {
+    /// What a bot's instance tells, where it is that.
+    pub(crate) const fn of_instance(&self) -> Option<&shard::ShardReply> {
+        match self {
+            Self::Bot(bots::BotMessage::Shard(reply)) => Some(reply),
+            _ => None,
+        }
+    }
+}
+
 /// Runs the host until it is told to end.
 pub(crate) async fn run(settings: &Settings, args: &RunArgs) -> Result<(), Failure> {
     if !args.paper_exchange.is_empty() {

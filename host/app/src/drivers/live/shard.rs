@@ -115,6 +115,25 @@ pub(crate) struct Done {
     pub(crate) requests: Vec<BotRequest>,
     /// The state after it, when it asked for something.
     pub(crate) state: Option<Snapshot>,
+    /// When the handler returned: from here on its requests are the host's.
+    pub(crate) returned: Instant,
+}
+
+impl ShardReply {
+    /// When the handler returned, of a call that asked for something.
+    pub(crate) fn asked(&self) -> Option<Instant> {
+        match self {
+            Self::Called { outcome: Ok(done), .. } if !done.requests.is_empty() => {
+                Some(done.returned)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether an instance runs from now on.
+    pub(crate) const fn is_start(&self) -> bool {
+        matches!(self, Self::Started(_, _, Ok(())))
+    }
 }
 
 /// The threads.
@@ -298,6 +317,7 @@ fn call(
             return Err(cause);
         }
     };
+    let returned = Instant::now();
     log.extend(outcome.logs);
     let handled = usize::try_from(outcome.handled).unwrap_or(usize::MAX);
     let handled = match &events[0] {
@@ -307,7 +327,7 @@ fn call(
     let asked = !warm_up && !outcome.requests.is_empty();
     // The state is committed with what it asked for; a save that fails is a strike of its own.
     let state = if asked { Some(bot.save().map_err(|strike| strike.to_string())?) } else { None };
-    Ok(Done { handled, requests: outcome.requests, state })
+    Ok(Done { handled, requests: outcome.requests, state, returned })
 }
 
 fn groups(events: &[BotEvent], bars: usize) -> usize {
