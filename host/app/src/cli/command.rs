@@ -9,8 +9,8 @@ use tracing_subscriber::EnvFilter;
 
 use super::context::Context;
 use super::{
-    account, backtest, bench, bot, break_, capital, db, demo, exchange, execution, export, figures,
-    import, journal, lot, order, pack, plugin, position, reconcile, refusal, report, risk,
+    account, action, backtest, bench, bot, break_, capital, db, demo, exchange, execution, export,
+    figures, import, journal, lot, order, pack, plugin, position, reconcile, refusal, report, risk,
     roundtrip, run, sim, sleeve, statement,
 };
 use crate::config::{Environment, Flags, KEYS, Settings};
@@ -81,6 +81,8 @@ enum Command {
     Journal(journal::JournalCommand),
     #[command(subcommand)]
     Import(import::ImportCommand),
+    #[command(subcommand)]
+    Action(action::ActionCommand),
     #[command(subcommand)]
     Refusal(refusal::RefusalCommand),
     Export(export::ExportArgs),
@@ -166,6 +168,7 @@ async fn on_the_books(context: &Context, command: Command) -> Result<(), Failure
         Command::Execution(command) => execution::run(context, command).await,
         Command::Journal(command) => journal::run(context, command).await,
         Command::Import(command) => import::run(context, command).await,
+        Command::Action(command) => action::run(context, command).await,
         Command::Refusal(command) => refusal::run(context, command).await,
         Command::Export(args) => export::run(context, args).await,
         Command::Statement(args) => statement::run(context, args).await,

@@ -12,7 +12,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use stockade_core::desk::{Command, ImportKind, ImportedFill, Reply};
 use stockade_core::order::Side;
-use stockade_core::{Money, Price, Qty, Slug, Timestamp};
+use stockade_core::{Money, Price, Qty, Slug, Symbol, Timestamp};
 use stockade_venue::files::{FillReader, FillRow, FillSide};
 
 use super::argument;
@@ -43,6 +43,23 @@ pub(crate) enum ImportCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Book the splits, dividends and other actions of a CSV file to whoever held the shares
+    #[command(
+        after_help = "The file's header: timestamp,symbol,kind,value and more columns, which are left out. Kinds: \
+split (value: new shares for one old share), dividend (dollars a share, before a split of the same day). The \
+timestamp is the ex-date's first moment. The same line twice is booked once; `action list` shows what became of each.\n\n\
+Example:\n  stockade import actions corporate_actions.csv --symbol AAPL"
+    )]
+    Actions {
+        /// The file, plain or gzipped
+        file: PathBuf,
+        /// Only actions of this symbol
+        #[arg(long, value_name = "X", value_parser = argument::symbol)]
+        symbol: Option<Symbol>,
+        /// The reply as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// What an import came to.
@@ -55,7 +72,12 @@ struct Imported {
 
 /// Runs it.
 pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(), Failure> {
-    let ImportCommand::Fills { file, sleeve, opening, json } = command;
+    let (file, sleeve, opening, json) = match command {
+        ImportCommand::Fills { file, sleeve, opening, json } => (file, sleeve, opening, json),
+        ImportCommand::Actions { file, symbol, json } => {
+            return super::action::import(context, &file, symbol.as_ref(), json).await;
+        }
+    };
     let account = context.account_for_change().await?;
     let fills = read(&file, &account, &sleeve)?;
     let mut imported = Imported { rows: fills.len(), ..Imported::default() };

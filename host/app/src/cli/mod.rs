@@ -18,6 +18,7 @@ pub(crate) mod sleeve;
 pub(crate) mod sweep;
 
 mod account;
+mod action;
 mod bot;
 mod break_;
 mod capital;

@@ -5,7 +5,7 @@
 use anyhow::{Context, Result};
 use stockade_core::Slug;
 use stockade_core::desk::{
-    Command, Desk, Effects, Event, Input, Reply, Settings as DeskSettings, step,
+    Action, Command, Desk, Effects, Event, Input, Reply, Settings as DeskSettings, step,
 };
 use stockade_core::risk::Controls;
 use stockade_core::row::Rows;
@@ -52,8 +52,8 @@ async fn on_store(store: &Store, account: &str, commands: Vec<Command>) -> Resul
     for command in commands {
         let mut out = Effects::default();
         step(&mut desk, Input { now, event: Event::Command { command } }, &mut out);
-        writer.commit(Group { rows: out.rows }).await?;
-        let reply = out.reply.context("a command got no answer")?;
+        let reply = out.reply.take().context("a command got no answer")?;
+        settle(store, account, &mut writer, &mut desk, out).await?;
         let refused = matches!(reply, Reply::Refused { .. });
         replies.push(reply);
         if refused {
@@ -63,6 +63,27 @@ async fn on_store(store: &Store, account: &str, commands: Vec<Command>) -> Resul
     writer.close().await;
     store.lease_release(account, epoch).await?;
     Ok(replies)
+}
+
+/// Commits what came of an input, and answers what it asked of the books, until nothing is asked.
+async fn settle(
+    store: &Store,
+    account: &str,
+    writer: &mut WriterHandle,
+    desk: &mut Desk,
+    mut out: Effects,
+) -> Result<()> {
+    loop {
+        writer.commit(Group { rows: std::mem::take(&mut out.rows) }).await?;
+        let asked = out.actions.drain(..).find_map(|action| match action {
+            Action::ReadBooks { question } => Some(question),
+            _ => None,
+        });
+        let Some(question) = asked else { return Ok(()) };
+        let answer = store.answer(account, &question).await?;
+        let input = Input { now: desk.now(), event: Event::Books { answer } };
+        step(desk, input, &mut out);
+    }
 }
 
 async fn create(store: &Store, label: Slug, machine: Timestamp) -> Result<Rows> {

@@ -236,6 +236,10 @@ impl Desk {
         activities: &[Activity],
         out: &mut Effects,
     ) -> Outcome {
+        if self.account.has_broker {
+            let why = "its broker reports what happens to it: a file would book it twice";
+            return Err(not_allowed("account", &self.account.label, why));
+        }
         let (mut booked, mut known) = (0u64, 0u64);
         for activity in activities {
             if self.learn(activity, out) {

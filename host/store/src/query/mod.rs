@@ -6,6 +6,7 @@
 //! beside any host.
 
 mod account;
+mod activity;
 mod attribution;
 mod bot;
 mod break_;
@@ -28,6 +29,7 @@ mod tax;
 mod value;
 
 pub use account::{Account, account_list};
+pub use activity::{Activity, activity_page};
 pub use attribution::{
     Attribution, AttributionRows, Share, attribution, attribution_rows, last_mark, round_trip_nets,
 };

@@ -166,6 +166,7 @@ pub fn entry(id: u64, execution_id: Option<&str>, amounts: &[(LedgerAccount, &st
         id: EntryId(id),
         at: NOON,
         effective_at: NOON,
+        ratio: None,
         kind: if execution_id.is_some() { EntryKind::Execution } else { EntryKind::Deposit },
         memo: "a test's".to_owned(),
         execution_id: execution_id.map(Into::into),

@@ -184,6 +184,9 @@ pub enum Problem {
     /// A price or fee of a split.
     #[error("must be empty or 0 in a split")]
     NotZeroInSplit,
+    /// No kind of corporate action.
+    #[error("is neither split nor dividend")]
+    NotAnAction,
     /// Not a side.
     #[error("is no side: buy, sell or split")]
     NotASide,

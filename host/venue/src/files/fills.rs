@@ -211,7 +211,7 @@ fn side_of(text: &[u8]) -> Result<FillSide, Problem> {
     sides.into_iter().find(|side| is(*side)).ok_or(Problem::NotASide)
 }
 
-fn symbol_of(text: &[u8]) -> Result<Symbol, Problem> {
+pub(super) fn symbol_of(text: &[u8]) -> Result<Symbol, Problem> {
     let text = std::str::from_utf8(text).map_err(|_| Problem::NotASymbol)?;
     Symbol::new(text).map_err(|_| Problem::NotASymbol)
 }

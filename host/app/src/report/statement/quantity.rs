@@ -19,6 +19,9 @@ pub(super) struct Quantities {
     pub(super) closing: Option<Decimal>,
 }
 
+/// An entry, whether it came before the beginning and before the end, and what it did.
+type Step = (i64, bool, bool, Option<Change>);
+
 /// What an entry did to a quantity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
@@ -96,7 +99,7 @@ fn walked(
             .map(|row| (row.entry, row.at.0 < scope.from, row.at.0 < scope.to, understood(row))),
     );
     events.sort_unstable_by_key(|event| event.0);
-    let until = |counts: fn(&(i64, bool, bool, Option<Change>)) -> bool| {
+    let until = |counts: fn(&Step) -> bool| {
         events.iter().filter(|event| counts(event)).try_fold(Decimal::ZERO, |held, event| {
             match event.3? {
                 Change::Add(qty) => held.checked_add(qty),

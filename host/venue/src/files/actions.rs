@@ -1,0 +1,124 @@
+//! Corporate actions from a file.
+
+use std::path::Path;
+
+use rust_decimal::Decimal;
+use stockade_core::{Symbol, limits};
+
+use super::error::{FileError, Problem};
+use super::field;
+use super::line::Lines;
+use super::table::{Layout, Table};
+
+const LAYOUT: Layout = Layout {
+    header: "timestamp,symbol,kind,value",
+    columns: &[("timestamp", true), ("symbol", true), ("kind", true), ("value", true)],
+    open: true,
+};
+const TIME: usize = 0;
+const SYMBOL: usize = 1;
+const KIND: usize = 2;
+const VALUE: usize = 3;
+/// Actions of one file: a century of quarterly dividends of every listed company.
+const ACTIONS_MAX: usize = 2_000_000;
+
+/// What a row of an actions file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CorporateActionKind {
+    /// `value` is new shares for one old share.
+    Split,
+    /// `value` is dollars a share, of shares before a split of the same day.
+    Dividend,
+}
+
+impl CorporateActionKind {
+    /// As it is written in the file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Split => "split",
+            Self::Dividend => "dividend",
+        }
+    }
+}
+
+/// A row of an actions file, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorporateActionRow {
+    /// The ex-date's first moment, in nanoseconds since 1970 UTC.
+    pub at: i64,
+    /// Of what.
+    pub symbol: Symbol,
+    /// What it is.
+    pub kind: CorporateActionKind,
+    /// Above zero; see [`CorporateActionKind`].
+    pub value: Decimal,
+}
+
+/// Reads and checks a whole file, plain or gzipped.
+///
+/// # Errors
+/// [`FileError`], with line, column and value.
+pub fn read_actions(path: &Path) -> Result<Vec<CorporateActionRow>, FileError> {
+    let mut table = Table::start(Lines::open(path)?, &LAYOUT)?;
+    let mut rows = Vec::new();
+    while table.next()? {
+        if rows.len() >= ACTIONS_MAX {
+            let file = table.file().to_owned();
+            return Err(FileError::TooMany { file, what: "actions", allowed: ACTIONS_MAX });
+        }
+        rows.push(CorporateActionRow {
+            at: table.read(TIME, field::time)?,
+            symbol: table.read(SYMBOL, super::fills::symbol_of)?,
+            kind: table.read(KIND, kind_of)?,
+            value: table.read(VALUE, value_of)?,
+        });
+    }
+    Ok(rows)
+}
+
+fn kind_of(text: &[u8]) -> Result<CorporateActionKind, Problem> {
+    let kinds = [CorporateActionKind::Split, CorporateActionKind::Dividend];
+    let is = |kind: &CorporateActionKind| text.eq_ignore_ascii_case(kind.as_str().as_bytes());
+    kinds.into_iter().find(is).ok_or(Problem::NotAnAction)
+}
+
+fn value_of(text: &[u8]) -> Result<Decimal, Problem> {
+    let value = field::decimal(text)?;
+    if value.is_zero() || value.is_sign_negative() {
+        return Err(Problem::NotPositive);
+    }
+    field::bounded(value, limits::PRICE_SCALE_MAX, limits::PRICE_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<CorporateActionRow>, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, text).expect("it is written");
+        read_actions(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn rows_are_read_and_other_columns_left_out() {
+        let rows = read(
+            "timestamp,symbol,kind,value,previous_close\n2014-06-09T04:00:00Z,AAPL,split,7,645.57\n",
+        );
+        let rows = rows.expect("it is right");
+        assert_eq!((rows[0].kind, rows[0].value), (CorporateActionKind::Split, Decimal::from(7)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let wrong = |row: &str| {
+            read(&format!("timestamp,symbol,kind,value\n{row}\n")).expect_err("it is wrong")
+        };
+        assert!(wrong("2014-06-09T04:00:00Z,AAPL,merger,7").contains("line 2, column kind"));
+        assert!(wrong("2014-06-09T04:00:00Z,AAPL,split,0").contains("line 2, column value"));
+        assert!(wrong("2014-06-09T04:00:00Z,AAPL,split,-7").contains("\"-7\""));
+        assert!(wrong("yesterday,AAPL,split,7").contains("column timestamp"));
+    }
+}
