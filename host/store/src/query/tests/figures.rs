@@ -121,9 +121,9 @@ async fn attribution_adds_up_to_the_sleeves_profit() {
     assert_eq!(
         to_json(&found.by_symbol),
         json!([
-            {"symbol": "AAPL", "version": null, "round_trips": 1, "realised": "40",
+            {"symbol": "AAPL", "version": null, "round_trips": 1, "realised": "40", "income": "0",
              "unrealised": "30", "profit": "70", "contribution_pct": 0.7},
-            {"symbol": null, "version": null, "round_trips": 0, "realised": "-1.5",
+            {"symbol": null, "version": null, "round_trips": 0, "realised": "-1.5", "income": "0",
              "unrealised": "0", "profit": "-1.5", "contribution_pct": -0.02},
         ])
     );
@@ -137,9 +137,9 @@ async fn attribution_adds_up_to_the_sleeves_profit() {
     assert!(attribution(pool, "paper", "nobody").await.unwrap().is_none());
     let nets = round_trip_nets(pool, "paper", "a").await.unwrap();
     assert_eq!(to_json(&nets), json!(["40"]));
-    let (seen, mark) = last_mark(pool, "paper", "AAPL").await.unwrap().unwrap();
-    assert_eq!((seen.0, mark.to_string()), (at(60).0, "155".to_owned()));
-    assert!(last_mark(pool, "paper", "SPY").await.unwrap().is_none());
+    let prices = price_history(pool, "paper", "AAPL").await.unwrap();
+    assert_eq!(to_json(&prices), json!([["2026-02-11T14:31:00Z", "155"]]));
+    assert!(price_history(pool, "paper", "SPY").await.unwrap().is_empty());
 }
 
 fn placed(id: u64, status: OrderStatus, side: Side, arrival: &str, filled: (&str, &str)) -> Row {
