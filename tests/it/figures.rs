@@ -154,8 +154,9 @@ async fn figures_of_a_sleeve() {
         [(0, 10_000, 10_000), (1, 10_100, 10_000), (2, 20_301, 20_000), (3, 20_098, 20_000)]
     {
         sqlx::query(
-            "INSERT INTO stockade.equity SELECT account, id, $1, $2, $3, 0, $4, 0
-               FROM stockade.sleeve WHERE name = 'mine'",
+            "INSERT INTO stockade.equity (account, sleeve, at_ns, session_close, cash, market_value,
+                                          net_capital, realised, exposure)
+             SELECT account, id, $1, $2, $3, 0, $4, 0, 0 FROM stockade.sleeve WHERE name = 'mine'",
         )
         .bind(CLOSE + day * DAY)
         .bind(i32::try_from(day + 1).unwrap())
@@ -172,6 +173,21 @@ async fn figures_of_a_sleeve() {
     assert!((total - expected).abs() < 1e-12, "{total} {expected}");
     assert!(found["money_weighted_return"].is_number(), "{found:#}");
     assert!(found["why"]["beta"].as_str().unwrap().contains("AAPL"), "{found:#}");
+    // With a price for each period the symbol is a benchmark.
+    for (day, price) in [(-1, 185), (1, 184), (2, 182), (3, 181)] {
+        sqlx::query(
+            "INSERT INTO stockade.price SELECT account, 'SPY', $1, $2
+               FROM stockade.sleeve WHERE name = 'mine'",
+        )
+        .bind(CLOSE + day * DAY)
+        .bind(Decimal::from(price))
+        .execute(&mut writer)
+        .await
+        .unwrap();
+    }
+    let compared =
+        around.run(&["figures", "mine", "--benchmark", "SPY", "--json"]).await.ok().json();
+    assert!(compared["beta"].is_number() && compared["alpha"].is_number(), "{compared:#}");
     let shown = around.run(&["sleeve", "show", "mine", "--json"]).await.ok().json();
     let shown = shown.get("sleeve").unwrap_or(&shown);
     let profit =

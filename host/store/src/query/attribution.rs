@@ -24,7 +24,8 @@ pub struct Attribution {
     pub realised: Number,
     /// Unrealised profit at the last marks; at cost where there is none.
     pub unrealised: Number,
-    /// One row a symbol, by its name; income and fees without a lot last, without a symbol.
+    /// One row a symbol, by its name; interest and fees without a lot last, without
+    /// a symbol.
     pub by_symbol: Vec<Share>,
     /// One row a version, from the earliest; what no version opened comes without one.
     pub by_version: Vec<Share>,
@@ -39,8 +40,10 @@ pub struct Share {
     pub version: Option<String>,
     /// Round trips.
     pub round_trips: i64,
-    /// Their net profit.
+    /// Their net profit, and the income.
     pub realised: Number,
+    /// Dividends of the symbol; part of `realised`.
+    pub income: Number,
     /// Of what is open.
     pub unrealised: Number,
     /// Both.
@@ -57,6 +60,7 @@ pub struct AttributionRows {
     closed: Vec<Closed>,
     open: Vec<Open>,
     held: Vec<Held>,
+    income: Vec<Income>,
 }
 
 /// A sleeve as its profit needs it.
@@ -86,6 +90,13 @@ struct Open {
     fee: Decimal,
 }
 
+/// Dividends of a symbol.
+#[derive(Debug, sqlx::FromRow)]
+struct Income {
+    symbol: String,
+    amount: Decimal,
+}
+
 /// A position at its mark.
 #[derive(Debug, sqlx::FromRow)]
 struct Held {
@@ -102,7 +113,18 @@ const VERSIONS: &str = "
      WHERE account = $1 AND sleeve = $2 AND kind IN ('deployed', 'reloaded') ORDER BY at_ns, id";
 const CLOSED: &str = "
     SELECT symbol, width_bucket(entry_ns, $3::bigint[]) AS version, count(*) AS trips, sum(net) AS net
-      FROM stockade.round_trip WHERE account = $1 AND sleeve = $2 GROUP BY 1, 2";
+      FROM stockade.round_trip r
+     WHERE account = $1 AND sleeve = $2 AND NOT EXISTS (
+           SELECT FROM stockade.round_trip_void v WHERE v.account = r.account AND v.round_trip = r.id)
+     GROUP BY 1, 2";
+// A correction of a dividend belongs to the symbol of what it takes back.
+const INCOME: &str = "
+    SELECT a.symbol, -sum(p.amount) AS amount
+      FROM stockade.posting p
+      JOIN stockade.entry e ON e.account = p.account AND e.id = p.entry
+      JOIN stockade.activity a ON a.account = p.account AND a.entry = coalesce(e.corrects, e.id)
+     WHERE p.account = $1 AND p.sleeve = $2 AND p.ledger = 'dividends' AND a.symbol IS NOT NULL
+     GROUP BY a.symbol";
 const OPEN: &str = "
     SELECT symbol, width_bucket(opened_ns, $3::bigint[]) AS version,
            sum(CASE side WHEN 'long' THEN remaining ELSE -remaining END) AS qty,
@@ -179,7 +201,9 @@ async fn read(
         .await?;
     let held: Vec<Held> =
         sqlx::query_as(HELD).bind(account).bind(whole.id).fetch_all(&mut **snapshot).await?;
-    Ok(AttributionRows { whole, versions, closed, open, held })
+    let income: Vec<Income> =
+        sqlx::query_as(INCOME).bind(account).bind(whole.id).fetch_all(&mut **snapshot).await?;
+    Ok(AttributionRows { whole, versions, closed, open, held, income })
 }
 
 /// From when on which version was at work.
@@ -227,7 +251,7 @@ impl AttributionRows {
         }
     }
 
-    /// What no trade explains: income, fees without a lot.
+    /// What no round trip explains: income, fees without a lot.
     fn rest(&self) -> Decimal {
         let traded: Decimal = self.closed.iter().map(|trips| trips.net).sum();
         self.whole.realised - traded
@@ -241,10 +265,16 @@ impl AttributionRows {
         for position in &self.held {
             symbols.entry(&position.symbol).or_default().unrealised.0 += position.unrealised;
         }
+        let mut rest = self.rest();
+        for Income { symbol, amount } in &self.income {
+            let share = symbols.entry(symbol).or_default();
+            share.income.0 += amount;
+            share.realised.0 += amount;
+            rest -= amount;
+        }
         let named = symbols
             .into_iter()
             .map(|(symbol, share)| Share { symbol: Some(symbol.to_owned()), ..share });
-        let rest = self.rest();
         let unnamed = Share { realised: Number(rest), ..Share::default() };
         named.chain((!rest.is_zero()).then_some(unnamed)).collect()
     }
@@ -313,7 +343,8 @@ fn joined(places: BTreeMap<i32, Share>, versions: &[(i64, String)]) -> Vec<Share
     rows
 }
 
-/// The net profit of each of a sleeve's round trips, from the earliest exit.
+/// The net profit of each of a sleeve's round trips, from the earliest exit; those that a correction
+/// took back are left out.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -325,7 +356,10 @@ pub async fn round_trip_nets(
     sqlx::query_scalar(
         "SELECT r.net FROM stockade.round_trip r
            JOIN stockade.sleeve s ON s.account = r.account AND s.id = r.sleeve
-          WHERE r.account = $1 AND s.name = $2 ORDER BY r.exit_ns, r.id",
+          WHERE r.account = $1 AND s.name = $2 AND NOT EXISTS (
+                SELECT FROM stockade.round_trip_void v
+                 WHERE v.account = r.account AND v.round_trip = r.id)
+          ORDER BY r.exit_ns, r.id",
     )
     .bind(account)
     .bind(sleeve)
@@ -334,21 +368,26 @@ pub async fn round_trip_nets(
     .map_err(|source| QueryError::Database { what: "round trips", source })
 }
 
-/// The latest mark of a symbol, the only price of it that the books keep.
+/// The prices of a symbol that the books keep, from the earliest: the marks of each snapshot of the
+/// sleeves, and the latest mark.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn last_mark(
+pub async fn price_history(
     pool: &PgPool,
     account: &str,
     symbol: &str,
-) -> Result<Option<(At, Number)>, QueryError> {
-    sqlx::query_as("SELECT at_ns, price FROM stockade.mark WHERE account = $1 AND symbol = $2")
-        .bind(account)
-        .bind(symbol)
-        .fetch_optional(pool)
-        .await
-        .map_err(|source| QueryError::Database { what: "a mark", source })
+) -> Result<Vec<(At, Number)>, QueryError> {
+    sqlx::query_as(
+        "SELECT at_ns, price FROM stockade.price WHERE account = $1 AND symbol = $2
+          UNION SELECT at_ns, price FROM stockade.mark WHERE account = $1 AND symbol = $2
+          ORDER BY at_ns",
+    )
+    .bind(account)
+    .bind(symbol)
+    .fetch_all(pool)
+    .await
+    .map_err(|source| QueryError::Database { what: "the prices of a symbol", source })
 }
 
 #[cfg(test)]
@@ -401,6 +440,7 @@ mod tests {
             closed: closed.into(),
             open: vec![lots(3), lots(1), lots(2)],
             held: held.into(),
+            income: vec![Income { symbol: "X".to_owned(), amount: dec("0.75") }],
         }
         .attribution();
         for table in [&found.by_symbol, &found.by_version] {

@@ -27,7 +27,7 @@ pub struct ExecutionQuality {
     pub fill_rate: Option<Number>,
     /// `filled / ended`.
     pub filled_in_full: Option<Number>,
-    /// Executions, those without an order (imports) included.
+    /// Executions, those without an order (imports) included, those that were taken back left out.
     pub executions: i64,
     /// Quantity by price of all executions.
     pub traded: Number,
@@ -96,7 +96,9 @@ const SUMS: &str = "
                min(e.at_ns) AS first_ns, max(e.at_ns) AS last_ns
           FROM stockade.execution e
           JOIN stockade.sleeve s ON s.account = e.account AND s.id = e.sleeve
-         WHERE e.account = $1 AND s.name = $2
+         WHERE e.account = $1 AND s.name = $2 AND NOT EXISTS (
+               SELECT FROM stockade.correction c
+                WHERE c.account = e.account AND c.execution_id = e.execution_id)
          GROUP BY e.order_id
     ), placed AS (
         SELECT o.status, o.filled_qty, o.filled_value, o.decision_price, o.qty, o.notional,

@@ -5,7 +5,7 @@ use std::path::Path;
 use stockade_core::Symbol;
 use stockade_stats::picture::Point;
 use stockade_stats::value;
-use stockade_store::query::last_mark;
+use stockade_store::query::{At, Number, price_history};
 use stockade_venue::files::{FileError, Source, interval_ns, read_bars, read_equity};
 
 use super::series::wrong_file;
@@ -59,19 +59,20 @@ impl Benchmark {
             )));
         };
         let pool = context.pool().await?;
-        let mark = last_mark(&pool, account, symbol.as_str()).await.map_err(failed)?;
-        let found = match mark {
-            None => "no price".to_owned(),
-            Some((at, _)) => format!("one price, of {at}"),
+        let prices = price_history(&pool, account, symbol.as_str()).await.map_err(failed)?;
+        let found = match prices.as_slice() {
+            [] => Some("no price".to_owned()),
+            [(at, _)] => Some(format!("one price, of {at},")),
+            _ => None,
         };
-        let point = mark.and_then(|(at, price)| Some(Point { at: at.0, value: value(price)? }));
-        Ok(Compared {
-            points: point.into_iter().collect(),
-            too_little: Some(format!(
-                "not enough data: the books have {found}, of {symbol}, every period needs one; \
+        let too_little = found.map(|found| {
+            format!(
+                "not enough data: the books have {found} of {symbol} and every period needs one; \
                  give a file (--benchmark FILE)"
-            )),
-        })
+            )
+        });
+        let point = |(at, price): &(At, Number)| Some(Point { at: at.0, value: value(price)? });
+        Ok(Compared { points: prices.iter().filter_map(point).collect(), too_little })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What figures are reckoned from: periods, attribution, quality of executions.
 
 use rust_decimal::Decimal;
+use sqlx::{Connection as _, PgConnection};
 
 use super::*;
 
@@ -121,9 +122,9 @@ async fn attribution_adds_up_to_the_sleeves_profit() {
     assert_eq!(
         to_json(&found.by_symbol),
         json!([
-            {"symbol": "AAPL", "version": null, "round_trips": 1, "realised": "40",
+            {"symbol": "AAPL", "version": null, "round_trips": 1, "realised": "40", "income": "0",
              "unrealised": "30", "profit": "70", "contribution_pct": 0.7},
-            {"symbol": null, "version": null, "round_trips": 0, "realised": "-1.5",
+            {"symbol": null, "version": null, "round_trips": 0, "realised": "-1.5", "income": "0",
              "unrealised": "0", "profit": "-1.5", "contribution_pct": -0.02},
         ])
     );
@@ -137,9 +138,9 @@ async fn attribution_adds_up_to_the_sleeves_profit() {
     assert!(attribution(pool, "paper", "nobody").await.unwrap().is_none());
     let nets = round_trip_nets(pool, "paper", "a").await.unwrap();
     assert_eq!(to_json(&nets), json!(["40"]));
-    let (seen, mark) = last_mark(pool, "paper", "AAPL").await.unwrap().unwrap();
-    assert_eq!((seen.0, mark.to_string()), (at(60).0, "155".to_owned()));
-    assert!(last_mark(pool, "paper", "SPY").await.unwrap().is_none());
+    let prices = price_history(pool, "paper", "AAPL").await.unwrap();
+    assert_eq!(to_json(&prices), json!([["2026-02-11T14:31:00Z", "155"]]));
+    assert!(price_history(pool, "paper", "SPY").await.unwrap().is_empty());
 }
 
 fn placed(id: u64, status: OrderStatus, side: Side, arrival: &str, filled: (&str, &str)) -> Row {
@@ -203,4 +204,63 @@ async fn quality_of_executions_from_orders_and_executions() {
     }
     assert!(nothing["slippage"]["bps"].is_null() && nothing["why"]["slippage"].is_string());
     assert!(nothing["time_to_fill"]["mean_ms"].is_null());
+}
+
+/// One of the books' facts that the rows of a test don't hold.
+async fn put(database: &TestDatabase, sql: &'static str) {
+    let mut writer = PgConnection::connect(&database.url).await.unwrap();
+    sqlx::query(sql).execute(&mut writer).await.unwrap();
+}
+
+#[tokio::test]
+async fn dividends_are_their_symbols_and_what_was_taken_back_is_left_out() {
+    let mut rows = profitable();
+    let leg = |account, amount: &str| Posting {
+        sleeve: A,
+        account,
+        amount: money(amount),
+        qty: Qty::ZERO,
+    };
+    rows.push(Row::Entry(EntryRow {
+        id: EntryId(3),
+        at: at(3),
+        effective_at: at(3),
+        kind: EntryKind::Dividend,
+        memo: "dividend of AAPL".to_owned(),
+        execution_id: None,
+        postings: vec![leg(LedgerAccount::Cash, "2.5"), leg(LedgerAccount::Dividends, "-2.5")],
+        corrects: None,
+        link: stockade_core::ledger::Link::default(),
+        source_id: Some("d1".into()),
+        ratio: None,
+    }));
+    let database = database(&rows).await;
+    put(
+        &database,
+        "INSERT INTO stockade.activity (account, id, kind, symbol, effective_ns, net_amount, body,
+                                        state, note, entry, at_ns)
+         VALUES ('paper', 'd1', 'DIV', 'AAPL', 0, 2.5, '{}', 'booked', '', 3, 0)",
+    )
+    .await;
+    let pool = database.store.reads();
+    let found = attribution(pool, "paper", "a").await.unwrap().unwrap();
+    let of_symbol = |found: &Attribution| {
+        let share = found.by_symbol.iter().find(|share| share.symbol.is_some()).unwrap().clone();
+        (share.round_trips, share.income.to_string(), share.profit.to_string())
+    };
+    assert_eq!(of_symbol(&found), (1, "2.5".to_owned(), "72.5".to_owned()));
+    put(
+        &database,
+        "INSERT INTO stockade.round_trip_void (account, round_trip, entry, at_ns)
+         VALUES ('paper', 1, 3, 0)",
+    )
+    .await;
+    let after = attribution(pool, "paper", "a").await.unwrap().unwrap();
+    assert_eq!(of_symbol(&after), (0, "2.5".to_owned(), "32.5".to_owned()));
+    assert!(round_trip_nets(pool, "paper", "a").await.unwrap().is_empty());
+    for found in [&found, &after] {
+        for table in [&found.by_symbol, &found.by_version] {
+            assert_eq!(table.iter().map(|share| share.profit.0).sum::<Decimal>(), found.profit.0);
+        }
+    }
 }
