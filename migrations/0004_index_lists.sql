@@ -10,3 +10,6 @@ DROP INDEX stockade.round_trip_sleeve;
 CREATE INDEX round_trip_sleeve ON stockade.round_trip (account, sleeve, exit_ns, id);
 
 CREATE INDEX execution_sleeve ON stockade.execution (account, sleeve, at_ns, entry);
+
+-- Of all sleeves together: rows come in the order of time, at the index's right edge.
+CREATE INDEX round_trip_time ON stockade.round_trip (exit_ns, account, id);

@@ -46,7 +46,7 @@ async fn statements_say_what_the_books_hold() {
     assert_eq!(made["activity"][1]["kind"], "split");
     let text = around.run(&asked(&[])).await.ok().stdout;
     // 10,000 less 1,501.51, plus 643.666666667, less 600.
-    for fact in ["Statement of sleeve mine", "8,542.156666667", "Corporate actions", "1.343333333"]
+    for fact in ["Statement of sleeve mine", "8,542.156666667", "CORPORATE ACTIONS", "1.343333333"]
     {
         assert!(text.contains(fact), "{fact} is not in\n{text}");
     }

@@ -171,7 +171,7 @@ fn wrong_usage_ends_with_two() {
         (format!("{submit} --qty 1 --notional 1"), "cannot be used with"),
         (submit.to_owned(), "required"),
         ("stockade sleeve create Bad_Name --capital 1".to_owned(), "is no name"),
-        ("stockade sleeve create a --capital 1 --lots lifo".to_owned(), "is no lot method"),
+        ("stockade sleeve create a --capital 1 --lots dearest".to_owned(), "is no lot method"),
         ("stockade lot list --from yesterday".to_owned(), "is no time"),
         ("stockade lot list --limit 0".to_owned(), "0 is not in 1.."),
         ("stockade export entry --format xml --out x".to_owned(), "invalid value"),

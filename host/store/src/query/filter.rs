@@ -90,11 +90,7 @@ macro_rules! order_conditions {
         [
             $crate::query::filter::of_order!($link, "o.tag = %"),
             $crate::query::filter::of_order!($link, "o.reason = %"),
-            $crate::query::filter::of_order!(
-                $link,
-                "EXISTS (SELECT FROM stockade.bot b WHERE b.account = o.account \
-                 AND b.sleeve = o.sleeve AND b.version = %)"
-            ),
+            $crate::query::filter::of_order!($link, "o.plugin_version = %"),
         ]
     };
 }

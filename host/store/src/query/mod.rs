@@ -49,9 +49,8 @@ pub use refusal::{Refusal, refusal_list, refusal_page};
 pub use round_trip::{RoundTrip, round_trip_list, round_trip_page};
 pub use sleeve::{Sleeve, sleeve_list, sleeve_show};
 pub use statement::{
-    LedgerBalance, PositionChange, PresentPosition, StatementEntry, StatementLeg, StatementPrice,
-    StatementRows, StatementSample, StatementScope, StatementSleeve, StatementTrade, StatementTrip,
-    TradedQty, statement_rows,
+    LedgerBalance, StatementEntry, StatementLeg, StatementPrice, StatementRows, StatementSample,
+    StatementScope, StatementSleeve, StatementTrade, StatementTrip, statement_rows,
 };
 pub use table::{Column, TableReader, TextRow, table_names};
 pub use tax::{TaxHistory, WashHistory, tax_history, wash_history};

@@ -131,11 +131,7 @@ pub async fn order_page(
         .and("o.accepted_ns <", filter.to)
         .and("o.tag =", filter.tag.clone())
         .and("o.reason =", filter.reason.clone())
-        .and(
-            "EXISTS (SELECT FROM stockade.bot b WHERE b.account = o.account
-                AND b.sleeve = o.sleeve AND b.version = %)",
-            filter.plugin_version.clone(),
-        )
+        .and("o.plugin_version =", filter.plugin_version.clone())
         .only(
             narrower.open,
             "o.status IN ('accepted', 'sending', 'unknown', 'acknowledged', 'partially_filled')",

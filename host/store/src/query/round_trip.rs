@@ -53,12 +53,19 @@ const LIST: List = List {
     latest_first: true,
 };
 
+const OF_ALL: List = List {
+    rows: Rows::Joined(
+        "stockade.round_trip r JOIN stockade.sleeve s ON s.account = r.account AND s.id = r.sleeve",
+    ),
+    ..LIST
+};
+
 const OF_ORDER: [&str; 3] = order_conditions!(
     "JOIN stockade.execution x ON x.account = o.account AND x.order_id = o.id
      WHERE x.account = r.account AND x.execution_id = r.exit_execution_id"
 );
 
-/// A page of round trips by exit. `from` and `to` narrow the exit; tag and plugin version are
+/// A page of round trips by exit, without those that a correction took back. `from` and `to` narrow the exit; tag and plugin version are
 /// those of the closing order.
 ///
 /// # Errors
@@ -68,7 +75,15 @@ pub async fn round_trip_page(
     filter: &Filter,
 ) -> Result<Page<RoundTrip>, QueryError> {
     let [tag, _, version] = OF_ORDER;
-    LIST.select()
+    // All sleeves together have an index of their own; those of one are read along the sleeve's.
+    let list = if filter.sleeve.is_none() { OF_ALL } else { LIST };
+    list.select()
+        .only(
+            true,
+            "NOT EXISTS (SELECT FROM stockade.round_trip_void v
+            WHERE v.account = r.account AND v.round_trip = r.id)",
+        )
+        .and("r.account =", filter.account.clone())
         .and("r.symbol =", filter.symbol.clone())
         .and("r.side =", filter.side.clone())
         .and("r.exit_reason =", filter.reason.clone())

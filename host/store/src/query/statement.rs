@@ -40,6 +40,10 @@ pub struct LedgerBalance {
     pub opening: Number,
     /// The sum of its postings before the period's end.
     pub closing: Number,
+    /// Shares of a position before the period.
+    pub opening_qty: Number,
+    /// Shares of a position before the period's end.
+    pub closing_qty: Number,
 }
 
 /// A leg of an entry, of the sleeves that the statement is of.
@@ -146,42 +150,6 @@ pub struct StatementSample {
     pub market_value: Number,
 }
 
-/// What changed a position other than an execution.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct PositionChange {
-    /// The entry.
-    pub entry: i64,
-    /// When it was booked.
-    pub at: At,
-    /// What it books.
-    pub kind: String,
-    /// In words.
-    pub memo: String,
-    /// Whose.
-    pub sleeve: String,
-    /// Of what.
-    pub symbol: String,
-    /// The change of its cost.
-    pub amount: Number,
-}
-
-/// Signed quantity of an execution, with the place of its entry.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct TradedQty {
-    /// Its entry; 0 where many are summed.
-    pub entry: i64,
-    /// Whose.
-    pub sleeve: String,
-    /// Of what.
-    pub symbol: String,
-    /// Before the period.
-    pub opening: Number,
-    /// Before its end.
-    pub closing: Number,
-    /// In all.
-    pub present: Number,
-}
-
 /// A sleeve of the account, as its row says now.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct StatementSleeve {
@@ -191,17 +159,6 @@ pub struct StatementSleeve {
     pub kind: String,
     /// Its cash.
     pub cash: Number,
-}
-
-/// What a sleeve holds now.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct PresentPosition {
-    /// Whose.
-    pub sleeve: String,
-    /// Of what.
-    pub symbol: String,
-    /// Signed quantity.
-    pub qty: Number,
 }
 
 /// Everything that a statement is made of. Balances, positions, prices and samples are those of all
@@ -225,14 +182,10 @@ pub struct StatementRows {
     pub entries: Vec<StatementEntry>,
     /// Round trips that were closed in it.
     pub trips: Vec<StatementTrip>,
-    /// What changed positions other than executions, from the beginning.
-    pub changes: Vec<PositionChange>,
-    /// Quantities by executions: summed, or one by one where there are changes between them.
-    pub traded: Vec<TradedQty>,
-    /// Positions now.
-    pub present: Vec<PresentPosition>,
-    /// The account's marks now.
-    pub marks: Vec<StatementPrice>,
+    /// The last marks before the period.
+    pub opening_marks: Vec<StatementPrice>,
+    /// The last marks before its end.
+    pub closing_marks: Vec<StatementPrice>,
     /// Last executions' prices before the period.
     pub opening_prices: Vec<StatementPrice>,
     /// Last executions' prices before its end.
@@ -284,7 +237,9 @@ impl From<StoredEntry> for StatementEntry {
 const BALANCES: &str = "
     SELECT s.name AS sleeve, p.ledger, p.symbol,
            coalesce(sum(p.amount) FILTER (WHERE e.at_ns < $2), 0) AS opening,
-           coalesce(sum(p.amount), 0) AS closing
+           coalesce(sum(p.amount), 0) AS closing,
+           coalesce(sum(p.qty) FILTER (WHERE e.at_ns < $2), 0) AS opening_qty,
+           coalesce(sum(p.qty), 0) AS closing_qty
       FROM stockade.posting p
       JOIN stockade.entry e ON e.account = p.account AND e.id = p.entry
       JOIN stockade.sleeve s ON s.account = p.account AND s.id = p.sleeve
@@ -318,47 +273,26 @@ const ENTRIES: &str = "
        AND ($2::text IS NULL OR l.legs IS NOT NULL OR s.name = $2)
      ORDER BY e.id LIMIT $5";
 
+// A round trip that was taken back before the period's end is none.
 const TRIPS: &str = "
     SELECT s.name AS sleeve, r.symbol, r.side, r.qty, r.entry_ns AS entry_time, r.entry_price,
            r.exit_ns AS exit_time, r.exit_price, r.gross, r.opening_fee + r.closing_fee AS fees,
            r.net, r.exit_reason
       FROM stockade.round_trip r
       JOIN stockade.sleeve s ON s.account = r.account AND s.id = r.sleeve
-      LEFT JOIN stockade.execution x ON x.account = r.account AND x.execution_id = r.exit_execution_id
-      LEFT JOIN stockade.entry e ON e.account = x.account AND e.id = x.entry
+      JOIN stockade.entry e ON e.account = r.account AND e.id = r.entry
      WHERE r.account = $1 AND ($2::text IS NULL OR s.name = $2)
-       AND coalesce(e.at_ns, r.exit_ns) >= $3 AND coalesce(e.at_ns, r.exit_ns) < $4
+       AND e.at_ns >= $3 AND e.at_ns < $4
+       AND NOT EXISTS (SELECT FROM stockade.round_trip_void v
+            WHERE v.account = r.account AND v.round_trip = r.id AND v.at_ns < $4)
      ORDER BY r.id";
 
-const CHANGES: &str = "
-    SELECT e.id AS entry, e.at_ns AS at, e.kind, e.memo, s.name AS sleeve, p.symbol, p.amount
-      FROM stockade.entry e
-      JOIN stockade.posting p ON p.account = e.account AND p.entry = e.id
-      JOIN stockade.sleeve s ON s.account = p.account AND s.id = p.sleeve
-     WHERE e.account = $1 AND e.kind <> 'execution' AND p.ledger = 'position'
-     ORDER BY e.id, p.leg";
-
-// Where something else changed a position between its executions, their order counts.
-const TRADED: &str = "
-    WITH apart AS (
-        SELECT DISTINCT p.sleeve, p.symbol
-          FROM stockade.entry e
-          JOIN stockade.posting p ON p.account = e.account AND p.entry = e.id
-         WHERE e.account = $1 AND e.kind <> 'execution' AND p.ledger = 'position'
-    ), signed AS (
-        SELECT CASE WHEN a.sleeve IS NULL THEN 0 ELSE x.entry END AS entry, x.sleeve, x.symbol,
-               e.at_ns, CASE x.side WHEN 'buy' THEN x.qty ELSE -x.qty END AS qty
-          FROM stockade.execution x
-          JOIN stockade.entry e ON e.account = x.account AND e.id = x.entry
-          LEFT JOIN apart a ON a.sleeve = x.sleeve AND a.symbol = x.symbol
-         WHERE x.account = $1
-    )
-    SELECT g.entry, s.name AS sleeve, g.symbol,
-           coalesce(sum(g.qty) FILTER (WHERE g.at_ns < $2), 0) AS opening,
-           coalesce(sum(g.qty) FILTER (WHERE g.at_ns < $3), 0) AS closing,
-           coalesce(sum(g.qty), 0) AS present
-      FROM signed g JOIN stockade.sleeve s ON s.account = $1 AND s.id = g.sleeve
-     GROUP BY s.id, s.name, g.symbol, g.entry ORDER BY s.id, g.symbol, g.entry";
+const MARKS: &str = "
+    SELECT DISTINCT ON (m.symbol) m.symbol, m.price, m.at_ns AS at FROM (
+        SELECT symbol, price, at_ns FROM stockade.price WHERE account = $1 AND at_ns < $2
+        UNION ALL
+        SELECT symbol, price, at_ns FROM stockade.mark WHERE account = $1 AND at_ns < $2
+    ) m ORDER BY m.symbol, m.at_ns DESC";
 
 const PRICES: &str = "
     SELECT DISTINCT ON (x.symbol) x.symbol, x.price, x.at_ns AS at
@@ -399,7 +333,7 @@ pub async fn statement_rows(
     let mut rows = StatementRows::default();
     reading.account(&mut rows).await.map_err(failed)?;
     reading.activity(&mut rows).await?;
-    reading.positions(&mut rows).await.map_err(failed)?;
+    reading.prices(&mut rows).await.map_err(failed)?;
     Ok(rows)
 }
 
@@ -465,30 +399,13 @@ impl Reading {
         Ok(())
     }
 
-    async fn positions(&mut self, rows: &mut StatementRows) -> Result<(), sqlx::Error> {
+    async fn prices(&mut self, rows: &mut StatementRows) -> Result<(), sqlx::Error> {
         let (account, from, to) = (&self.scope.account, self.scope.from, self.scope.to);
         let connection = &mut *self.transaction;
-        rows.changes = sqlx::query_as(CHANGES).bind(account).fetch_all(&mut *connection).await?;
-        rows.traded = sqlx::query_as(TRADED)
-            .bind(account)
-            .bind(from)
-            .bind(to)
-            .fetch_all(&mut *connection)
-            .await?;
-        rows.present = sqlx::query_as(
-            "SELECT s.name AS sleeve, p.symbol, p.qty FROM stockade.position p
-               JOIN stockade.sleeve s ON s.account = p.account AND s.id = p.sleeve
-              WHERE p.account = $1 AND p.qty <> 0 ORDER BY s.id, p.symbol",
-        )
-        .bind(account)
-        .fetch_all(&mut *connection)
-        .await?;
-        rows.marks = sqlx::query_as(
-            "SELECT symbol, price, at_ns AS at FROM stockade.mark WHERE account = $1 ORDER BY symbol",
-        )
-        .bind(account)
-        .fetch_all(&mut *connection)
-        .await?;
+        rows.opening_marks =
+            sqlx::query_as(MARKS).bind(account).bind(from).fetch_all(&mut *connection).await?;
+        rows.closing_marks =
+            sqlx::query_as(MARKS).bind(account).bind(to).fetch_all(&mut *connection).await?;
         rows.opening_prices =
             sqlx::query_as(PRICES).bind(account).bind(from).fetch_all(&mut *connection).await?;
         rows.closing_prices =

@@ -33,7 +33,7 @@ async fn samples() -> TestDatabase {
     let mut connection = PgConnection::connect(&database.url).await.unwrap();
     sqlx::query(
         "INSERT INTO stockade.equity SELECT 'paper', 10 + n % 100, 1770820200000000000 + n, n % 3,
-            (n * 1.000000000000000001 - 50000)::numeric(38,18), -n / 7.0, 1000, 0
+            (n * 1.000000000000000001 - 50000)::numeric(38,18), -n / 7.0, 1000, 0, 0
          FROM generate_series(1, $1) n",
     )
     .bind(ROWS)

@@ -156,18 +156,21 @@ async fn fill(store: &Store, url: &str, executions: i64, open: i64) -> Result<Du
 /// the sleeves, and each hundred of them with the symbols.
 const BOOKS: &[&str] = &[
     "INSERT INTO stockade.execution (account, execution_id, epoch, sleeve, broker_order_id, symbol,
-         side, qty, price, fee, at_ns, entry, source)
+         side, qty, price, fee, at_ns, entry, source, fee_qty)
      SELECT $1, 'bench-' || n, 1, 10 + (n + 1) / 2 % 100, 'broker-' || n,
             'S' || lpad(((n + 1) / 200 % 50)::text, 2, '0'),
             CASE n % 2 WHEN 1 THEN 'buy' ELSE 'sell' END, 1, 100 + n % 7, 0.01,
-            1700000000000000000 + n * 1000000, n, 'import'
+            1700000000000000000 + n * 1000000, n, 'import', 0
        FROM generate_series($2::bigint, $3::bigint) n",
-    "INSERT INTO stockade.entry (account, id, epoch, at_ns, kind, memo, execution_id, legs)
+    "INSERT INTO stockade.entry (account, id, epoch, at_ns, kind, memo, execution_id, legs,
+         effective_ns, link)
      SELECT account, entry, 1, at_ns, 'execution', 'bench', execution_id,
-            CASE side WHEN 'buy' THEN 3 ELSE 4 END
+            CASE side WHEN 'buy' THEN 3 ELSE 4 END,
+            at_ns, decode(repeat('00', 32), 'hex')
        FROM stockade.execution WHERE account = $1 AND entry BETWEEN $2 AND $3",
-    "INSERT INTO stockade.posting (account, entry, leg, sleeve, ledger, symbol, amount)
-     SELECT x.account, x.entry, leg, x.sleeve, ledger, CASE ledger WHEN 'position' THEN x.symbol END, amount
+    "INSERT INTO stockade.posting (account, entry, leg, sleeve, ledger, symbol, amount, qty)
+     SELECT x.account, x.entry, leg, x.sleeve, ledger, CASE ledger WHEN 'position' THEN x.symbol END, amount,
+            CASE WHEN ledger <> 'position' THEN 0 WHEN x.side = 'buy' THEN x.qty ELSE -x.qty END
        FROM stockade.execution x, LATERAL (SELECT 100 + (x.entry - 1) % 7 AS cost) bought,
             LATERAL (VALUES
                 (0, 'cash', CASE x.side WHEN 'buy' THEN -x.price ELSE x.price END - x.fee),
@@ -176,9 +179,9 @@ const BOOKS: &[&str] = &[
                 (3, 'realised', CASE x.side WHEN 'sell' THEN cost - x.price END)) v (leg, ledger, amount)
       WHERE x.account = $1 AND x.entry BETWEEN $2 AND $3 AND amount IS NOT NULL",
     "INSERT INTO stockade.round_trip (account, id, sleeve, symbol, side, lot, qty, entry_ns, entry_price,
-         exit_ns, exit_price, gross, opening_fee, closing_fee, net, cost, exit_reason, exit_execution_id)
+         exit_ns, exit_price, gross, opening_fee, closing_fee, net, cost, exit_reason, exit_execution_id, entry)
      SELECT account, entry / 2, sleeve, symbol, 'long', entry / 2, 1, at_ns - 1000000, cost, at_ns, price,
-            price - cost, fee, fee, price - cost - 2 * fee, cost, 'target', execution_id
+            price - cost, fee, fee, price - cost - 2 * fee, cost, 'target', execution_id, entry
        FROM (SELECT *, 100 + (entry - 1) % 7 AS cost FROM stockade.execution
               WHERE account = $1 AND entry BETWEEN $2 AND $3 AND side = 'sell') sold",
 ];

@@ -11,8 +11,7 @@ use super::model::{
     ActivityLine, Amount, BrokerSide, Category, Ends, PositionLine, Statement, Tie, TieLine,
     TradeLine, TripLine,
 };
-use super::quantity::{Place, Quantities, quantities};
-use super::value::{End, Prices, Worth};
+use super::value::{End, Place, Prices, Worth};
 
 /// Why there is no statement: the books contradict themselves.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,9 +58,9 @@ pub(crate) fn build(
     rows: &StatementRows,
     broker: BrokerSide,
 ) -> Result<Statement, StatementError> {
-    let builder = Builder::new(scope, rows);
+    let builder = Builder { scope, rows };
     builder.check_ledgers()?;
-    let worths = [builder.worths(End::Opening, scope.from), builder.worths(End::Closing, scope.to)];
+    let worths = [builder.worths(End::Opening), builder.worths(End::Closing)];
     let tie = builder.tie(&worths[1], broker)?;
     let statement = builder.statement(&worths, tie);
     check_profit(&statement)?;
@@ -74,14 +73,9 @@ type Worths<'a> = BTreeMap<&'a str, Worth<'a>>;
 struct Builder<'a> {
     scope: &'a StatementScope,
     rows: &'a StatementRows,
-    quantities: BTreeMap<Place<'a>, Quantities>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(scope: &'a StatementScope, rows: &'a StatementRows) -> Self {
-        Self { scope, rows, quantities: quantities(scope, rows) }
-    }
-
     fn is_of(&self, sleeve: &str) -> bool {
         self.scope.sleeve.as_deref().is_none_or(|wanted| wanted == sleeve)
     }
@@ -130,31 +124,20 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn worths(&self, end: End, before: i64) -> Worths<'a> {
-        let prices = Prices::new(self.rows, end, before);
-        let at = |ends: Ends| if end == End::Opening { ends.opening } else { ends.closing };
-        let mut costs: BTreeMap<Place<'a>, Decimal> = BTreeMap::new();
+    fn worths(&self, end: End) -> Worths<'a> {
+        let prices = Prices::new(self.rows, end);
+        let mut positions: BTreeMap<&str, Vec<(Place<'a>, Decimal, Decimal)>> = BTreeMap::new();
         for balance in self.rows.balances.iter().filter(|balance| balance.ledger == "position") {
-            let symbol = balance.symbol.as_deref().unwrap_or_default();
-            let ends = Ends { opening: balance.opening.0, closing: balance.closing.0 };
-            costs.insert((&balance.sleeve, symbol), at(ends));
-        }
-        let qty_at = |place: &Place<'a>| {
-            let found = self.quantities.get(place)?;
-            if end == End::Opening { found.opening } else { found.closing }
-        };
-        let places: BTreeSet<Place<'a>> =
-            costs.keys().chain(self.quantities.keys()).copied().collect();
-        let mut positions: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-        for place in places {
-            let cost = costs.get(&place).copied().unwrap_or_default();
-            let qty = qty_at(&place);
-            // Unknown and at no cost is nothing, as far as the books can tell.
-            if cost.is_zero() && qty.is_none_or(|qty| qty.is_zero()) {
-                continue;
+            let (qty, cost) = match end {
+                End::Opening => (balance.opening_qty.0, balance.opening.0),
+                End::Closing => (balance.closing_qty.0, balance.closing.0),
+            };
+            if !(qty.is_zero() && cost.is_zero()) {
+                let place = (&*balance.sleeve, balance.symbol.as_deref().unwrap_or_default());
+                positions.entry(place.0).or_default().push((place, qty, cost));
             }
-            positions.entry(place.0).or_default().push((place, qty, cost));
         }
+        let at = |ends: Ends| if end == End::Opening { ends.opening } else { ends.closing };
         let worth = |sleeve: &'a str| {
             let cash = at(self.ledger("cash", Some(sleeve)));
             let held = positions.get(sleeve).map(Vec::as_slice).unwrap_or_default();
@@ -193,10 +176,10 @@ impl<'a> Builder<'a> {
 
     /// Each symbol's whole quantity at its price; `None` where one of them is not known.
     fn account_value(&self, worths: &Worths<'a>) -> Option<Decimal> {
-        let prices = Prices::new(self.rows, End::Closing, self.scope.to);
+        let prices = Prices::new(self.rows, End::Closing);
         let mut held: BTreeMap<&str, Decimal> = BTreeMap::new();
         for (symbol, held_by) in worths.values().flat_map(|worth| &worth.held) {
-            *held.entry(symbol).or_default() += held_by.qty?;
+            *held.entry(symbol).or_default() += held_by.qty;
         }
         held.into_iter().map(|(symbol, qty)| prices.value_of(symbol, qty)).sum()
     }

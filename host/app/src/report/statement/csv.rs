@@ -88,7 +88,7 @@ fn positions<'a>(statement: &'a Statement, lines: &mut Vec<Line<'a>>) {
                 item,
                 sleeve: &line.sleeve,
                 symbol: &line.symbol,
-                qty: held.qty,
+                qty: Some(held.qty),
                 price: held.price,
                 amount: held.value,
                 cost: Some(held.cost),

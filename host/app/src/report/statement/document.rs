@@ -134,7 +134,7 @@ fn valued(source: &Source) -> String {
             screen::time(*at)
         ),
         Source::Sample(at) => format!("valued as it was sampled at {}", screen::time(*at)),
-        Source::Cost => text("a symbol whose price or quantity is not known is valued at cost"),
+        Source::Cost => text("a symbol whose price is not known is valued at cost"),
     }
 }
 
@@ -164,7 +164,7 @@ fn profit(statement: &Statement) -> Section {
 
 fn held_cells(held: Option<&Held>) -> [String; 2] {
     match held {
-        Some(held) => [held.qty.map_or_else(|| text("?"), qty), exact(held.cost)],
+        Some(held) => [qty(held.qty), exact(held.cost)],
         None => [text("0"), exact(Decimal::ZERO)],
     }
 }
@@ -202,11 +202,6 @@ fn positions(statement: &Statement) -> Option<Section> {
         exact(value),
         exact(value - statement.cost.closing),
     ]);
-    if statement.positions.iter().any(|line| {
-        [&line.opening, &line.closing].into_iter().flatten().any(|held| held.qty.is_none())
-    }) {
-        section.notes.push(text("?: the books of that time don't tell the quantity"));
-    }
     Some(section)
 }
 

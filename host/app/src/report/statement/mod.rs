@@ -3,8 +3,8 @@
 //! Guarantees: opening plus activity is closing, for every ledger of every sleeve, and is checked
 //! again whenever a statement is made: activity is added up entry by entry, both ends are sums of
 //! their own. A difference is an error that names the amounts, never a line. Kinds of entries and
-//! ledgers that are not known here stand under their own names. What the books can't tell (a
-//! quantity long ago, a price) is left open and said so, never guessed.
+//! ledgers that are not known here stand under their own names. A price that
+//! nobody saw is left open and said so, never guessed.
 //!
 //! One model, laid out once as a document; text, HTML, PDF and CSV are written from that.
 
@@ -15,7 +15,6 @@ mod font;
 mod html;
 mod model;
 mod pdf;
-mod quantity;
 mod text;
 mod value;
 

@@ -138,16 +138,16 @@ pub(crate) enum Source {
 /// What is held of a symbol at an end of the period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Held {
-    /// Signed quantity; `None` where the books can't tell.
-    #[serde(serialize_with = "plain_or_none")]
-    pub(crate) qty: Option<Decimal>,
+    /// Signed quantity.
+    #[serde(serialize_with = "plain")]
+    pub(crate) qty: Decimal,
     /// At cost, signed as the quantity.
     #[serde(serialize_with = "plain")]
     pub(crate) cost: Decimal,
     /// Its price.
     #[serde(serialize_with = "plain_or_none")]
     pub(crate) price: Option<Decimal>,
-    /// At that price; `None` where quantity or price is missing.
+    /// At that price; `None` where the price is missing.
     #[serde(serialize_with = "plain_or_none")]
     pub(crate) value: Option<Decimal>,
     /// Where the price comes from.

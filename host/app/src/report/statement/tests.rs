@@ -2,8 +2,8 @@
 
 use rust_decimal::Decimal;
 use stockade_store::query::{
-    At, LedgerBalance, Number, PresentPosition, StatementEntry, StatementLeg, StatementPrice,
-    StatementRows, StatementScope, StatementSleeve, StatementTrade, TradedQty,
+    At, LedgerBalance, Number, StatementEntry, StatementLeg, StatementPrice, StatementRows,
+    StatementScope, StatementSleeve, StatementTrade,
 };
 
 use super::build::StatementError;
@@ -124,6 +124,8 @@ fn balances(entries: &[StatementEntry]) -> Vec<LedgerBalance> {
         symbol: None,
         opening: number(amount),
         closing: number(amount),
+        opening_qty: number("0"),
+        closing_qty: number("0"),
     })
     .collect::<Vec<_>>();
     for leg in entries.iter().flat_map(|entry| &entry.legs) {
@@ -138,6 +140,8 @@ fn balances(entries: &[StatementEntry]) -> Vec<LedgerBalance> {
                 symbol: leg.symbol.clone(),
                 opening: number("0"),
                 closing: leg.amount,
+                opening_qty: number("0"),
+                closing_qty: number(if leg.symbol.is_some() { "6" } else { "0" }),
             }),
         }
     }
@@ -167,14 +171,6 @@ fn rows(sleeve: Option<&str>) -> StatementRows {
     for entry in &mut entries {
         entry.legs.retain(|leg| sleeve.is_none_or(|wanted| wanted == leg.sleeve));
     }
-    let traded = |qty: &str| TradedQty {
-        entry: 0,
-        sleeve: "a".to_owned(),
-        symbol: "X".to_owned(),
-        opening: number("0"),
-        closing: number(qty),
-        present: number(qty),
-    };
     StatementRows {
         market_time: At(TO - 1),
         sleeves,
@@ -182,13 +178,11 @@ fn rows(sleeve: Option<&str>) -> StatementRows {
         account_cost: number("120.3"),
         balances,
         entries,
-        traded: vec![traded("10"), traded("-4")],
-        present: vec![PresentPosition {
-            sleeve: "a".to_owned(),
+        closing_marks: vec![StatementPrice {
             symbol: "X".to_owned(),
-            qty: number("6"),
+            price: number("24"),
+            at: At(TO - 5),
         }],
-        marks: vec![StatementPrice { symbol: "X".to_owned(), price: number("24"), at: At(TO - 5) }],
         ..StatementRows::default()
     }
 }
@@ -230,7 +224,7 @@ fn opening_and_activity_are_the_closing() {
     assert_eq!(made.profit(), decimal("46.453456789"));
     assert_eq!(made.equity().change(), made.profit() + decimal("500"));
     assert_eq!(made.trades[1].net, decimal("99.123456789"));
-    assert_eq!(made.positions[0].closing.as_ref().unwrap().qty, Some(decimal("6")));
+    assert_eq!(made.positions[0].closing.as_ref().unwrap().qty, decimal("6"));
 }
 
 #[test]
@@ -276,7 +270,7 @@ fn what_does_not_add_up_is_an_error_with_its_amounts() {
 #[test]
 fn a_price_that_is_not_known_is_said() {
     let mut rows = rows(Some("a"));
-    rows.marks.clear();
+    rows.closing_marks.clear();
     let none = || BrokerSide::Not(String::new());
     let made = build(&scope(Some("a")), &rows, none()).unwrap();
     assert_eq!(made.market_value.closing, decimal("120.3"));

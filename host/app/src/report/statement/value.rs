@@ -1,7 +1,7 @@
 //! What positions were worth at an end of the period, and how that is known.
 //!
-//! The best there is: the mark, where nothing was seen after it that the period leaves out; else a
-//! sample of the sleeve with the same cash; else the last execution's price; else cost.
+//! The best there is: the last mark, where no execution came after it; else a sample of the sleeve
+//! with the same cash; else the last execution's price; else cost.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,9 @@ use stockade_core::decimal::round_half_even;
 use stockade_store::query::{StatementPrice, StatementRows, StatementSample};
 
 use super::model::{Held, Source};
-use super::quantity::Place;
+
+/// Sleeve and symbol.
+pub(super) type Place<'a> = (&'a str, &'a str);
 
 /// Decimal places of a value at market, as everywhere.
 const PLACES: u32 = 12;
@@ -39,27 +41,27 @@ pub(super) struct Prices<'a> {
 }
 
 impl<'a> Prices<'a> {
-    /// At `end`, which is before the time `before`.
-    pub(super) fn new(rows: &'a StatementRows, end: End, before: i64) -> Self {
-        let (executions, samples) = match end {
-            End::Opening => (&rows.opening_prices, &rows.opening_samples),
-            End::Closing => (&rows.closing_prices, &rows.closing_samples),
+    /// Those of an end.
+    pub(super) fn new(rows: &'a StatementRows, end: End) -> Self {
+        let (marks, executions, samples) = match end {
+            End::Opening => (&rows.opening_marks, &rows.opening_prices, &rows.opening_samples),
+            End::Closing => (&rows.closing_marks, &rows.closing_prices, &rows.closing_samples),
         };
-        let marks = rows.marks.iter().filter(|mark| mark.at.0 < before);
         Self {
-            marks: marks.map(|mark| (&*mark.symbol, mark)).collect(),
+            marks: marks.iter().map(|mark| (&*mark.symbol, mark)).collect(),
             executions: executions.iter().map(|price| (&*price.symbol, price)).collect(),
             samples: samples.iter().map(|sample| (&*sample.sleeve, sample)).collect(),
         }
     }
 
     fn of(&self, symbol: &str) -> (Option<Decimal>, Source) {
-        if let Some(mark) = self.marks.get(symbol) {
-            return (Some(mark.price.0), Source::Mark(mark.at));
-        }
-        match self.executions.get(symbol) {
-            Some(price) => (Some(price.price.0), Source::Execution(price.at)),
-            None => (None, Source::Cost),
+        match (self.marks.get(symbol), self.executions.get(symbol)) {
+            (Some(mark), Some(price)) if mark.at < price.at => {
+                (Some(price.price.0), Source::Execution(price.at))
+            }
+            (Some(mark), _) => (Some(mark.price.0), Source::Mark(mark.at)),
+            (None, Some(price)) => (Some(price.price.0), Source::Execution(price.at)),
+            (None, None) => (None, Source::Cost),
         }
     }
 
@@ -68,13 +70,13 @@ impl<'a> Prices<'a> {
         &self,
         sleeve: &str,
         cash: Decimal,
-        positions: &[(Place<'a>, Option<Decimal>, Decimal)],
+        positions: &[(Place<'a>, Decimal, Decimal)],
     ) -> Worth<'a> {
         let mut worth = Worth::default();
         let mut worst = None;
         for ((_, symbol), qty, cost) in positions {
             let (price, source) = self.of(symbol);
-            let value = qty.zip(price).and_then(|(qty, price)| qty.checked_mul(price));
+            let value = price.and_then(|price| qty.checked_mul(price));
             let value = value.map(|value| round_half_even(value, PLACES));
             let source = if value.is_none() { Source::Cost } else { source };
             if !matches!(source, Source::Mark(_)) {

@@ -7,6 +7,7 @@ fn tagged() -> Vec<Row> {
     let mut rows = worked_case();
     let mut first = order();
     (first.tag, first.reason) = (Some("core".into()), Some("dip".into()));
+    first.plugin_version = Some("0.1.0".into());
     rows.push(Row::Order(Box::new(first)));
     let execution = |id: &str, sleeve, order, side, seconds, entry| {
         Row::Execution(ExecutionRow {
@@ -23,7 +24,7 @@ fn tagged() -> Vec<Row> {
             entry: EntryId(entry),
             source: ExecutionSource::Stream,
             cumulative_qty: None,
-            fee_qty: stockade_core::Qty::ZERO,
+            fee_qty: Qty::ZERO,
         })
     };
     let ordered = Some(OrderId(1));
@@ -86,7 +87,7 @@ async fn a_page_does_not_shift_when_rows_are_added() {
     let mut connection = sqlx::postgres::PgConnection::connect(&database.url).await.unwrap();
     sqlx::query(
         "INSERT INTO stockade.execution SELECT account, 'later', epoch, sleeve, order_id, broker_order_id,
-            symbol, side, qty, price, fee, cumulative_qty, at_ns + 1, entry + 10, source
+            symbol, side, qty, price, fee, cumulative_qty, at_ns + 1, entry + 10, source, fee_qty
          FROM stockade.execution WHERE execution_id = 'a/3'",
     )
     .execute(&mut connection)
