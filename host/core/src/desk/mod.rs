@@ -29,7 +29,7 @@ mod state;
 pub use actions::file_activity_id;
 pub use effect::{Action, Effects, OrderUpdate};
 pub use event::{
-    ActionBooking, BotReport, BotRequest, Command, Event, ImportKind, ImportedFill, Input,
+    ActionBooking, BotReport, BotRequest, Command, Event, GoodRun, ImportKind, ImportedFill, Input,
     IntentBatch, Reply, Scope,
 };
 pub use inquiry::{BooksAnswer, HoldingEvent, HoldingHistory, HoldingRows, Question, Traded};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use stockade_core::desk::{BotReport, Desk, Event, OrderUpdate};
+use stockade_core::desk::{BotReport, Desk, Event, GoodRun, OrderUpdate};
 use stockade_core::market::MarketEvent;
 use stockade_core::row::BotRow;
 use stockade_core::sleeve::Prices;
@@ -139,6 +139,7 @@ impl Bots {
             saved_at: now.machine,
             last_event: now.market,
             cursor: now.market.plus(-MINUTE_NS),
+            run: GoodRun::default(),
             roll_back: None,
             reload: None,
             answer: None,
@@ -428,7 +429,12 @@ impl Bots {
                 slot.phase = Phase::Idle;
                 match outcome {
                     Ok(done) => slot.called(sleeve, events, done),
-                    Err(cause) => self.struck(sleeve, events, cause, desk),
+                    Err(ended) => {
+                        if ended.unsaved {
+                            slot.run = GoodRun::default();
+                        }
+                        self.struck(sleeve, events, ended.cause, desk)
+                    }
                 }
             }
             ShardReply::Saved(sleeve, generation, outcome) => {
@@ -441,7 +447,11 @@ impl Bots {
                         let (digest, at) = (slot.plugin.digest().to_string(), slot.cursor);
                         BotReport::Saved { generation, digest, bytes: state.to_bytes().into(), at }
                     }
-                    Err(cause) => BotReport::Strike { generation, cause },
+                    Err(cause) => {
+                        // Whatever it has handled since its last state is lost with it.
+                        slot.run = GoodRun::default();
+                        BotReport::Strike { generation, run: slot.run, cause }
+                    }
                 };
                 vec![Event::Bot { sleeve, report }]
             }
@@ -472,8 +482,8 @@ impl Bots {
             return Vec::new();
         };
         let Some(back) = slot.roll_back.take() else {
-            let generation = slot.generation;
-            return vec![Event::Bot { sleeve, report: BotReport::Strike { generation, cause } }];
+            let (generation, run) = (slot.generation, slot.run);
+            return vec![Event::Bot { sleeve, report: BotReport::Strike { generation, run, cause } }];
         };
         let refused = slot.plugin.digest().to_string();
         slot.requeue(events);
@@ -481,6 +491,7 @@ impl Bots {
         slot.plugin = back.plugin.clone();
         slot.row.digest = slot.plugin.digest().to_string();
         slot.phase = Phase::Starting;
+        slot.run = GoodRun::default();
         let generation = slot.generation;
         let start = Start {
             config: config(&self.settings, desk, &slot.row, &back.plugin, &self.history),
@@ -519,6 +530,7 @@ impl Bots {
                 let old = std::mem::replace(&mut slot.plugin, new);
                 let from = old.digest().to_string();
                 slot.generation = generation;
+                slot.run = GoodRun::default();
                 slot.row.digest = slot.plugin.digest().to_string();
                 slot.roll_back = Some(RollBack {
                     plugin: old,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use stockade_core::desk::{BotReport, Event, IntentBatch};
+use stockade_core::desk::{BotReport, Event, GoodRun, IntentBatch};
 use stockade_core::row::BotRow;
 use stockade_core::{InstrumentId, SleeveId, Timestamp};
 use stockade_runtime::{EVENTS_PER_CALL_MAX, EventKind, Plugin, Snapshot};
@@ -50,6 +50,8 @@ pub(super) struct Slot {
     pub(super) last_event: Timestamp,
     /// The last bar that the instance has seen, by its start: a saved state goes on behind it.
     pub(super) cursor: Timestamp,
+    /// What the instance has handled well.
+    pub(super) run: GoodRun,
     pub(super) roll_back: Option<RollBack>,
     pub(super) reload: Option<(Plugin, Option<oneshot::Sender<link::Answer>>)>,
     /// The person who waits for the reload that is under way.
@@ -129,8 +131,11 @@ impl Slot {
     ) -> Vec<Event> {
         let rest = events.split_off(done.handled.min(events.len()));
         self.requeue(rest);
-        if let Some(at) = events.iter().rev().find_map(event_time) {
-            self.last_event = self.last_event.max(at);
+        let mut times = events.iter().filter_map(event_time);
+        if let Some(first) = times.next() {
+            let last = times.next_back().unwrap_or(first);
+            self.last_event = self.last_event.max(last);
+            self.run.took(events.iter().map(count).sum(), first, last);
         }
         if let Some(at) = events.iter().rev().find_map(bar_time) {
             self.cursor = self.cursor.max(at);
@@ -165,6 +170,14 @@ impl Slot {
             refused_digest,
             cause,
         }
+    }
+}
+
+/// Events as a handler counts them: each bar of a time stamp is one.
+fn count(event: &BotEvent) -> usize {
+    match event {
+        BotEvent::Bars(bars) => bars.len(),
+        _ => 1,
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use stockade_core::desk::{BotRequest, Desk, OrderUpdate};
+use stockade_core::desk::{BotRequest, Desk, GoodRun, OrderUpdate};
 use stockade_core::market::Bar;
 use stockade_core::{InstrumentId, Now, SleeveId, Timestamp};
 use stockade_runtime::{Call, EVENTS_PER_CALL_MAX, Events, LogLine, Outcome, SessionEvent, Strike};
@@ -95,6 +95,8 @@ pub(crate) struct LocalBot {
     keeps: bool,
     guest: Box<dyn Guest>,
     hears: Hears,
+    /// What the instance has handled well.
+    run: GoodRun,
     /// The instruments it gets; `None` means all.
     wanted: Option<Vec<InstrumentId>>,
     pace: Pace,
@@ -130,6 +132,7 @@ impl LocalBot {
             keeps: false,
             hears: Hears::of(&*guest),
             guest,
+            run: GoodRun::default(),
             wanted: (!all).then_some(wanted),
             pace: Pace::default(),
             horizon: 0,
@@ -153,11 +156,18 @@ impl LocalBot {
     pub(crate) fn replace(&mut self, guest: Box<dyn Guest>, generation: u64, digest: Arc<str>) {
         self.hears = Hears::of(&*guest);
         (self.guest, self.generation, self.digest) = (guest, generation, digest);
+        self.run = GoodRun::default();
+    }
+
+    /// What its instance has handled well.
+    pub(crate) const fn run(&self) -> GoodRun {
+        self.run
     }
 
     /// Its state, as of the last event that it was given.
     pub(crate) fn save(&mut self) -> Result<Vec<u8>, Strike> {
-        self.guest.save()
+        // A state that can't be saved loses what was handled since the last one.
+        self.guest.save().inspect_err(|_| self.run = GoodRun::default())
     }
 
     /// What a call asked for; its lines and its state beside it, where they are kept.
@@ -167,7 +177,7 @@ impl LocalBot {
             return Ok(Asked { requests, state: None });
         }
         self.log.extend(outcome.logs);
-        let state = if requests.is_empty() { None } else { Some(self.guest.save()?.into()) };
+        let state = if requests.is_empty() { None } else { Some(self.save()?.into()) };
         Ok(Asked { requests, state })
     }
 
@@ -222,6 +232,7 @@ impl LocalBot {
             } else {
                 self.updates.drain(..handled.min(self.updates.len()));
             }
+            self.run.took(handled, now, now);
             let asked = self.taken(outcome)?;
             if !asked.requests.is_empty() {
                 // The rest is heard after what it asked for has been taken.
@@ -303,6 +314,9 @@ impl LocalBot {
             now: now.market,
         })?;
         let handled = usize::try_from(outcome.handled).unwrap_or(usize::MAX).min(bars.len());
+        if let Some(taken) = bars.get(..handled).filter(|taken| !taken.is_empty()) {
+            self.run.took(handled, taken[0].at, taken[handled - 1].at);
+        }
         if handled < bars.len() || !outcome.requests.is_empty() {
             let place = handled.saturating_sub(1);
             let place = if self.wanted.is_some() { self.places[place] } else { first + place };

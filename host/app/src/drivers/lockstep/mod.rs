@@ -303,7 +303,8 @@ impl<S: Sink> Lockstep<S> {
     fn strike(&mut self, index: usize, strike: &stockade_runtime::Strike) -> Result<()> {
         let bot = &self.bots[index];
         let (sleeve, generation) = (bot.sleeve, bot.generation);
-        let report = BotReport::Strike { generation, cause: strike.to_string() };
+        let report =
+            BotReport::Strike { generation, run: bot.run(), cause: strike.to_string() };
         self.put(Event::Bot { sleeve, report })
     }
 

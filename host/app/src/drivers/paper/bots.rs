@@ -103,8 +103,9 @@ impl Session {
         let state = match self.lockstep.bots[place].save() {
             Ok(state) => state,
             Err(strike) => {
-                let report =
-                    BotReport::Strike { generation: row.generation, cause: strike.to_string() };
+                let run = self.lockstep.bots[place].run();
+                let (generation, cause) = (row.generation, strike.to_string());
+                let report = BotReport::Strike { generation, run, cause };
                 self.lockstep.put(Event::Bot { sleeve: row.sleeve, report })?;
                 return failed(format!("the running version could not save its state: {strike}"));
             }
