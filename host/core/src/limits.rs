@@ -37,6 +37,9 @@ pub const INSTRUMENTS_MAX: usize = 20_000;
 pub const LOOKUPS_MIN: u32 = 5;
 /// Times that a cancel is asked for before people are told and it is asked for less often.
 pub const CANCEL_ATTEMPTS_MAX: u32 = 3;
+/// Rows of history that one command brings to an account with a broker: they are booked whole or
+/// not at all, and a command fits into one line of the link.
+pub const OPENING_FILLS_MAX: usize = 10_000;
 /// Symbols of one bot.
 pub const SYMBOLS_PER_BOT_MAX: usize = 1_000;
 /// Strikes without a good run between them that put a bot into quarantine.

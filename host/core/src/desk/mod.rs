@@ -19,6 +19,7 @@ mod fills;
 mod income;
 mod inquiry;
 mod intents;
+mod opening;
 mod orders;
 mod past;
 mod positions;
