@@ -126,7 +126,7 @@ impl Desk {
         let mut left = Vec::new();
         for (symbol, (before, holding)) in holdings {
             let found = holding.qty - before;
-            let allowed = self.from_opening(symbol);
+            let allowed = self.held_at_opening(symbol);
             let short = holding.qty.is_negative()
                 || self.held(id, symbol).is_some_and(|held| held.qty.is_negative());
             if short || found.is_negative() || found > allowed {
@@ -144,7 +144,7 @@ impl Desk {
     }
 
     /// Shares in suspense that the account held when it was opened.
-    fn from_opening(&self, symbol: &Symbol) -> Qty {
+    fn held_at_opening(&self, symbol: &Symbol) -> Qty {
         let source = opening_source(symbol);
         let lots = self.held(SleeveId::SUSPENSE, symbol).into_iter().flat_map(Holding::lots);
         // The opening's lot is suspense's oldest, so that taking begins with it.

@@ -1,10 +1,11 @@
 //! One bot as the host sees it: which instance it is, what waits for it, the version before it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use stockade_core::desk::{BotReport, Event, GoodRun, IntentBatch};
+use stockade_core::market::Bar;
 use stockade_core::row::BotRow;
-use stockade_core::{InstrumentId, SleeveId, Timestamp};
+use stockade_core::{InstrumentId, SleeveId, Symbol, Timestamp};
 use stockade_runtime::{EVENTS_PER_CALL_MAX, EventKind, Plugin, Snapshot};
 use tokio::sync::oneshot;
 
@@ -20,6 +21,8 @@ pub(super) const ROLL_BACK_CALLS: u32 = 16;
 
 #[derive(PartialEq, Eq)]
 pub(super) enum Phase {
+    /// Its symbols are being subscribed to, since a time of the machine. What comes meanwhile waits.
+    Subscribing(Timestamp),
     /// An instance is being made.
     Starting,
     Idle,
@@ -40,11 +43,12 @@ pub(super) struct Slot {
     pub(super) generation: u64,
     pub(super) plugin: Plugin,
     pub(super) row: BotRow,
-    pub(super) wanted: Vec<InstrumentId>,
+    /// Its instruments, and the last bar of each that it was given: none comes twice.
+    pub(super) wanted: BTreeMap<InstrumentId, Timestamp>,
+    /// Those of its symbols that the account knows.
+    pub(super) symbols: Vec<Symbol>,
     pub(super) phase: Phase,
     pub(super) queue: VecDeque<BotEvent>,
-    /// Bars up to here were seen in catching up.
-    pub(super) seen: Timestamp,
     pub(super) next_timer: Option<Timestamp>,
     pub(super) saved_at: Timestamp,
     pub(super) last_event: Timestamp,
@@ -73,8 +77,24 @@ impl Slot {
         }
     }
 
+    /// Bars of the stream, as far as it wants them and has not been given them.
+    pub(super) fn bars(&mut self, bars: &[Bar]) {
+        let mut new = Vec::new();
+        for bar in bars {
+            if let Some(last) = self.wanted.get_mut(&bar.instrument)
+                && bar.at > *last
+            {
+                *last = bar.at;
+                new.push(*bar);
+            }
+        }
+        if !new.is_empty() {
+            self.push(BotEvent::Bars(new));
+        }
+    }
+
     pub(super) fn wants(&self, kind: EventKind, instrument: InstrumentId) -> bool {
-        self.wanted.contains(&instrument) && self.plugin.description().events.contains(&kind)
+        self.wanted.contains_key(&instrument) && self.plugin.description().events.contains(&kind)
     }
 
     pub(super) fn is_due(&self) -> bool {

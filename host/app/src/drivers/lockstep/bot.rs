@@ -18,6 +18,8 @@ use super::market::Market;
 const BATCH_MAX: usize = 64;
 /// What a call costs besides its bars, in bars, twice: measured, see [`Pace::batch`].
 const CALL_COST: usize = 8;
+/// Calls that a new version must survive before the old one is let go, as in the live driver.
+const ROLL_BACK_CALLS: u32 = 16;
 
 /// What a bot asks for.
 #[derive(Debug, Default)]
@@ -81,6 +83,27 @@ impl Hears {
     }
 }
 
+/// The version before a reload.
+struct Before {
+    guest: Box<dyn Guest>,
+    digest: Arc<str>,
+    version: String,
+    /// The first time stamp that it has not seen.
+    group: usize,
+    /// Calls that the new one has to survive.
+    calls_left: u32,
+}
+
+/// The new version has survived a call.
+fn outlived(before: &mut Option<Before>) {
+    if let Some(kept) = before {
+        kept.calls_left -= 1;
+        if kept.calls_left == 0 {
+            *before = None;
+        }
+    }
+}
+
 /// A bot and how far it has been evaluated.
 pub(crate) struct LocalBot {
     /// Its sleeve.
@@ -91,8 +114,11 @@ pub(crate) struct LocalBot {
     pub(crate) digest: Arc<str>,
     /// What it wrote, where it is kept; the driver takes it out.
     pub(crate) log: Vec<LogLine>,
-    /// Whether its states and lines are kept.
-    keeps: bool,
+    /// Whether its states are kept, and what it writes.
+    saves: bool,
+    lines: bool,
+    /// The version before, while the present one has not proved itself.
+    before: Option<Before>,
     guest: Box<dyn Guest>,
     hears: Hears,
     /// What the instance has handled well.
@@ -102,6 +128,8 @@ pub(crate) struct LocalBot {
     pace: Pace,
     /// The first time stamp that it has not seen.
     horizon: usize,
+    /// The first time stamp that may go together with others.
+    single_until: usize,
     /// What it asked for, and at which time stamp.
     asked: Option<(usize, Asked)>,
     updates: Vec<OrderUpdate>,
@@ -129,13 +157,16 @@ impl LocalBot {
             generation,
             digest,
             log: Vec::new(),
-            keeps: false,
             hears: Hears::of(&*guest),
+            saves: false,
+            lines: false,
+            before: None,
             guest,
             run: GoodRun::default(),
             wanted: (!all).then_some(wanted),
             pace: Pace::default(),
             horizon: 0,
+            single_until: 0,
             asked: None,
             updates: Vec::new(),
             sessions: Vec::new(),
@@ -146,17 +177,82 @@ impl LocalBot {
         }
     }
 
-    /// The same, with states and lines kept, from a time stamp on.
-    pub(crate) fn keeping_from(mut self, group: usize) -> Self {
-        (self.keeps, self.horizon) = (true, group);
+    /// The same, with its state kept whenever it asks for something.
+    pub(crate) const fn saving(mut self) -> Self {
+        self.saves = true;
         self
     }
 
-    /// Puts another strategy in its place, which has the old one's state.
-    pub(crate) fn replace(&mut self, guest: Box<dyn Guest>, generation: u64, digest: Arc<str>) {
+    /// The same, with what it writes kept or not.
+    pub(crate) const fn keeping(mut self, lines: bool) -> Self {
+        self.lines = lines;
+        self
+    }
+
+    /// The same, from a time stamp on. Where an instance ended before it in a call of many time
+    /// stamps, nobody knows at which: this one gets them one by one.
+    pub(crate) const fn from(mut self, group: usize) -> Self {
+        self.horizon = group;
+        self.single_until = group + BATCH_MAX;
+        self
+    }
+
+    /// Puts another strategy in its place, which has the old one's state; the old one, of this
+    /// version, stays until the new one has proved itself. What the old one was evaluated ahead
+    /// for is in the state, and what it asked for there stands.
+    pub(crate) fn replace(
+        &mut self,
+        guest: Box<dyn Guest>,
+        generation: u64,
+        digest: Arc<str>,
+        version: String,
+    ) {
         self.hears = Hears::of(&*guest);
-        (self.guest, self.generation, self.digest) = (guest, generation, digest);
+        let guest = std::mem::replace(&mut self.guest, guest);
+        let digest = std::mem::replace(&mut self.digest, digest);
+        let (group, calls_left) = (self.horizon, ROLL_BACK_CALLS);
+        self.before = Some(Before { guest, digest, version, group, calls_left });
+        self.generation = generation;
         self.run = GoodRun::default();
+    }
+
+    /// Goes back to the version before, if it is still there: it catches up with the bars before
+    /// `group`, and gets the rest anew. Gives its version.
+    pub(crate) fn roll_back(
+        &mut self,
+        group: usize,
+        market: &Market,
+        desk: &Desk,
+    ) -> anyhow::Result<Option<String>> {
+        let Some(mut before) = self.before.take() else {
+            return Ok(None);
+        };
+        let all: Vec<InstrumentId>;
+        let ids = match &self.wanted {
+            Some(wanted) => wanted,
+            None => {
+                let count = u32::try_from(market.symbols.len())?;
+                all = (0..count).map(InstrumentId).collect();
+                &all
+            }
+        };
+        let missed = before.group..group.max(before.group);
+        let horizon = missed.end;
+        if super::instance::catch_up(&mut *before.guest, missed, ids, market, desk, self.sleeve)
+            .is_err()
+        {
+            return Ok(None);
+        }
+        (self.guest, self.digest) = (before.guest, before.digest);
+        self.hears = Hears::of(&*self.guest);
+        self.generation += 1;
+        self.run = GoodRun::default();
+        if group > before.group {
+            // The new one was evaluated ahead of what was taken.
+            self.asked = None;
+        }
+        self.horizon = horizon;
+        Ok(Some(before.version))
     }
 
     /// What its instance has handled well.
@@ -173,10 +269,12 @@ impl LocalBot {
     /// What a call asked for; its lines and its state beside it, where they are kept.
     fn taken(&mut self, outcome: Outcome) -> Result<Asked, Strike> {
         let requests = outcome.requests;
-        if !self.keeps {
+        if self.lines {
+            self.log.extend(outcome.logs);
+        }
+        if !self.saves {
             return Ok(Asked { requests, state: None });
         }
-        self.log.extend(outcome.logs);
         let state = if requests.is_empty() { None } else { Some(self.save()?.into()) };
         Ok(Asked { requests, state })
     }
@@ -233,6 +331,7 @@ impl LocalBot {
                 self.updates.drain(..handled.min(self.updates.len()));
             }
             self.run.took(handled, now, now);
+            outlived(&mut self.before);
             let asked = self.taken(outcome)?;
             if !asked.requests.is_empty() {
                 // The rest is heard after what it asked for has been taken.
@@ -278,7 +377,7 @@ impl LocalBot {
         let alone = !self.hears.sessions && self.hears.timer_period == 0;
         let free = alone && desk.open_order_count(self.sleeve) == 0;
         let range = market.range(group);
-        let ahead = if free { self.pace.batch(range.len()) } else { 1 };
+        let ahead = if free && group >= self.single_until { self.pace.batch(range.len()) } else { 1 };
         let first = range.start;
         let mut end = (group + ahead).min(market.len());
         while end > group + 1 && market.range(end - 1).end - first > EVENTS_PER_CALL_MAX {
@@ -317,6 +416,7 @@ impl LocalBot {
         if let Some(taken) = bars.get(..handled).filter(|taken| !taken.is_empty()) {
             self.run.took(handled, taken[0].at, taken[handled - 1].at);
         }
+        outlived(&mut self.before);
         if handled < bars.len() || !outcome.requests.is_empty() {
             let place = handled.saturating_sub(1);
             let place = if self.wanted.is_some() { self.places[place] } else { first + place };
@@ -329,7 +429,7 @@ impl LocalBot {
             }
         } else {
             self.pace.silent(end - group);
-            if self.keeps {
+            if self.lines {
                 self.log.extend(outcome.logs);
             }
         }
