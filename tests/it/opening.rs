@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use stockade_venue::server::{DEFAULT_KEY_ID, DEFAULT_SECRET};
 
 use crate::market::{dec, flat, manual};
-use crate::stage::Stage;
+use crate::program::until;
+use crate::stage::{SOON, Stage};
 
 /// Buys at the exchange, beside any host.
 fn buy(url: &str, symbol: &str, qty: &str) {
@@ -24,6 +25,14 @@ fn buy(url: &str, symbol: &str, qty: &str) {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.lines().next().unwrap().contains(" 200 "), "{answer}");
+}
+
+/// A comparison that balances.
+async fn balanced(stage: &Stage) -> Value {
+    until("a comparison that balances", SOON, async || {
+        stage.compared().await.filter(|compared| compared["balanced"] == true)
+    })
+    .await
 }
 
 fn sleeve<'a>(sleeves: &'a Value, name: &str) -> &'a Value {
@@ -47,7 +56,7 @@ async fn history_is_imported_on_an_account_with_a_broker_and_the_books_balance()
     }
     stage.start_host().await;
     stage.run(&["sleeve", "create", "mine", "--capital", "1000"]).await.ok();
-    let before = stage.settled().await;
+    let before = balanced(&stage).await;
     let suspense = before["symbols"].as_array().unwrap();
     assert_eq!(suspense.len(), 2, "{before:#}");
     let file = stage.data().join("history.csv");
@@ -107,6 +116,6 @@ async fn history_is_imported_on_an_account_with_a_broker_and_the_books_balance()
     // A restart reads the same books, and the comparison goes on to balance.
     stage.kill_host();
     stage.start_host().await;
-    stage.settled().await;
+    balanced(&stage).await;
     stage.check().await;
 }

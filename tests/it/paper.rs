@@ -23,8 +23,19 @@ async fn a_replay_runs_bots_deployed_before_it_and_takes_a_new_version_of_their_
         let around = around.clone();
         async move {
             let deploy = [
-                "bot", "deploy", name, "--plugin", "counter", "--capital", capital, "--symbols",
-                symbols, "--param", "every=5", "--account", "replay",
+                "bot",
+                "deploy",
+                name,
+                "--plugin",
+                "counter",
+                "--capital",
+                capital,
+                "--symbols",
+                symbols,
+                "--param",
+                "every=5",
+                "--account",
+                "replay",
             ];
             around.run(&deploy).await
         }
@@ -37,9 +48,8 @@ async fn a_replay_runs_bots_deployed_before_it_and_takes_a_new_version_of_their_
     let bars = bars.display().to_string();
     let mut host = around.start(&["run", "--paper-exchange", &bars, "--until-end"]);
     let pool = database.store.reads();
-    let count = async |sql: &'static str| -> i64 {
-        sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
-    };
+    let count =
+        async |sql: &'static str| -> i64 { sqlx::query_scalar(sql).fetch_one(pool).await.unwrap() };
     let seen = async |what: &str, sql: &'static str| {
         until(what, SOON, async || (count(sql).await > 0).then_some(())).await;
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use stockade_venue::server::Speed;
 
-use crate::market::{OPEN, MINUTE, generated};
+use crate::market::{MINUTE, OPEN, generated};
 use crate::program::until;
 use crate::stage::{SOON, Stage};
 

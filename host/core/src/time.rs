@@ -38,10 +38,8 @@ impl std::fmt::Display for Timestamp {
         let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
         let of_year = day - (365 * year + year / 4 - year / 100);
         let month = (5 * of_year + 2) / 153;
-        let (date, month) = (
-            of_year - (153 * month + 2) / 5 + 1,
-            if month < 10 { month + 3 } else { month - 9 },
-        );
+        let (date, month) =
+            (of_year - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
         let year = year + era * 400 + i64::from(month <= 2);
         let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
         write!(f, "{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}Z")

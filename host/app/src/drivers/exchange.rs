@@ -66,7 +66,8 @@ impl Signals {
 }
 
 fn config(args: &ExchangeArgs) -> Result<ServerConfig, Failure> {
-    let feed = if args.bars.is_empty() { generated_feed(args) } else { Feed::Files(args.bars.clone()) };
+    let feed =
+        if args.bars.is_empty() { generated_feed(args) } else { Feed::Files(args.bars.clone()) };
     let speed = match args.speed {
         argument::Speed::Max => Speed::Max,
         argument::Speed::Times(times) => Speed::Times(times),

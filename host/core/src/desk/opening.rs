@@ -147,7 +147,6 @@ impl Desk {
     fn held_at_opening(&self, symbol: &Symbol) -> Qty {
         let source = opening_source(symbol);
         let lots = self.held(SleeveId::SUSPENSE, symbol).into_iter().flat_map(Holding::lots);
-        // The opening's lot is suspense's oldest, so that taking begins with it.
         lots.filter(|lot| *lot.execution_id == *source && lot.side == crate::ledger::LotSide::Long)
             .map(|lot| lot.remaining)
             .sum()
@@ -238,7 +237,8 @@ impl Desk {
         }
         let leg = |account, amount| Posting { sleeve: id, account, amount };
         let postings = vec![leg(LedgerAccount::Cash, -moved), leg(LedgerAccount::Capital, moved)];
-        let memo = format!("history of {name}: what it paid and received is in the account already");
+        let memo =
+            format!("history of {name}: what it paid and received is in the account already");
         self.post(EntryKind::Opening, memo, None, postings, out);
     }
 }

@@ -12,9 +12,7 @@ use stockade_core::desk::{
 };
 use stockade_core::instrument::Instrument;
 use stockade_core::risk::Controls;
-use stockade_core::row::{
-    BotRow, ExecutionRow, RoundTripRow, Row, Rows, SleeveKind, SnapshotRow,
-};
+use stockade_core::row::{BotRow, ExecutionRow, RoundTripRow, Row, Rows, SleeveKind, SnapshotRow};
 use stockade_core::{InstrumentId, Money, Now, SleeveId, Slug, Symbol, Timestamp};
 use stockade_exchange as model;
 use stockade_runtime::{
@@ -236,7 +234,8 @@ impl Maker for Plugins {
     ) -> Result<Made> {
         let plugin = self.0.get(&row.name);
         let plugin = plugin.with_context(|| format!("bot {} has no component", row.name))?;
-        let mut bot = Bot::start(plugin, config(row.params.clone(), row.seed, instruments, plugin))?;
+        let mut bot =
+            Bot::start(plugin, config(row.params.clone(), row.seed, instruments, plugin))?;
         if let Some(state) = state {
             bot.restore(&Snapshot::from_bytes(state)?)?;
         }

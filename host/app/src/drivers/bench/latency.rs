@@ -159,7 +159,8 @@ impl Bench {
         }
         let off = ["order_rate", "price_collar_pct", "duplicate_window_ms"];
         let settings = off.map(|control| (control.to_owned(), "none".to_owned())).to_vec();
-        if let Some(why) = self.command(Command::RiskSet { scope: Scope::Account, settings }).await?
+        if let Some(why) =
+            self.command(Command::RiskSet { scope: Scope::Account, settings }).await?
         {
             bail!("the controls can't be switched off: {why}");
         }

@@ -373,7 +373,10 @@ impl Bots {
         };
         let Some(back) = slot.roll_back.take() else {
             let (generation, run) = (slot.generation, slot.run);
-            return vec![Event::Bot { sleeve, report: BotReport::Strike { generation, run, cause } }];
+            return vec![Event::Bot {
+                sleeve,
+                report: BotReport::Strike { generation, run, cause },
+            }];
         };
         let refused = slot.plugin.digest().to_string();
         slot.requeue(events);

@@ -23,8 +23,8 @@ use super::session::{CASH, Opening, SEED, Session};
 use crate::cli::backtest::Profile;
 use crate::config::{Environment, Flags, Settings};
 use crate::drivers::backtest::{Entry, Setup, run_made};
-use crate::drivers::bench::market;
 use crate::drivers::base;
+use crate::drivers::bench::market;
 use crate::drivers::lockstep::{Guest, Made, Maker};
 use crate::link::{Answer, Task};
 

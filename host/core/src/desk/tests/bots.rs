@@ -101,7 +101,8 @@ fn controls_are_set_together_or_not_at_all() {
             .collect(),
     };
     for scope in [Scope::Account, Scope::Sleeve { name: slug("alpha") }] {
-        let before = (bench.desk.account().controls.clone(), bench.sleeve("alpha").controls.clone());
+        let before =
+            (bench.desk.account().controls.clone(), bench.sleeve("alpha").controls.clone());
         let wrong = [("max_order_notional", "50"), ("order_rate", "many")];
         assert_eq!(refusal(&bench.command(set(&scope, &wrong))), "not_allowed");
         let after = (bench.desk.account().controls.clone(), bench.sleeve("alpha").controls.clone());

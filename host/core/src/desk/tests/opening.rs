@@ -6,13 +6,8 @@ use crate::row::ExecutionRow;
 /// A desk whose broker held 30 AAPL at $12 and 0.5 BTCUSDT at its first sight.
 fn opened() -> Bench {
     let mut bench = Bench::new();
-    let rows = Rows::new_account(
-        slug("main"),
-        "e1".to_owned(),
-        true,
-        Controls::default(),
-        Now::default(),
-    );
+    let rows =
+        Rows::new_account(slug("main"), "e1".to_owned(), true, Controls::default(), Now::default());
     let settings = Settings { market_as_limit: false, budgeted: false, ..Settings::default() };
     bench.desk = Desk::restore(rows, settings).unwrap();
     bench.rows.clear();

@@ -46,7 +46,12 @@ impl Bots {
             plugin: plugin.clone(),
             row: row.clone(),
             wanted,
-            symbols: row.symbols.iter().filter(|symbol| desk.find(symbol).is_some()).cloned().collect(),
+            symbols: row
+                .symbols
+                .iter()
+                .filter(|symbol| desk.find(symbol).is_some())
+                .cloned()
+                .collect(),
             phase: Phase::Subscribing(now.machine),
             queue: kept,
             next_timer: (timer > 0).then(|| now.market.plus(timer)),
@@ -119,11 +124,8 @@ impl Bots {
         slot.cursor = prepared.cursor.unwrap_or(slot.cursor);
         let history = prepared.bars.iter().filter_map(|found| market::bar(desk, found)).collect();
         let warm_up = usize::try_from(slot.plugin.description().warm_up_bars).unwrap_or(0);
-        let beginning = if prepared.state.is_some() {
-            Beginning::State
-        } else {
-            Beginning::New { warm_up }
-        };
+        let beginning =
+            if prepared.state.is_some() { Beginning::State } else { Beginning::New { warm_up } };
         let sorted = catch_up::sort(beginning, history, &mut slot.queue);
         for bar in sorted.warm_up.iter().chain(&sorted.missed).flatten() {
             if let Some(last) = slot.wanted.get_mut(&bar.instrument) {
