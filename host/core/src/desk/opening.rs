@@ -19,8 +19,8 @@ use super::restore::Prints;
 use super::state::Desk;
 use crate::broker::Fill;
 use crate::decimal::{Money, Qty};
-use crate::id::{InstrumentId, SleeveId, Slug, Symbol};
-use crate::ledger::{EntryKind, Holding, LedgerAccount, Posting, Trade};
+use crate::id::{EntryId, InstrumentId, SleeveId, Slug, Symbol};
+use crate::ledger::{EntryKind, Holding, LedgerAccount, LotMethod, Posting, Trade};
 use crate::limits;
 use crate::risk::Refusal;
 use crate::row::{ExecutionKey, ExecutionSource, LotRow};
@@ -54,6 +54,7 @@ impl Desk {
             );
             return Err(not_allowed("sleeve", name, &why));
         }
+        self.check_pools(id, name, &new)?;
         let left = self.left_of(id, &new, opened)?;
         for (symbol, qty) in &left {
             self.take_from_opening(symbol, *qty, name, out)?;
@@ -86,6 +87,27 @@ impl Desk {
         fills.iter().filter(|row| !known(row) && seen.insert(row.execution_id.as_str())).collect()
     }
 
+    /// Shares at average cost are one pool, in which those since the opening can't be told from
+    /// those before it.
+    fn check_pools(
+        &self,
+        id: SleeveId,
+        name: &Slug,
+        fills: &[&ImportedFill],
+    ) -> Result<(), Refusal> {
+        let holds = |symbol| self.held(id, symbol).is_some_and(|held| !held.qty.is_zero());
+        match fills.iter().find(|row| holds(&row.symbol)) {
+            Some(row) if self.sleeves[&id].row.lots == LotMethod::Average => {
+                let why = format!(
+                    "it holds {} at average cost: history comes before any other share of a symbol",
+                    row.symbol
+                );
+                Err(not_allowed("sleeve", name, &why))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What is left of each symbol of a history, if suspense holds so much from the opening.
     fn left_of(
         &self,
@@ -95,6 +117,7 @@ impl Desk {
     ) -> Result<Vec<(Symbol, Qty)>, Refusal> {
         let mut holdings: BTreeMap<&Symbol, (Qty, Holding)> = BTreeMap::new();
         let mut counters = self.account.counters;
+        let method = self.sleeves[&id].row.lots;
         for row in fills {
             let (_, holding) = holdings.entry(&row.symbol).or_insert_with(|| {
                 let older = self.held(id, &row.symbol).map(|holding| {
@@ -115,8 +138,12 @@ impl Desk {
                         price: *price,
                         fee: *fee,
                         at: row.at,
+                        fee_qty: Qty::ZERO,
                         execution_id: &execution_id,
+                        entry: EntryId(0),
                         reason: None,
+                        method,
+                        lot: None,
                     };
                     holding.book(&trade, &mut counters);
                 }
@@ -161,18 +188,18 @@ impl Desk {
         out: &mut Effects,
     ) -> Result<(), Refusal> {
         let instrument = self.known(symbol)?;
-        let parts = self.take(SleeveId::SUSPENSE, instrument, symbol, qty, out)?;
+        let (parts, changed) = self.take(SleeveId::SUSPENSE, instrument, symbol, qty)?;
         let fees: Money = parts.iter().map(|lot| lot.fee).sum();
         let carried = parts.iter().map(|lot| lot.cost).sum::<Money>() + fees;
         self.sleeve_mut(SleeveId::SUSPENSE).row.withdrawn += carried;
-        let leg = |account, amount| Posting { sleeve: SleeveId::SUSPENSE, account, amount };
         let postings = vec![
-            leg(LedgerAccount::Position(symbol.clone()), fees - carried),
-            leg(LedgerAccount::Fees, -fees),
-            leg(LedgerAccount::Capital, carried),
+            Posting::shares(SleeveId::SUSPENSE, symbol, fees - carried, -qty),
+            Posting::money(SleeveId::SUSPENSE, LedgerAccount::Fees, -fees),
+            Posting::money(SleeveId::SUSPENSE, LedgerAccount::Capital, carried),
         ];
         let memo = format!("{qty} {symbol} from suspense to {to} with their history");
-        self.post(EntryKind::Transfer, memo, None, postings, out);
+        let entry = self.post(EntryKind::Transfer, memo, postings, out);
+        self.push_lots(entry, changed, out);
         Ok(())
     }
 
@@ -214,6 +241,7 @@ impl Desk {
                     qty: *qty,
                     price: *price,
                     fee: *fee,
+                    fee_qty: Qty::ZERO,
                     cumulative_qty: None,
                     at: row.at,
                 };
@@ -235,11 +263,11 @@ impl Desk {
         } else {
             row.withdrawn += moved;
         }
-        let leg = |account, amount| Posting { sleeve: id, account, amount };
+        let leg = |account, amount| Posting::money(id, account, amount);
         let postings = vec![leg(LedgerAccount::Cash, -moved), leg(LedgerAccount::Capital, moved)];
         let memo =
             format!("history of {name}: what it paid and received is in the account already");
-        self.post(EntryKind::Opening, memo, None, postings, out);
+        self.post(EntryKind::Opening, memo, postings, out);
     }
 }
 

@@ -34,6 +34,8 @@ fn opened() -> Bench {
         since: Timestamp(0),
         began: Timestamp(bench.time),
         sessions: Vec::new(),
+        activities: Vec::new(),
+        corrections: Vec::new(),
     };
     bench.put(Event::Snapshot { answer: Answer::Done { value } });
     bench.snapshot(Vec::new());
@@ -192,5 +194,19 @@ fn history_leaves_lots_since_the_opening_alone() {
         .map(|lot| lot.remaining.get().normalize())
         .collect();
     assert_eq!(lots, [dec!(25), dec!(5)], "the later lot was neither sold nor split");
+    bench.check();
+}
+
+#[test]
+fn history_at_average_cost_comes_before_any_other_share() {
+    let mut bench = opened();
+    bench.command(Command::SleeveSet { name: slug("alpha"), lots: LotMethod::Average });
+    let rest = history()[4..].to_vec();
+    assert_eq!(counts(&import(&mut bench, history())), (7, 0));
+    let alpha = bench.sleeve("alpha").id;
+    assert_eq!(qty(&bench, alpha, "AAPL"), dec!(25));
+    assert_eq!(counts(&import(&mut bench, rest)), (0, 3));
+    let later = vec![trade("h8", 80, "AAPL", Side::Buy, dec!(1), dec!(6))];
+    assert_eq!(refusal(&import(&mut bench, later)), "not_allowed");
     bench.check();
 }
