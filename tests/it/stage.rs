@@ -281,26 +281,17 @@ impl Stage {
         panic!("the host saw no price of one of {symbols:?} in 200 steps");
     }
 
-    /// Lets bots be struck and start again while the market stands. Strikes count within ten minutes
-    /// of the market, and a market that goes on faster than bots start would leave each of them
-    /// behind. Bots that are well are waited for a moment: nobody tells that they have nothing to do.
-    pub(crate) async fn strikes_in_time(&self, named_like: &str) {
-        let now = self.exchange.now() - 1_000_000_000;
-        let due =
-            format!("state = 'loading' OR (state = 'suspended' AND suspended_until_ns <= {now})");
+    /// Lets the market go on as fast as it can until all bots of these names are in quarantine.
+    pub(crate) async fn goes_on_until_quarantined(&self, named_like: &str) {
         let at_large = format!(
-            "SELECT count(*) FROM stockade.bot
-              WHERE name LIKE '{named_like}' AND (state = 'running' OR {due})"
+            "SELECT count(*) FROM stockade.bot WHERE name LIKE '{named_like}' AND state <> 'quarantined'"
         );
-        for _ in 0..50 {
-            if self.count(&at_large).await == 0 {
-                return;
+        while self.count(&at_large).await > 0 {
+            if !self.step_only().await {
+                self.dump().await;
+                panic!("the market ended before all of {named_like} were in quarantine");
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let due = format!("SELECT count(*) FROM stockade.bot WHERE {due}");
-        until("no bot has to start", SOON, async || (self.count(&due).await == 0).then_some(()))
-            .await;
     }
 
     /// The exchange's own journal.

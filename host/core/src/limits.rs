@@ -37,12 +37,19 @@ pub const INSTRUMENTS_MAX: usize = 20_000;
 pub const LOOKUPS_MIN: u32 = 5;
 /// Times that a cancel is asked for before people are told and it is asked for less often.
 pub const CANCEL_ATTEMPTS_MAX: u32 = 3;
+/// Rows of history that one command brings to an account with a broker: they are booked whole or
+/// not at all, and a command fits into one line of the link.
+pub const OPENING_FILLS_MAX: usize = 10_000;
 /// Symbols of one bot.
 pub const SYMBOLS_PER_BOT_MAX: usize = 1_000;
-/// Strikes within [`STRIKE_WINDOW_NS`] that put a bot into quarantine.
+/// Strikes without a good run between them that put a bot into quarantine.
 pub const STRIKES_MAX: u32 = 3;
-/// The window of the strikes, in nanoseconds of market time.
-pub const STRIKE_WINDOW_NS: i64 = 600 * NANOS_PER_SECOND;
+/// How long a good run lasts, in nanoseconds of market time from the first to the last event that
+/// an instance handled: strikes further apart are no loop.
+pub const GOOD_RUN_NS: i64 = 600 * NANOS_PER_SECOND;
+/// Events of a good run: with bars of a minute as many as fall into [`GOOD_RUN_NS`]; with rarer
+/// ones, so that a bot that fails at every third bar of a day is still found out.
+pub const GOOD_RUN_EVENTS_MIN: u64 = 10;
 /// First back-off of a bot after a strike; doubles up to [`BACKOFF_MAX_NS`].
 pub const BACKOFF_MIN_NS: i64 = NANOS_PER_SECOND;
 /// Longest back-off of a bot, in nanoseconds of market time.

@@ -593,7 +593,7 @@ pub struct BotRow {
     pub state: BotState,
     /// Why.
     pub state_reason: Option<String>,
-    /// Times of the strikes inside the window.
+    /// Times of the strikes since its last good run.
     pub strikes: Vec<Timestamp>,
     /// Until when it is suspended.
     pub suspended_until: Option<Timestamp>,

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use stockade_core::desk::{Command, ImportKind, ImportedFill, Reply};
+use stockade_core::limits::OPENING_FILLS_MAX;
 use stockade_core::order::Side;
 use stockade_core::{Money, Price, Qty, Slug, Symbol, Timestamp};
 use stockade_venue::files::{FillReader, FillRow, FillSide};
@@ -18,6 +19,7 @@ use stockade_venue::files::{FillReader, FillRow, FillSide};
 use super::argument;
 use super::context::Context;
 use super::screen;
+use crate::drivers::books;
 use crate::failure::Failure;
 
 /// Fills of one command: one commit each, and well below the longest line of the link.
@@ -81,9 +83,20 @@ pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(),
     let account = context.account_for_change().await?;
     let fills = read(&file, &account, &sleeve)?;
     let mut imported = Imported { rows: fills.len(), ..Imported::default() };
+    let whole = opening && account != books::BOOKS;
+    if whole && fills.len() > OPENING_FILLS_MAX {
+        return Err(Failure::Usage(format!(
+            "{} holds {} rows, at most {OPENING_FILLS_MAX} are booked at once on an account with a broker: give each \
+             symbol a file of its own",
+            file.display(),
+            fills.len()
+        )));
+    }
     let bar = progress(fills.len());
+    // History on an account with a broker is booked whole or not at all.
+    let size = if whole { OPENING_FILLS_MAX } else { CHUNK };
     let commands: Vec<Command> = fills
-        .chunks(CHUNK)
+        .chunks(size)
         .map(|chunk| Command::ImportFills {
             sleeve: sleeve.clone(),
             opening,

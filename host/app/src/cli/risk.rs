@@ -23,7 +23,7 @@ pub(crate) enum RiskCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Change controls; "none" switches one off
+    /// Change controls, all or none of them; "none" switches one off
     #[command(
         after_help = "Example:\n  stockade risk set dip max_order_notional=5000 order_rate=30"
     )]
@@ -89,9 +89,8 @@ pub(crate) async fn run(context: &Context, command: RiskCommand) -> Result<(), F
     match command {
         RiskCommand::Show { json } => show(context, json).await,
         RiskCommand::Set { scope, controls, json } => {
-            let set = |(control, value)| Command::RiskSet { scope: scope.clone(), control, value };
-            let replies = context.change(controls.into_iter().map(set).collect()).await?;
-            replies.iter().try_for_each(|answer| reply::say(answer, json))
+            let command = Command::RiskSet { scope, settings: controls };
+            reply::of(context, command, json).await
         }
         RiskCommand::Halt { scope, reducing, why, json } => {
             reply::of(context, Command::Halt { scope, reducing, why }, json).await

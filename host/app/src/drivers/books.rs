@@ -1,9 +1,11 @@
 //! Commands for books that no host holds: the lease, the rows, the same `step`, and out.
 //!
 //! What would need a broker is refused by the desk itself: it was never compared in this process.
+//! The account of a replay can be prepared before its first run: bots deployed, limits set.
 
 use anyhow::{Context, Result};
 use stockade_core::Slug;
+use stockade_core::broker::Answer;
 use stockade_core::desk::{
     Action, Command, Desk, Effects, Event, Input, Reply, Settings as DeskSettings, step,
 };
@@ -12,7 +14,7 @@ use stockade_core::row::Rows;
 use stockade_core::{Now, Timestamp};
 use stockade_store::{Group, Store, WriterHandle, WriterOptions};
 
-use super::base;
+use super::{base, paper};
 use crate::config::Settings;
 
 /// The label of the account without a broker.
@@ -38,9 +40,14 @@ pub(crate) async fn execute(
 async fn on_store(store: &Store, account: &str, commands: Vec<Command>) -> Result<Vec<Reply>> {
     let label = Slug::new(account)?;
     let machine = base::machine();
-    let rows = match store.account_load(account).await? {
-        Some(rows) => rows,
-        None => create(store, label, machine).await?,
+    let (rows, first) = match store.account_load(account).await? {
+        Some(rows) => (rows, None),
+        None if account == paper::LABEL => {
+            // Its broker is not running and needs not to: it is known how it begins.
+            let (now, seen) = (Now { market: Timestamp(0), machine }, paper::first_sight()?);
+            (create(store, label, now).await?, Some(seen))
+        }
+        None => (create(store, label, Now { market: machine, machine }).await?, None),
     };
     let epoch = base::lease(store, account, false).await?;
     let mut writer = WriterHandle::spawn(store, account, epoch, WriterOptions::default()).await?;
@@ -49,6 +56,16 @@ async fn on_store(store: &Store, account: &str, commands: Vec<Command>) -> Resul
     let now = Now { market, machine };
     let mut desk = Desk::restore(rows, DeskSettings::default())?;
     let mut replies = Vec::new();
+    if let Some(value) = first {
+        let mut out = Effects::default();
+        for event in [
+            Event::Started { epoch, take_over: false },
+            Event::Snapshot { answer: Answer::Done { value } },
+        ] {
+            step(&mut desk, Input { now, event }, &mut out);
+        }
+        writer.commit(Group { rows: out.rows }).await?;
+    }
     for command in commands {
         let mut out = Effects::default();
         step(&mut desk, Input { now, event: Event::Command { command } }, &mut out);
@@ -86,10 +103,9 @@ async fn settle(
     }
 }
 
-async fn create(store: &Store, label: Slug, machine: Timestamp) -> Result<Rows> {
+async fn create(store: &Store, label: Slug, now: Now) -> Result<Rows> {
     let has_broker = label.as_str() != BOOKS;
     let controls = if has_broker { Controls::live() } else { Controls::default() };
-    let now = Now { market: machine, machine };
     let rows = Rows::new_account(label, base::era(), has_broker, controls, now);
     store.account_create(&rows.account, &rows.to_rows()).await?;
     Ok(rows)

@@ -66,8 +66,8 @@ impl Signals {
 }
 
 fn config(args: &ExchangeArgs) -> Result<ServerConfig, Failure> {
-    let generated = args.bars.is_empty();
-    let feed = if generated { generated_feed(args) } else { Feed::Files(args.bars.clone()) };
+    let feed =
+        if args.bars.is_empty() { generated_feed(args) } else { Feed::Files(args.bars.clone()) };
     let speed = match args.speed {
         argument::Speed::Max => Speed::Max,
         argument::Speed::Times(times) => Speed::Times(times),
@@ -90,8 +90,8 @@ fn config(args: &ExchangeArgs) -> Result<ServerConfig, Failure> {
         seed: args.seed,
         faults: args.faults.as_deref().map_or(Ok(FaultSettings::default()), faults)?,
         state_file: args.state.clone(),
-        // A generated market has no time of its own that could be missed.
-        start_on_subscribe: generated || speed == Speed::Max,
+        // In real time the market waits for nobody; a faster one would be over before anybody looks.
+        start_on_subscribe: speed != Speed::Times(1),
         ..ServerConfig::new(feed)
     })
 }

@@ -9,7 +9,7 @@
 //! can.
 
 mod bots;
-mod guests;
+mod folder;
 mod people;
 mod record;
 mod serve;
@@ -22,22 +22,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use stockade_core::Slug;
+use rust_decimal::Decimal;
+use stockade_core::broker::BrokerSnapshot;
+use stockade_core::{Money, Slug, Timestamp};
+use stockade_runtime::FolderEvent;
 use stockade_store::Store;
 use stockade_venue::files::Bars;
 use tokio::sync::{mpsc, oneshot};
 
-use super::base;
 use super::exchange::Signals;
+use super::{backtest, base, model};
+use crate::cli::backtest::Profile;
 use crate::cli::run::RunArgs;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::link;
-use guests::PluginFolder;
+use folder::PluginFolder;
 use session::{Opening, Session};
 
 /// The account's label where none is named.
-const LABEL: &str = "replay";
+pub(crate) const LABEL: &str = "replay";
 /// Requests that wait for the loop; people wait beyond it.
 const INPUTS_MAX: usize = 256;
 /// Between two renewals of the lease.
@@ -53,6 +57,16 @@ enum Incoming {
     Stop,
     /// Another host has the account, or may have it soon.
     LeaseLost(String),
+    /// Something happened in the plugins folder.
+    Folder(FolderEvent),
+}
+
+/// The account of a replay before its first bar, as the exchange will show it.
+pub(crate) fn first_sight() -> Result<BrokerSnapshot> {
+    let (_, _, config) = backtest::rules(Profile::Live, Money::new(Decimal::from(session::CASH)));
+    let at = Timestamp(0);
+    let exchange = stockade_exchange::Exchange::new(config, session::SEED, model::nanos(at))?;
+    Ok(model::snapshot(&exchange, at, at))
 }
 
 /// Runs the replay until it has ended (`--until-end`) or a signal comes.
@@ -93,7 +107,7 @@ async fn replay(
     let epoch = base::lease(store, label.as_str(), args.take_over).await?;
     let renewal = tokio::spawn(renew(store.clone(), label.to_string(), epoch, sender.clone()));
     let served = tokio::spawn(link::serve(listener, route(label.clone(), sender.clone())));
-    let signals = tokio::spawn(stop_on_signal(Signals::listen()?, sender));
+    let signals = tokio::spawn(stop_on_signal(Signals::listen()?, sender.clone()));
     let opening = Opening {
         runtime: tokio::runtime::Handle::current(),
         store: store.clone(),
@@ -103,13 +117,18 @@ async fn replay(
     };
     let plugins = args.plugins.clone().unwrap_or_else(|| settings.plugins.clone());
     let (settings_of_bots, until_end) = (settings.clone(), args.until_end);
+    let (events, folder_events) = mpsc::channel(INPUTS_MAX);
+    let watched = tokio::spawn(forward_folder(folder_events, sender));
     let looped = tokio::task::spawn_blocking(move || {
         let maker = PluginFolder::new(&settings_of_bots, plugins)?;
+        // Ends with the loop.
+        let _watch = maker.watch(events)?;
         Session::open(opening, &bars, Box::new(maker))?.run(inputs, until_end)
     });
     let outcome = looped.await.map_err(|error| anyhow!("the loop ended with a panic: {error}"))?;
     served.abort();
     signals.abort();
+    watched.abort();
     // The renewal ends by itself: nobody reads what it sends. A query of it is never cut off.
     let _ = std::fs::remove_file(settings.socket());
     let _ = renewal.await;
@@ -142,6 +161,14 @@ fn route(
             }
             wait.await.unwrap_or_else(|_| ended())
         })
+    }
+}
+
+async fn forward_folder(mut events: mpsc::Receiver<FolderEvent>, sender: mpsc::Sender<Incoming>) {
+    while let Some(event) = events.recv().await {
+        if sender.send(Incoming::Folder(event)).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Bots: their states, strikes and back-off. The instances themselves live in the runtime.
 
 use super::effect::{Action, Effects};
-use super::event::BotReport;
+use super::event::{BotReport, GoodRun};
 use super::state::Desk;
 use crate::id::SleeveId;
 use crate::limits;
@@ -20,9 +20,14 @@ impl Desk {
                     self.bot_event(id, present, "started", "gets events".to_owned(), out);
                 }
             }
-            BotReport::Strike { generation, cause } | BotReport::Failed { generation, cause } => {
+            BotReport::Strike { generation, run, cause } => {
                 if *generation == present {
-                    self.strike(id, cause, out);
+                    self.strike(id, *run, cause, out);
+                }
+            }
+            BotReport::Failed { generation, cause } => {
+                if *generation == present {
+                    self.strike(id, GoodRun::default(), cause, out);
                 }
             }
             BotReport::Reloaded { generation, digest, version, pause_ns } => {
@@ -76,14 +81,17 @@ impl Desk {
     }
 
     /// A strike: back off, or quarantine at the last one. Its batch is void already; what it
-    /// reserved was never committed.
-    fn strike(&mut self, id: SleeveId, cause: &str, out: &mut Effects) {
+    /// reserved was never committed. Only a good run of the instance forgives earlier strikes: time
+    /// that passed while nothing was handled says nothing about the bot.
+    fn strike(&mut self, id: SleeveId, run: GoodRun, cause: &str, out: &mut Effects) {
         let market = self.now.market;
         let Some(bot) = self.bot_mut(id) else { return };
         if !matches!(bot.state, BotState::Running | BotState::Loading) {
             return;
         }
-        bot.strikes.retain(|at| market.since(*at) < limits::STRIKE_WINDOW_NS);
+        if run.forgives() {
+            bot.strikes.clear();
+        }
         bot.strikes.push(market);
         let count = u32::try_from(bot.strikes.len()).unwrap_or(u32::MAX);
         let generation = bot.generation;

@@ -75,7 +75,7 @@ impl Desk {
             }
             Command::ImportActions { activities } => self.import_activities(activities, out),
             Command::ActionBook { activity, booking } => self.book_by_hand(activity, booking, out),
-            Command::RiskSet { scope, control, value } => self.set_control(scope, control, value),
+            Command::RiskSet { scope, settings } => self.set_controls(scope, settings),
             Command::Halt { scope, reducing, why } => {
                 let state = if *reducing { TradingState::Reducing } else { TradingState::Halted };
                 self.halt(scope, state, why, out)
@@ -114,18 +114,21 @@ impl Desk {
         Ok(id)
     }
 
-    fn set_control(&mut self, scope: &Scope, control: &str, value: &str) -> Outcome {
+    /// Sets controls, all of them or none.
+    fn set_controls(&mut self, scope: &Scope, settings: &[(String, String)]) -> Outcome {
         match scope {
-            Scope::Account if control == "allocation_factor" => {
-                let factor = crate::decimal::parse(value).ok();
-                let factor = factor.filter(|f| *f > Decimal::ZERO && *f <= Decimal::from(4));
-                let why = "a number above 0 and at most 4 is wanted";
-                let factor = factor.ok_or_else(|| not_allowed("setting", &control, why))?;
-                self.account.allocation_factor = factor;
-                self.touched.account = true;
-            }
             Scope::Account => {
-                self.account.controls.set(control, value)?;
+                let mut controls = self.account.controls.clone();
+                let mut factor = self.account.allocation_factor;
+                for (control, value) in settings {
+                    if control == "allocation_factor" {
+                        factor = allocation_factor(value)?;
+                    } else {
+                        controls.set(control, value)?;
+                    }
+                }
+                self.account.controls = controls;
+                self.account.allocation_factor = factor;
                 self.touched.account = true;
                 for sleeve in self.sleeves.values_mut() {
                     sleeve.version += 1;
@@ -133,10 +136,15 @@ impl Desk {
             }
             Scope::Sleeve { name } => {
                 let id = self.named(name)?;
-                self.sleeve_mut(id).row.controls.set(control, value)?;
+                let mut controls = self.sleeves[&id].row.controls.clone();
+                for (control, value) in settings {
+                    controls.set(control, value)?;
+                }
+                self.sleeve_mut(id).row.controls = controls;
             }
         }
-        Ok(done(format!("{control} is {value}")))
+        let set = settings.iter().map(|(control, value)| format!("{control} is {value}"));
+        Ok(done(set.collect::<Vec<_>>().join(", ")))
     }
 
     fn halt(
@@ -202,6 +210,14 @@ impl Desk {
         }
         Ok(done("active".to_owned()))
     }
+}
+
+fn allocation_factor(value: &str) -> Result<Decimal, Refusal> {
+    let factor = crate::decimal::parse(value).ok();
+    let why = format!("{value:?}: a number above 0 and at most 4 is wanted");
+    factor
+        .filter(|factor| *factor > Decimal::ZERO && *factor <= Decimal::from(4))
+        .ok_or_else(|| not_allowed("setting", &"allocation_factor", &why))
 }
 
 pub(super) fn not_found(what: &str, name: &impl ToString) -> Refusal {

@@ -9,6 +9,7 @@ use crate::decimal::{Money, Price, Qty};
 use crate::id::{BreakId, IntentId, OrderId, SleeveId, Slug, Symbol};
 use crate::instrument::Instrument;
 use crate::ledger::LotMethod;
+use crate::limits;
 use crate::market::MarketEvent;
 use crate::order::{Intent, Side};
 use crate::time::{Now, Session, Timestamp};
@@ -180,6 +181,36 @@ pub enum BotRequest {
     },
 }
 
+/// Events that one instance handled well. Kept by whoever calls it, so that it depends on what the
+/// instance did and not on how fast a replay passes meanwhile.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoodRun {
+    /// How many; catching up does not count.
+    pub events: u64,
+    /// Market nanoseconds from the first to the last of them, by the events' own times.
+    pub span_ns: i64,
+    /// The time of the first.
+    first: Option<Timestamp>,
+}
+
+impl GoodRun {
+    /// Counts events that a call handled: how many, and the times of the first and the last.
+    pub fn took(&mut self, events: usize, from: Timestamp, to: Timestamp) {
+        if events == 0 {
+            return;
+        }
+        self.events = self.events.saturating_add(u64::try_from(events).unwrap_or(u64::MAX));
+        let first = *self.first.get_or_insert(from);
+        self.span_ns = self.span_ns.max(to.since(first));
+    }
+
+    /// Whether it is long enough that earlier strikes are forgiven.
+    #[must_use]
+    pub const fn forgives(&self) -> bool {
+        self.events >= limits::GOOD_RUN_EVENTS_MIN && self.span_ns >= limits::GOOD_RUN_NS
+    }
+}
+
 /// Something that happened to a bot's instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
@@ -193,6 +224,9 @@ pub enum BotReport {
     Strike {
         /// The instance's generation.
         generation: u64,
+        /// What the instance did well before. Nothing where it was its state that could not be
+        /// saved: whatever it has handled since the last one is lost with it.
+        run: GoodRun,
         /// Trap, or the limit with its value and setting.
         cause: String,
     },
@@ -387,10 +421,10 @@ pub enum Command {
         activity: String,
         booking: ActionBooking,
     },
+    /// All of them or none.
     RiskSet {
         scope: Scope,
-        control: String,
-        value: String,
+        settings: Vec<(String, String)>,
     },
     Halt {
         scope: Scope,

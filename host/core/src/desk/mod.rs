@@ -19,6 +19,7 @@ mod fills;
 mod income;
 mod inquiry;
 mod intents;
+mod opening;
 mod orders;
 mod past;
 mod positions;
@@ -30,7 +31,7 @@ mod state;
 pub use actions::file_activity_id;
 pub use effect::{Action, Effects, OrderUpdate};
 pub use event::{
-    ActionBooking, BotReport, BotRequest, Command, Event, ImportKind, ImportedFill, Input,
+    ActionBooking, BotReport, BotRequest, Command, Event, GoodRun, ImportKind, ImportedFill, Input,
     IntentBatch, Reply, Scope,
 };
 pub use inquiry::{

@@ -217,10 +217,13 @@ impl Desk {
         fills: &[ImportedFill],
         out: &mut Effects,
     ) -> Outcome {
+        if self.account.has_broker && opening {
+            return self.import_opening(name, fills, out);
+        }
         let id = self.named(name)?;
         if self.account.has_broker {
-            let why = "its fills come from the broker; shares from before are in suspense, and position assign \
-                       gives them to a sleeve with their cost and date";
+            let why = "its fills come from the broker; --opening brings history from before stockade, and position \
+                       assign gives shares of suspense to a sleeve with their cost and date";
             return Err(not_allowed("sleeve", name, why));
         }
         let source = if opening { ExecutionSource::Opening } else { ExecutionSource::Import };

@@ -27,6 +27,9 @@ const SNAPSHOT_LOST_NS: i64 = 60 * NANOS_PER_SECOND;
 /// Orders of another host count as recent for this long, in market nanoseconds.
 const RECENT_NS: i64 = 24 * 3600 * NANOS_PER_SECOND;
 
+/// Where shares come from that the account held when it was opened.
+const OPENING: &str = "opening";
+
 /// What of one symbol was compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SymbolComparison {
@@ -224,7 +227,7 @@ impl Desk {
                 position.symbol.clone(),
                 position.qty,
                 position.average_entry,
-                "opening",
+                OPENING,
                 out,
             );
         }
@@ -257,7 +260,7 @@ impl Desk {
             cost_left: cost,
             fee: Money::ZERO,
             fee_left: Money::ZERO,
-            execution_id: format!("{why}:{symbol}").into(),
+            execution_id: source(why, &symbol).into(),
         };
         let signed = if qty.is_negative() { -cost } else { cost };
         let sleeve = self.sleeve_mut(SleeveId::SUSPENSE);
@@ -599,6 +602,16 @@ impl Desk {
         self.post(EntryKind::Adjustment, memo, postings, out);
         Ok(())
     }
+}
+
+/// What a lot in suspense names as where it came from.
+fn source(why: &str, symbol: &Symbol) -> String {
+    format!("{why}:{symbol}")
+}
+
+/// The same, of shares that the account held when it was opened.
+pub(super) fn opening_source(symbol: &Symbol) -> String {
+    source(OPENING, symbol)
 }
 
 fn position_class(ours: Qty, broker: Qty) -> &'static str {

@@ -1,5 +1,8 @@
 //! The desk against a broker of a few lines: the worked cases, faults one by one.
 
+mod bots;
+mod opening;
+
 use rust_decimal::{Decimal, dec};
 
 mod ledger;

@@ -77,6 +77,11 @@ pub enum Refusal {
         "{qty} {symbol} in suspense belong to nobody: no new risk in it until they are assigned (stockade position assign)"
     )]
     Suspense { symbol: Symbol, qty: Qty },
+    #[error(
+        "the history leaves {found} {symbol} to the sleeve, 0 to {allowed} are allowed: so many are in suspense from \
+         the account's opening (stockade reconcile)"
+    )]
+    OpeningQty { symbol: Symbol, found: Qty, allowed: Qty },
     #[error("{found} open orders, at most {allowed} are allowed")]
     OpenOrders { found: usize, allowed: usize },
     #[error("{found} intents in one call, at most {allowed} are allowed (limits.intents_per_call)")]
@@ -128,6 +133,7 @@ impl Refusal {
             Self::Reconciling { .. } => "reconciling",
             Self::SymbolFrozen { .. } => "symbol_frozen",
             Self::Suspense { .. } => "suspense",
+            Self::OpeningQty { .. } => "opening_qty",
             Self::OpenOrders { .. } => "open_orders",
             Self::IntentsPerCall { .. } => "intents_per_call",
             Self::NotFound { .. } => "not_found",

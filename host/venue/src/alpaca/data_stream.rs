@@ -69,6 +69,12 @@ pub enum MarketMessage {
         /// What it left out.
         missing: Vec<(Channel, Symbol)>,
     },
+    /// The broker has answered for the bars of these, all that are asked for: whatever bar of them
+    /// ends from now on comes by the stream, but for those that a `Partial` before it names.
+    Confirmed {
+        /// Which, in the order of their names.
+        bars: Vec<Symbol>,
+    },
     /// The bars of one time stamp that came in one frame.
     Bars(Vec<SymbolBar>),
     /// A quote.
@@ -364,10 +370,13 @@ impl Task {
                 }
                 Item::Subscription(ack) => {
                     let expected = live.expected.pop_front().unwrap_or_default();
+                    let of_bars = expected.iter().filter(|(channel, _)| *channel == Channel::Bars);
+                    let bars = of_bars.map(|(_, symbol)| symbol.clone()).collect();
                     let missing = missing(expected, &ack);
                     if !missing.is_empty() {
                         self.out.send(MarketMessage::Partial { missing }).await?;
                     }
+                    self.out.send(MarketMessage::Confirmed { bars }).await?;
                 }
                 Item::Success(_) => {}
             }

@@ -14,6 +14,8 @@ use crate::cli::screen;
 use crate::failure::Failure;
 
 pub(crate) use result::Summary;
+#[cfg(test)]
+pub(crate) use run::run_made;
 pub(crate) use run::{Entry, Setup, rules, run_native, run_once};
 
 /// Most runs of one sweep: beyond this a sweep belongs on more than one machine.

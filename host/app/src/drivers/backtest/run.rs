@@ -1,5 +1,6 @@
 //! One backtest: the loop, and what is kept of it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,15 +12,19 @@ use stockade_core::desk::{
 };
 use stockade_core::instrument::Instrument;
 use stockade_core::risk::Controls;
-use stockade_core::row::{ExecutionRow, RoundTripRow, Row, Rows, SleeveKind};
-use stockade_core::{InstrumentId, Money, Now, Slug, Symbol, Timestamp};
+use stockade_core::row::{BotRow, ExecutionRow, RoundTripRow, Row, Rows, SleeveKind, SnapshotRow};
+use stockade_core::{InstrumentId, Money, Now, SleeveId, Slug, Symbol, Timestamp};
 use stockade_exchange as model;
-use stockade_runtime::{Bot, BotConfig, BotInstrument, Engine, EngineConfig, Limits, Plugin};
+use stockade_runtime::{
+    Bot, BotConfig, BotInstrument, Engine, EngineConfig, Limits, Plugin, Snapshot,
+};
 use stockade_venue::files::Bars;
 
 use super::result::BacktestResult;
 use crate::cli::backtest::{BacktestArgs, Profile};
-use crate::drivers::lockstep::{Guest, LocalBot, Lockstep, Market, Note, Sink};
+use crate::drivers::lockstep::{
+    Beginning, Guest, LocalBot, Lockstep, Made, Maker, Market, Note, Sink,
+};
 use crate::failure::Failure;
 
 /// One bot of a run.
@@ -111,6 +116,8 @@ pub(super) struct Kept {
     pub(super) refusals: u64,
     pub(super) orders: u64,
     past: Past,
+    /// The last state of each bot: what it goes on from after a strike.
+    states: BTreeMap<SleeveId, SnapshotRow>,
 }
 
 impl Sink for Kept {
@@ -121,6 +128,7 @@ impl Sink for Kept {
                 Row::Execution(row) => self.executions.push(row),
                 Row::RoundTrip(row) => self.round_trips.push(row),
                 Row::Refusal(_) => self.refusals += 1,
+                Row::Snapshot(row) => drop(self.states.insert(row.sleeve, row)),
                 Row::Order(row) => self.orders = self.orders.max(row.id.0),
                 _ => {}
             }
@@ -175,6 +183,21 @@ pub(crate) fn run_native(
     })
 }
 
+/// The same with a maker's instances, after a strike too.
+#[cfg(test)]
+pub(crate) fn run_made(
+    setup: &Setup,
+    bars: &Bars,
+    guest: Box<dyn Guest>,
+    maker: Box<dyn Maker>,
+) -> Result<BacktestResult, Failure> {
+    run_with(setup, bars, |prepared| {
+        prepared.maker = maker;
+        let symbols = prepared.market.symbols.clone();
+        prepared.deploy_one(setup, &setup.entries[0], &symbols, ("walker", "1"), |_| Ok(guest))
+    })
+}
+
 /// What holds in a profile: the desk's settings, the account's controls, the exchange's rules.
 pub(crate) fn rules(profile: Profile, capital: Money) -> (Settings, Controls, model::Config) {
     match profile {
@@ -193,7 +216,45 @@ struct Prepared {
     lockstep: Lockstep<Kept>,
     market: Market,
     engine: Engine,
+    /// What instances are made of.
+    maker: Box<dyn Maker>,
     start: Timestamp,
+}
+
+/// The plugins of a run, by the names of its bots.
+#[derive(Default)]
+struct Plugins(BTreeMap<Slug, Plugin>);
+
+impl Maker for Plugins {
+    fn make(
+        &mut self,
+        row: &BotRow,
+        instruments: Vec<BotInstrument>,
+        state: Option<&[u8]>,
+    ) -> Result<Made> {
+        let plugin = self.0.get(&row.name);
+        let plugin = plugin.with_context(|| format!("bot {} has no component", row.name))?;
+        let mut bot =
+            Bot::start(plugin, config(row.params.clone(), row.seed, instruments, plugin))?;
+        if let Some(state) = state {
+            bot.restore(&Snapshot::from_bytes(state)?)?;
+        }
+        Ok(Made {
+            guest: Box::new(bot),
+            digest: plugin.digest().to_string(),
+            version: plugin.description().version.clone(),
+            warm_up_bars: usize::try_from(plugin.description().warm_up_bars)?,
+        })
+    }
+}
+
+fn config(
+    params: Vec<(String, String)>,
+    seed: u64,
+    instruments: Vec<BotInstrument>,
+    plugin: &Plugin,
+) -> BotConfig {
+    BotConfig { params, seed, instruments, limits: Limits::of(plugin.tier()), history: None }
 }
 
 impl Prepared {
@@ -218,11 +279,13 @@ impl Prepared {
         lockstep.put(Event::Instruments { instruments })?;
         lockstep.start(1)?;
         let engine = Engine::new(&EngineConfig { deadlines: false, cache: None })?;
-        Ok(Self { lockstep, market, engine, start })
+        let maker = Box::new(Plugins::default());
+        Ok(Self { lockstep, market, engine, maker, start })
     }
 
     /// Gives each bot its sleeve and makes its instance.
     fn deploy(&mut self, setup: &Setup) -> Result<(), Failure> {
+        let mut plugins = Plugins::default();
         for entry in &setup.entries {
             let plugin = Plugin::load(&self.engine, &entry.component, &entry.stem)
                 .map_err(|error| Failure::Usage(format!("{}: {error}", entry.stem)))?;
@@ -230,18 +293,14 @@ impl Prepared {
             let (digest, version) =
                 (plugin.digest().to_string(), plugin.description().version.clone());
             self.deploy_one(setup, entry, &symbols, (&digest, &version), |instruments| {
-                let config = BotConfig {
-                    params: entry.params.clone(),
-                    seed: setup.seed,
-                    instruments,
-                    limits: Limits::of(plugin.tier()),
-                    history: None,
-                };
+                let config = config(entry.params.clone(), setup.seed, instruments, &plugin);
                 let bot = Bot::start(&plugin, config)
                     .map_err(|error| Failure::Usage(format!("bot {}: {error}", entry.name)))?;
                 Ok(Box::new(bot))
             })?;
+            plugins.0.insert(entry.name.clone(), plugin);
         }
+        self.maker = Box::new(plugins);
         Ok(())
     }
 
@@ -323,14 +382,8 @@ impl Prepared {
             BotInstrument { id: *id, symbol: known.symbol.clone(), class: known.class }
         });
         let guest = make(instruments.collect())?;
-        self.lockstep.bots.push(LocalBot::new(
-            sleeve,
-            generation,
-            digest.into(),
-            guest,
-            ids,
-            &self.market,
-        ));
+        let bot = LocalBot::new(sleeve, generation, digest.into(), guest, ids, &self.market);
+        self.lockstep.bots.push(bot.saving());
         self.lockstep
             .put(Event::Bot { sleeve, report: BotReport::Ready { generation } })
             .map_err(Failure::Failed)
@@ -350,15 +403,34 @@ impl Prepared {
         curve.push((Timestamp(self.start.0 - 1), capital));
         for group in 0..self.market.len() {
             self.lockstep.tick(group, &self.market)?;
+            self.heed_notes(group + 1)?;
             let equity = sleeves.iter().map(|id| self.lockstep.desk.equity(*id)).sum();
             curve.push((self.market.at(group), equity));
         }
         self.lockstep.finish()?;
-        if let Some(Note::Refuse(why)) =
-            self.lockstep.notes.iter().find(|n| matches!(n, Note::Refuse(_)))
-        {
-            return Err(anyhow!("{why}"));
-        }
+        self.heed_notes(self.market.len())?;
         Ok(curve)
+    }
+
+    /// Makes the instances that the desk wants: of bots whose back-off is over.
+    fn heed_notes(&mut self, place: usize) -> Result<()> {
+        for note in std::mem::take(&mut self.lockstep.notes) {
+            match note {
+                Note::StartBot(sleeve, generation) => {
+                    let beginning = Beginning {
+                        maker: &mut *self.maker,
+                        market: &self.market,
+                        place,
+                        state: self.lockstep.sink.states.get(&sleeve).cloned(),
+                        lines: false,
+                    };
+                    self.lockstep.start_bot(sleeve, generation, beginning)?;
+                }
+                Note::Refuse(why) => return Err(anyhow!("{why}")),
+                // Nobody watches a backtest: its result tells.
+                Note::Alert(..) => {}
+            }
+        }
+        Ok(())
     }
 }

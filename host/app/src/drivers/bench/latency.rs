@@ -233,15 +233,12 @@ impl Bench {
             ensure!(Instant::now() < until, "the bot is refused: {why}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        for control in ["order_rate", "duplicate_window_ms"] {
-            let set = Command::RiskSet {
-                scope: Scope::Account,
-                control: control.to_owned(),
-                value: "none".to_owned(),
-            };
-            if let Some(why) = self.command(set).await? {
-                bail!("{control} can't be set: {why}");
-            }
+        let off = ["order_rate", "duplicate_window_ms"];
+        let settings = off.map(|control| (control.to_owned(), "none".to_owned())).to_vec();
+        if let Some(why) =
+            self.command(Command::RiskSet { scope: Scope::Account, settings }).await?
+        {
+            bail!("the controls can't be switched off: {why}");
         }
         self.until("the bot's start", |seen| matches!(seen, Seen::Started).then_some(())).await?;
         self.until("a bar", |seen| matches!(seen, Seen::Bar(_)).then_some(())).await

@@ -4,12 +4,14 @@
 //! Decides nothing about money. An instance gets one call at a time; its events wait in order and
 //! none is lost. The desk decides who runs: strikes, back-off and quarantine are its states.
 
+mod starting;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use stockade_core::desk::{BotReport, Desk, Event, OrderUpdate};
+use stockade_core::desk::{BotReport, Desk, Event, GoodRun, OrderUpdate};
 use stockade_core::market::MarketEvent;
 use stockade_core::row::BotRow;
 use stockade_core::sleeve::Prices;
@@ -23,7 +25,7 @@ use stockade_venue::alpaca::Alpaca;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Incoming;
-use super::prepare::{Prepared, prepare};
+use super::prepare::Prepared;
 use super::shard::{BotEvent, PriceTable, ShardReply, Shards, Sight, Start, Work};
 use super::slot::{Phase, ROLL_BACK_CALLS, RollBack, Slot};
 use crate::config::Settings;
@@ -108,54 +110,6 @@ impl Bots {
         })
     }
 
-    /// Makes an instance: reads its state and the bars since, then hands it to a shard.
-    pub(crate) fn start(&mut self, desk: &Desk, sleeve: SleeveId, generation: u64, now: Now) {
-        let Some(row) = desk.bot(sleeve).cloned() else {
-            return;
-        };
-        let Some(plugin) = self.plugins.get(&row.plugin).cloned() else {
-            let file = self.folder.join(format!("{}.wasm", row.plugin));
-            if file.is_file() {
-                // It is being compiled: the bot starts when it is there.
-                self.waiting.insert(sleeve, generation);
-            } else {
-                self.fail(sleeve, generation, format!("there is no {}", file.display()));
-            }
-            return;
-        };
-        let wanted: Vec<InstrumentId> =
-            row.symbols.iter().filter_map(|symbol| desk.find(symbol)).collect();
-        let kept = self.slots.remove(&sleeve).map(|slot| slot.queue).unwrap_or_default();
-        let timer = plugin.description().timer_period;
-        let slot = Slot {
-            generation,
-            plugin: plugin.clone(),
-            row: row.clone(),
-            wanted,
-            phase: Phase::Starting,
-            queue: kept,
-            seen: Timestamp(i64::MIN),
-            next_timer: (timer > 0).then(|| now.market.plus(timer)),
-            saved_at: now.machine,
-            last_event: now.market,
-            cursor: now.market.plus(-MINUTE_NS),
-            roll_back: None,
-            reload: None,
-            answer: None,
-            becoming: None,
-        };
-        self.slots.insert(sleeve, slot);
-        let (store, alpaca, label, inputs) =
-            (self.store.clone(), self.alpaca.clone(), self.label.clone(), self.inputs.clone());
-        tokio::spawn(async move {
-            let prepared = prepare(&store, &alpaca, &label, &row, &plugin, now.market).await;
-            let prepared = Box::new(prepared.map_err(|error| format!("{error:#}")));
-            let _ = inputs
-                .send(Incoming::Bot(BotMessage::Prepared(sleeve, generation, prepared)))
-                .await;
-        });
-    }
-
     fn fail(&self, sleeve: SleeveId, generation: u64, cause: String) {
         let inputs = self.inputs.clone();
         let event = Event::Bot { sleeve, report: BotReport::Failed { generation, cause } };
@@ -194,15 +148,7 @@ impl Bots {
         }
         for slot in self.slots.values_mut() {
             match &event {
-                MarketEvent::Bars { bars } => {
-                    let mine = |bar: &&stockade_core::market::Bar| {
-                        slot.wanted.contains(&bar.instrument) && bar.at > slot.seen
-                    };
-                    let bars: Vec<_> = bars.iter().filter(mine).copied().collect();
-                    if !bars.is_empty() {
-                        slot.push(BotEvent::Bars(bars));
-                    }
-                }
+                MarketEvent::Bars { bars } => slot.bars(bars),
                 MarketEvent::Quote(quote) if slot.wants(EventKind::Quotes, quote.instrument) => {
                     slot.push(BotEvent::Quote(*quote));
                 }
@@ -344,61 +290,6 @@ impl Bots {
         self.waiting.extract_if(.., |sleeve, _| is(sleeve)).collect()
     }
 
-    fn on_prepared(
-        &mut self,
-        sleeve: SleeveId,
-        generation: u64,
-        prepared: Result<Prepared, String>,
-        desk: &Desk,
-    ) -> Vec<Event> {
-        let Some(sight) = self.sight(desk, sleeve, desk.now().market) else {
-            return Vec::new();
-        };
-        let Some(slot) = self.slots.get_mut(&sleeve) else {
-            return Vec::new();
-        };
-        if slot.generation != generation {
-            return Vec::new();
-        }
-        let prepared = match prepared {
-            Ok(prepared) => prepared,
-            Err(cause) => {
-                self.slots.remove(&sleeve);
-                return vec![Event::Bot {
-                    sleeve,
-                    report: BotReport::Failed { generation, cause },
-                }];
-            }
-        };
-        slot.cursor = prepared.cursor.unwrap_or(slot.cursor);
-        let mut since: Vec<BotEvent> = super::market::bars(desk, &prepared.bars)
-            .into_iter()
-            .filter_map(|event| match event {
-                MarketEvent::Bars { bars } => {
-                    slot.seen = slot.seen.max(bars[0].at);
-                    slot.cursor = slot.cursor.max(bars[0].at);
-                    Some(BotEvent::Bars(bars))
-                }
-                _ => None,
-            })
-            .collect();
-        // What waited and was seen in catching up is not given twice.
-        let seen = slot.seen;
-        slot.queue.retain(|event| !matches!(event, BotEvent::Bars(bars) if bars[0].at <= seen));
-        if slot.plugin.description().events.contains(&EventKind::Orders) {
-            since.extend(standing_orders(desk, sleeve));
-        }
-        let start = Start {
-            plugin: slot.plugin.clone(),
-            config: config(&self.settings, desk, &slot.row, &slot.plugin, &self.history),
-            state: prepared.state,
-            since,
-            sight,
-        };
-        self.shards.send(sleeve, Work::Start(sleeve, generation, Box::new(start)));
-        Vec::new()
-    }
-
     fn on_shard(&mut self, reply: ShardReply, desk: &Desk) -> Vec<Event> {
         match reply {
             ShardReply::Started(sleeve, generation, outcome) => {
@@ -428,7 +319,12 @@ impl Bots {
                 slot.phase = Phase::Idle;
                 match outcome {
                     Ok(done) => slot.called(sleeve, events, done),
-                    Err(cause) => self.struck(sleeve, events, cause, desk),
+                    Err(ended) => {
+                        if ended.unsaved {
+                            slot.run = GoodRun::default();
+                        }
+                        self.struck(sleeve, events, ended.cause, desk)
+                    }
                 }
             }
             ShardReply::Saved(sleeve, generation, outcome) => {
@@ -441,7 +337,11 @@ impl Bots {
                         let (digest, at) = (slot.plugin.digest().to_string(), slot.cursor);
                         BotReport::Saved { generation, digest, bytes: state.to_bytes().into(), at }
                     }
-                    Err(cause) => BotReport::Strike { generation, cause },
+                    Err(cause) => {
+                        // Whatever it has handled since its last state is lost with it.
+                        slot.run = GoodRun::default();
+                        BotReport::Strike { generation, run: slot.run, cause }
+                    }
                 };
                 vec![Event::Bot { sleeve, report }]
             }
@@ -472,8 +372,11 @@ impl Bots {
             return Vec::new();
         };
         let Some(back) = slot.roll_back.take() else {
-            let generation = slot.generation;
-            return vec![Event::Bot { sleeve, report: BotReport::Strike { generation, cause } }];
+            let (generation, run) = (slot.generation, slot.run);
+            return vec![Event::Bot {
+                sleeve,
+                report: BotReport::Strike { generation, run, cause },
+            }];
         };
         let refused = slot.plugin.digest().to_string();
         slot.requeue(events);
@@ -481,6 +384,7 @@ impl Bots {
         slot.plugin = back.plugin.clone();
         slot.row.digest = slot.plugin.digest().to_string();
         slot.phase = Phase::Starting;
+        slot.run = GoodRun::default();
         let generation = slot.generation;
         let start = Start {
             config: config(&self.settings, desk, &slot.row, &back.plugin, &self.history),
@@ -519,6 +423,7 @@ impl Bots {
                 let old = std::mem::replace(&mut slot.plugin, new);
                 let from = old.digest().to_string();
                 slot.generation = generation;
+                slot.run = GoodRun::default();
                 slot.row.digest = slot.plugin.digest().to_string();
                 slot.roll_back = Some(RollBack {
                     plugin: old,
@@ -617,26 +522,6 @@ impl Bots {
         self.stop_all();
         Vec::new()
     }
-}
-
-/// The present orders of a sleeve, as the end of catching up.
-fn standing_orders(desk: &Desk, sleeve: SleeveId) -> Vec<BotEvent> {
-    let orders = desk.open_orders().filter(|order| order.sleeve == sleeve);
-    orders
-        .map(|order| {
-            BotEvent::Order(OrderUpdate {
-                intent_id: order.intent_id,
-                symbol: order.symbol.clone(),
-                side: order.side,
-                status: Some(order.status),
-                reason: order.end_reason.clone(),
-                filled_qty: order.filled_qty,
-                last_qty: stockade_core::Qty::ZERO,
-                last_price: None,
-                at: desk.now().market,
-            })
-        })
-        .collect()
 }
 
 fn price_table(desk: &Desk) -> PriceTable {

@@ -29,6 +29,8 @@ pub(crate) struct Feeds {
     stock: Option<DataStream>,
     crypto: Option<DataStream>,
     wanted: Vec<Symbol>,
+    /// What each stream was confirmed for since it is up.
+    confirmed: Vec<(Feed, Vec<Symbol>)>,
     looked_at: Arc<Mutex<BTreeSet<Symbol>>>,
 }
 
@@ -86,8 +88,20 @@ impl Feeds {
             stock: None,
             crypto: None,
             wanted: Vec::new(),
+            confirmed: Vec::new(),
             looked_at: Arc::default(),
         }
+    }
+
+    /// The broker has answered for the bars of these; `None`: the stream is down.
+    pub(crate) fn confirm(&mut self, feed: Feed, bars: Option<Vec<Symbol>>) {
+        self.confirmed.retain(|(other, _)| *other != feed);
+        self.confirmed.extend(bars.map(|bars| (feed, bars)));
+    }
+
+    /// Whether every bar of a symbol that ends from now on comes by a stream.
+    pub(crate) fn is_confirmed(&self, symbol: &Symbol) -> bool {
+        self.confirmed.iter().any(|(_, bars)| bars.contains(symbol))
     }
 
     pub(crate) fn assets(&self) -> Assets {
@@ -143,15 +157,19 @@ impl Feeds {
             seed,
         )?;
         *slot = Some(stream);
-        tokio::spawn(forward(messages, self.inputs.clone()));
+        tokio::spawn(forward(feed, messages, self.inputs.clone()));
         Ok(())
     }
 }
 
 /// Hands a stream's messages to the host, at the host's pace.
-async fn forward(mut messages: mpsc::Receiver<MarketMessage>, inputs: mpsc::Sender<Incoming>) {
+async fn forward(
+    feed: Feed,
+    mut messages: mpsc::Receiver<MarketMessage>,
+    inputs: mpsc::Sender<Incoming>,
+) {
     while let Some(message) = messages.recv().await {
-        if inputs.send(Incoming::Market(message)).await.is_err() {
+        if inputs.send(Incoming::Market(feed, message)).await.is_err() {
             return;
         }
     }

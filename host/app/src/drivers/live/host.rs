@@ -18,7 +18,7 @@ use stockade_core::order::OrderStatus;
 use stockade_core::row::Rows;
 use stockade_core::{Symbol, Timestamp};
 use stockade_store::{CommitError, Committed, Group, Store, WriterHandle, WriterOptions};
-use stockade_venue::alpaca::{AccountMessage, MarketMessage};
+use stockade_venue::alpaca::{AccountMessage, Feed, MarketMessage};
 use tokio::sync::{mpsc, oneshot};
 
 use super::bots::Bots;
@@ -164,7 +164,12 @@ impl Host {
                 self.feed_wanted();
             }
             Incoming::Account(message) => self.on_account(message).await?,
-            Incoming::Market(message) => self.on_market(message).await?,
+            Incoming::Market(feed, message) => self.on_market(feed, message).await?,
+            Incoming::Prices(bars) => {
+                for market in market::bars(&self.parts.desk, &bars) {
+                    self.put(Event::Market { market }, None).await?;
+                }
+            }
             Incoming::Bot(reply) => {
                 let events =
                     self.parts.bots.on_reply(reply, &self.parts.desk, self.parts.clock.now());
@@ -250,6 +255,7 @@ impl Host {
             Action::StartBot { sleeve, generation } => {
                 self.parts.bots.start(&self.parts.desk, sleeve, generation, self.parts.clock.now());
                 self.feed_wanted();
+                self.read_for_starts();
             }
             Action::StopBot { sleeve } => self.parts.bots.stop(sleeve),
             Action::ReadBooks { question } => self.ask_books(question),
@@ -310,11 +316,16 @@ impl Host {
         }
     }
 
-    async fn on_market(&mut self, message: MarketMessage) -> Result<()> {
+    async fn on_market(&mut self, feed: Feed, message: MarketMessage) -> Result<()> {
         match message {
             MarketMessage::Up => self.data_stream = true,
+            MarketMessage::Confirmed { bars } => {
+                self.parts.feeds.confirm(feed, Some(bars));
+                self.read_for_starts();
+            }
             MarketMessage::Down { why } => {
                 self.data_stream = false;
+                self.parts.feeds.confirm(feed, None);
                 tracing::warn!(account = %self.parts.label, %why, "the data stream is down");
             }
             MarketMessage::Partial { missing } => {
@@ -382,10 +393,17 @@ impl Host {
 
     async fn tick(&mut self) -> Result<()> {
         self.put(Event::Timer, None).await?;
+        self.read_for_starts();
         let saves = self.parts.bots.timer(self.parts.clock.now());
         self.put_all(saves).await?;
         self.answer_comparisons();
         self.watch_session().await
+    }
+
+    /// Reads what starting bots need, once what they miss by it comes by a stream.
+    fn read_for_starts(&mut self) {
+        let Parts { bots, feeds, clock, .. } = &mut self.parts;
+        bots.read_for_starts(&|symbol| feeds.is_confirmed(symbol), clock.now());
     }
 
     /// Subscribes to what bots want and sleeves hold.
@@ -487,7 +505,7 @@ impl Host {
             let _ = inputs.send(Incoming::Event(event)).await;
             let bars = assets.last_bars(&symbols, now).await;
             if !bars.is_empty() {
-                let _ = inputs.send(Incoming::Market(MarketMessage::Bars(bars))).await;
+                let _ = inputs.send(Incoming::Prices(bars)).await;
             }
             let again = Incoming::Request(link::Task::Command(Box::new(command)), answer);
             let _ = inputs.send(again).await;

@@ -4,6 +4,7 @@
 //! desk; everything else is a task that sends it [`Incoming`].
 
 mod bots;
+mod catch_up;
 mod clock;
 pub(super) mod comparison;
 mod edge;
@@ -27,8 +28,8 @@ use stockade_core::row::Rows;
 use stockade_core::{Now, Slug};
 use stockade_store::{Store, WriterHandle, WriterOptions};
 use stockade_venue::alpaca::{
-    AccountConfig, AccountMessage, Alpaca, MarketMessage, Notice, RestLimits, StreamLimits,
-    account_stream,
+    AccountConfig, AccountMessage, Alpaca, Feed, MarketMessage, Notice, RestLimits, StreamLimits,
+    SymbolBar, account_stream,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -72,7 +73,9 @@ pub(crate) enum Incoming {
     /// The account stream.
     Account(AccountMessage),
     /// A data stream.
-    Market(MarketMessage),
+    Market(Feed, MarketMessage),
+    /// Last bars that a person's command needs a price of: no bot gets them.
+    Prices(Vec<SymbolBar>),
     /// A bot's instance, or the plugins folder.
     Bot(bots::BotMessage),
     /// A person.

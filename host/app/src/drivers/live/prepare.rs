@@ -1,12 +1,10 @@
 //! What an instance needs for its start: its last state, and the bars since.
 
-use std::collections::BTreeMap;
-
 use super::bots::MINUTE_NS;
 use anyhow::{Context, Result};
 use stockade_core::broker::Answer;
 use stockade_core::row::BotRow;
-use stockade_core::{Slug, Symbol, Timestamp};
+use stockade_core::{Slug, Timestamp};
 use stockade_runtime::{Plugin, Snapshot};
 use stockade_store::Store;
 use stockade_venue::alpaca::{Alpaca, HistoryRequest};
@@ -19,39 +17,44 @@ pub(crate) struct Prepared {
     /// The last bar that the state has seen.
     pub(super) cursor: Option<Timestamp>,
     pub(super) state: Option<Snapshot>,
-    /// Bars since the state, or the warm-up.
+    /// Bars since the state, or enough for the warm-up. All of them are complete.
     pub(super) bars: Vec<stockade_venue::alpaca::SymbolBar>,
 }
 
-/// Reads a bot's last state and the bars since it; without a state, the bars of its warm-up.
+/// Reads a bot's last state and the bars since it; without a state, the bars of its warm-up. Every
+/// bar that has ended by now is among them; the broker's clock tells which have.
 pub(super) async fn prepare(
     store: &Store,
     alpaca: &Alpaca,
     label: &Slug,
     row: &BotRow,
     plugin: &Plugin,
-    now: Timestamp,
 ) -> Result<Prepared> {
     let snapshot = store.snapshot_load(label.as_str(), row.sleeve).await?;
     let warm_up = i64::from(plugin.description().warm_up_bars);
     let cursor = snapshot.as_ref().map(|snapshot| snapshot.at);
+    if snapshot.is_none() && warm_up == 0 {
+        return Ok(Prepared { state: None, cursor, bars: Vec::new() });
+    }
+    let now = match alpaca.clock().await {
+        Answer::Done { value } => value.at,
+        other => anyhow::bail!("the broker's clock can't be read: {other:?}"),
+    };
     let from = match &snapshot {
         Some(snapshot) => snapshot.at.plus(1),
         // Nights and weekends have no bars: a calendar week holds at least three sessions.
-        None if warm_up > 0 => now.plus(-(warm_up * MINUTE_NS * 6 + 7 * 86_400 * 1_000_000_000)),
-        None => {
-            return Ok(Prepared { state: None, cursor, bars: Vec::new() });
-        }
+        None => now.plus(-(warm_up * MINUTE_NS * 6 + 7 * 86_400 * 1_000_000_000)),
     };
+    let to = now.plus(-MINUTE_NS);
     let request = HistoryRequest {
         symbols: row.symbols.clone(),
         timeframe: "1Min".to_owned(),
         from,
-        to: now,
+        to,
         bars_max: HISTORY_BARS_MAX,
     };
     // A state as new as the market has nothing to catch up with.
-    let mut bars = if from > now {
+    let bars = if from > to {
         Vec::new()
     } else {
         match alpaca.history_bars(&request).await {
@@ -59,26 +62,6 @@ pub(super) async fn prepare(
             other => anyhow::bail!("the bars since its last state can't be read: {other:?}"),
         }
     };
-    if snapshot.is_none() {
-        let most = usize::try_from(warm_up).unwrap_or(0);
-        keep_last(&mut bars, most);
-    }
     let state = snapshot.map(|snapshot| Snapshot::from_bytes(&snapshot.bytes)).transpose();
     Ok(Prepared { state: state.context("its last state")?, cursor, bars })
-}
-
-/// Keeps the last `most` bars of each symbol.
-fn keep_last(bars: &mut Vec<stockade_venue::alpaca::SymbolBar>, most: usize) {
-    let mut counts: BTreeMap<Symbol, usize> = BTreeMap::new();
-    let mut kept: Vec<_> = std::mem::take(bars)
-        .into_iter()
-        .rev()
-        .filter(|bar| {
-            let count = counts.entry(bar.symbol.clone()).or_default();
-            *count += 1;
-            *count <= most
-        })
-        .collect();
-    kept.reverse();
-    *bars = kept;
 }

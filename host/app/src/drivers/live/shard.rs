@@ -14,7 +14,9 @@ use stockade_core::instrument::Instrument;
 use stockade_core::market::{Bar, Quote, Trade};
 use stockade_core::sleeve::{Prices, SleeveView};
 use stockade_core::{InstrumentId, Price, SleeveId, Symbol, Timestamp};
-use stockade_runtime::{Bot, BotConfig, Call, Events, LogLine, Plugin, SessionEvent, Snapshot};
+use stockade_runtime::{
+    Bot, BotConfig, Call, Events, LogLine, Plugin, SessionEvent, Snapshot, Strike,
+};
 use tokio::sync::mpsc;
 
 use super::Incoming;
@@ -96,7 +98,7 @@ pub(crate) enum ShardReply {
         sleeve: SleeveId,
         generation: u64,
         events: Vec<BotEvent>,
-        outcome: Result<Done, String>,
+        outcome: Result<Done, Ended>,
         log: Vec<LogLine>,
     },
     Saved(SleeveId, u64, Result<Snapshot, String>),
@@ -106,6 +108,20 @@ pub(crate) enum ShardReply {
         /// The old instance's last state, and how long nobody took events.
         outcome: Result<(Snapshot, i64), String>,
     },
+}
+
+/// How an instance came to its end.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) cause: String,
+    /// It was its state that could not be saved.
+    pub(crate) unsaved: bool,
+}
+
+impl Ended {
+    fn in_call(cause: String) -> Self {
+        Self { cause, unsaved: false }
+    }
 }
 
 /// A call that came back.
@@ -190,7 +206,8 @@ fn perform(work: Work, bots: &mut BTreeMap<SleeveId, (u64, Bot)>) -> Option<Shar
         Work::Call(sleeve, generation, events, sight) => {
             let Some((present, bot)) = bots.get_mut(&sleeve) else {
                 // It died outside of a call, such as in the save before a reload that failed.
-                let (outcome, log) = (Err("its instance has ended".to_owned()), Vec::new());
+                let ended = Ended::in_call("its instance has ended".to_owned());
+                let (outcome, log) = (Err(ended), Vec::new());
                 return Some(ShardReply::Called { sleeve, generation, events, outcome, log });
             };
             if *present != generation {
@@ -249,7 +266,8 @@ fn make(start: Start) -> Result<Bot, String> {
     let mut rest = start.since.as_slice();
     while !rest.is_empty() {
         let batch = same_kind(rest).min(CATCH_UP_BATCH);
-        let done = call(&mut bot, &rest[..batch], &start.sight, true, &mut Vec::new())?;
+        let done = call(&mut bot, &rest[..batch], &start.sight, true, &mut Vec::new())
+            .map_err(|ended| ended.cause)?;
         rest = &rest[done.handled.max(1)..];
     }
     Ok(bot)
@@ -283,7 +301,7 @@ fn call(
     sight: &Sight,
     warm_up: bool,
     log: &mut Vec<LogLine>,
-) -> Result<Done, String> {
+) -> Result<Done, Ended> {
     let mut bars = Vec::new();
     let mut orders = Vec::new();
     let mut quotes = Vec::new();
@@ -314,7 +332,7 @@ fn call(
         Err(strike) => {
             let cause = strike.to_string();
             log.extend(strike.logs);
-            return Err(cause);
+            return Err(Ended::in_call(cause));
         }
     };
     let returned = Instant::now();
@@ -326,7 +344,8 @@ fn call(
     };
     let asked = !warm_up && !outcome.requests.is_empty();
     // The state is committed with what it asked for; a save that fails is a strike of its own.
-    let state = if asked { Some(bot.save().map_err(|strike| strike.to_string())?) } else { None };
+    let unsaved = |strike: Strike| Ended { cause: strike.to_string(), unsaved: true };
+    let state = if asked { Some(bot.save().map_err(unsaved)?) } else { None };
     Ok(Done { handled, requests: outcome.requests, state, returned })
 }
 

@@ -1,10 +1,11 @@
 //! One bot as the host sees it: which instance it is, what waits for it, the version before it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use stockade_core::desk::{BotReport, Event, IntentBatch};
+use stockade_core::desk::{BotReport, Event, GoodRun, IntentBatch};
+use stockade_core::market::Bar;
 use stockade_core::row::BotRow;
-use stockade_core::{InstrumentId, SleeveId, Timestamp};
+use stockade_core::{InstrumentId, SleeveId, Symbol, Timestamp};
 use stockade_runtime::{EVENTS_PER_CALL_MAX, EventKind, Plugin, Snapshot};
 use tokio::sync::oneshot;
 
@@ -20,6 +21,8 @@ pub(super) const ROLL_BACK_CALLS: u32 = 16;
 
 #[derive(PartialEq, Eq)]
 pub(super) enum Phase {
+    /// Its symbols are being subscribed to, since a time of the machine. What comes meanwhile waits.
+    Subscribing(Timestamp),
     /// An instance is being made.
     Starting,
     Idle,
@@ -40,16 +43,19 @@ pub(super) struct Slot {
     pub(super) generation: u64,
     pub(super) plugin: Plugin,
     pub(super) row: BotRow,
-    pub(super) wanted: Vec<InstrumentId>,
+    /// Its instruments, and the last bar of each that it was given: none comes twice.
+    pub(super) wanted: BTreeMap<InstrumentId, Timestamp>,
+    /// Those of its symbols that the account knows.
+    pub(super) symbols: Vec<Symbol>,
     pub(super) phase: Phase,
     pub(super) queue: VecDeque<BotEvent>,
-    /// Bars up to here were seen in catching up.
-    pub(super) seen: Timestamp,
     pub(super) next_timer: Option<Timestamp>,
     pub(super) saved_at: Timestamp,
     pub(super) last_event: Timestamp,
     /// The last bar that the instance has seen, by its start: a saved state goes on behind it.
     pub(super) cursor: Timestamp,
+    /// What the instance has handled well.
+    pub(super) run: GoodRun,
     pub(super) roll_back: Option<RollBack>,
     pub(super) reload: Option<(Plugin, Option<oneshot::Sender<link::Answer>>)>,
     /// The person who waits for the reload that is under way.
@@ -71,8 +77,24 @@ impl Slot {
         }
     }
 
+    /// Bars of the stream, as far as it wants them and has not been given them.
+    pub(super) fn bars(&mut self, bars: &[Bar]) {
+        let mut new = Vec::new();
+        for bar in bars {
+            if let Some(last) = self.wanted.get_mut(&bar.instrument)
+                && bar.at > *last
+            {
+                *last = bar.at;
+                new.push(*bar);
+            }
+        }
+        if !new.is_empty() {
+            self.push(BotEvent::Bars(new));
+        }
+    }
+
     pub(super) fn wants(&self, kind: EventKind, instrument: InstrumentId) -> bool {
-        self.wanted.contains(&instrument) && self.plugin.description().events.contains(&kind)
+        self.wanted.contains_key(&instrument) && self.plugin.description().events.contains(&kind)
     }
 
     pub(super) fn is_due(&self) -> bool {
@@ -129,8 +151,11 @@ impl Slot {
     ) -> Vec<Event> {
         let rest = events.split_off(done.handled.min(events.len()));
         self.requeue(rest);
-        if let Some(at) = events.iter().rev().find_map(event_time) {
-            self.last_event = self.last_event.max(at);
+        let mut times = events.iter().filter_map(event_time);
+        if let Some(first) = times.next() {
+            let last = times.next_back().unwrap_or(first);
+            self.last_event = self.last_event.max(last);
+            self.run.took(events.iter().map(count).sum(), first, last);
         }
         if let Some(at) = events.iter().rev().find_map(bar_time) {
             self.cursor = self.cursor.max(at);
@@ -165,6 +190,14 @@ impl Slot {
             refused_digest,
             cause,
         }
+    }
+}
+
+/// Events as a handler counts them: each bar of a time stamp is one.
+fn count(event: &BotEvent) -> usize {
+    match event {
+        BotEvent::Bars(bars) => bars.len(),
+        _ => 1,
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use stockade_core::desk::{BotRequest, Desk, OrderUpdate};
+use stockade_core::desk::{BotRequest, Desk, GoodRun, OrderUpdate};
 use stockade_core::market::Bar;
 use stockade_core::{InstrumentId, Now, SleeveId, Timestamp};
 use stockade_runtime::{Call, EVENTS_PER_CALL_MAX, Events, LogLine, Outcome, SessionEvent, Strike};
@@ -19,6 +19,8 @@ const BATCH_MAX: usize = 64;
 /// Twice what a call costs besides its bars, in bars, see [`Pace::batch`]. `stockade bench call` gives
 /// about 6 on a quiet machine; near the best length the exact number matters little.
 const CALL_COST: usize = 8;
+/// Calls that a new version must survive before the old one is let go, as in the live driver.
+const ROLL_BACK_CALLS: u32 = 16;
 
 /// What a bot asks for.
 #[derive(Debug, Default)]
@@ -82,6 +84,27 @@ impl Hears {
     }
 }
 
+/// The version before a reload.
+struct Before {
+    guest: Box<dyn Guest>,
+    digest: Arc<str>,
+    version: String,
+    /// The first time stamp that it has not seen.
+    group: usize,
+    /// Calls that the new one has to survive.
+    calls_left: u32,
+}
+
+/// The new version has survived a call.
+fn outlived(before: &mut Option<Before>) {
+    if let Some(kept) = before {
+        kept.calls_left -= 1;
+        if kept.calls_left == 0 {
+            *before = None;
+        }
+    }
+}
+
 /// A bot and how far it has been evaluated.
 pub(crate) struct LocalBot {
     /// Its sleeve.
@@ -92,15 +115,22 @@ pub(crate) struct LocalBot {
     pub(crate) digest: Arc<str>,
     /// What it wrote, where it is kept; the driver takes it out.
     pub(crate) log: Vec<LogLine>,
-    /// Whether its states and lines are kept.
-    keeps: bool,
+    /// Whether its states are kept, and what it writes.
+    saves: bool,
+    lines: bool,
+    /// The version before, while the present one has not proved itself.
+    before: Option<Before>,
     guest: Box<dyn Guest>,
     hears: Hears,
+    /// What the instance has handled well.
+    run: GoodRun,
     /// The instruments it gets; `None` means all.
     wanted: Option<Vec<InstrumentId>>,
     pace: Pace,
     /// The first time stamp that it has not seen.
     horizon: usize,
+    /// The first time stamp that may go together with others.
+    single_until: usize,
     /// What it asked for, and at which time stamp.
     asked: Option<(usize, Asked)>,
     updates: Vec<OrderUpdate>,
@@ -128,12 +158,16 @@ impl LocalBot {
             generation,
             digest,
             log: Vec::new(),
-            keeps: false,
             hears: Hears::of(&*guest),
+            saves: false,
+            lines: false,
+            before: None,
             guest,
+            run: GoodRun::default(),
             wanted: (!all).then_some(wanted),
             pace: Pace::default(),
             horizon: 0,
+            single_until: 0,
             asked: None,
             updates: Vec::new(),
             sessions: Vec::new(),
@@ -144,31 +178,105 @@ impl LocalBot {
         }
     }
 
-    /// The same, with states and lines kept, from a time stamp on.
-    pub(crate) fn keeping_from(mut self, group: usize) -> Self {
-        (self.keeps, self.horizon) = (true, group);
+    /// The same, with its state kept whenever it asks for something.
+    pub(crate) const fn saving(mut self) -> Self {
+        self.saves = true;
         self
     }
 
-    /// Puts another strategy in its place, which has the old one's state.
-    pub(crate) fn replace(&mut self, guest: Box<dyn Guest>, generation: u64, digest: Arc<str>) {
+    /// The same, with what it writes kept or not.
+    pub(crate) const fn keeping(mut self, lines: bool) -> Self {
+        self.lines = lines;
+        self
+    }
+
+    /// The same, from a time stamp on. Where an instance ended before it in a call of many time
+    /// stamps, nobody knows at which: this one gets them one by one.
+    pub(crate) const fn from(mut self, group: usize) -> Self {
+        self.horizon = group;
+        self.single_until = group + BATCH_MAX;
+        self
+    }
+
+    /// Puts another strategy in its place, which has the old one's state; the old one, of this
+    /// version, stays until the new one has proved itself. What the old one was evaluated ahead
+    /// for is in the state, and what it asked for there stands.
+    pub(crate) fn replace(
+        &mut self,
+        guest: Box<dyn Guest>,
+        generation: u64,
+        digest: Arc<str>,
+        version: String,
+    ) {
         self.hears = Hears::of(&*guest);
-        (self.guest, self.generation, self.digest) = (guest, generation, digest);
+        let guest = std::mem::replace(&mut self.guest, guest);
+        let digest = std::mem::replace(&mut self.digest, digest);
+        let (group, calls_left) = (self.horizon, ROLL_BACK_CALLS);
+        self.before = Some(Before { guest, digest, version, group, calls_left });
+        self.generation = generation;
+        self.run = GoodRun::default();
+    }
+
+    /// Goes back to the version before, if it is still there: it catches up with the bars before
+    /// `group`, and gets the rest anew. Gives its version.
+    pub(crate) fn roll_back(
+        &mut self,
+        group: usize,
+        market: &Market,
+        desk: &Desk,
+    ) -> anyhow::Result<Option<String>> {
+        let Some(mut before) = self.before.take() else {
+            return Ok(None);
+        };
+        let all: Vec<InstrumentId>;
+        let ids = match &self.wanted {
+            Some(wanted) => wanted,
+            None => {
+                let count = u32::try_from(market.symbols.len())?;
+                all = (0..count).map(InstrumentId).collect();
+                &all
+            }
+        };
+        let missed = before.group..group.max(before.group);
+        let horizon = missed.end;
+        if super::instance::catch_up(&mut *before.guest, missed, ids, market, desk, self.sleeve)
+            .is_err()
+        {
+            return Ok(None);
+        }
+        (self.guest, self.digest) = (before.guest, before.digest);
+        self.hears = Hears::of(&*self.guest);
+        self.generation += 1;
+        self.run = GoodRun::default();
+        if group > before.group {
+            // The new one was evaluated ahead of what was taken.
+            self.asked = None;
+        }
+        self.horizon = horizon;
+        Ok(Some(before.version))
+    }
+
+    /// What its instance has handled well.
+    pub(crate) const fn run(&self) -> GoodRun {
+        self.run
     }
 
     /// Its state, as of the last event that it was given.
     pub(crate) fn save(&mut self) -> Result<Vec<u8>, Strike> {
-        self.guest.save()
+        // A state that can't be saved loses what was handled since the last one.
+        self.guest.save().inspect_err(|_| self.run = GoodRun::default())
     }
 
     /// What a call asked for; its lines and its state beside it, where they are kept.
     fn taken(&mut self, outcome: Outcome) -> Result<Asked, Strike> {
         let requests = outcome.requests;
-        if !self.keeps {
+        if self.lines {
+            self.log.extend(outcome.logs);
+        }
+        if !self.saves {
             return Ok(Asked { requests, state: None });
         }
-        self.log.extend(outcome.logs);
-        let state = if requests.is_empty() { None } else { Some(self.guest.save()?.into()) };
+        let state = if requests.is_empty() { None } else { Some(self.save()?.into()) };
         Ok(Asked { requests, state })
     }
 
@@ -223,6 +331,8 @@ impl LocalBot {
             } else {
                 self.updates.drain(..handled.min(self.updates.len()));
             }
+            self.run.took(handled, now, now);
+            outlived(&mut self.before);
             let asked = self.taken(outcome)?;
             if !asked.requests.is_empty() {
                 // The rest is heard after what it asked for has been taken.
@@ -268,7 +378,7 @@ impl LocalBot {
         let alone = !self.hears.sessions && self.hears.timer_period == 0;
         let free = alone && desk.open_order_count(self.sleeve) == 0;
         let range = market.range(group);
-        let ahead = if free { self.pace.batch(range.len()) } else { 1 };
+        let ahead = if free && group >= self.single_until { self.pace.batch(range.len()) } else { 1 };
         let first = range.start;
         let mut end = (group + ahead).min(market.len());
         while end > group + 1 && market.range(end - 1).end - first > EVENTS_PER_CALL_MAX {
@@ -304,6 +414,10 @@ impl LocalBot {
             now: now.market,
         })?;
         let handled = usize::try_from(outcome.handled).unwrap_or(usize::MAX).min(bars.len());
+        if let Some(taken) = bars.get(..handled).filter(|taken| !taken.is_empty()) {
+            self.run.took(handled, taken[0].at, taken[handled - 1].at);
+        }
+        outlived(&mut self.before);
         if handled < bars.len() || !outcome.requests.is_empty() {
             let place = handled.saturating_sub(1);
             let place = if self.wanted.is_some() { self.places[place] } else { first + place };
@@ -316,7 +430,7 @@ impl LocalBot {
             }
         } else {
             self.pace.silent(end - group);
-            if self.keeps {
+            if self.lines {
                 self.log.extend(outcome.logs);
             }
         }

@@ -7,10 +7,12 @@
 
 mod bot;
 mod guest;
+mod instance;
 mod market;
 
 pub(crate) use bot::{Asked, LocalBot};
 pub(crate) use guest::Guest;
+pub(crate) use instance::{Beginning, Made, Maker};
 pub(crate) use market::Market;
 
 use std::collections::VecDeque;
@@ -21,10 +23,10 @@ use stockade_core::desk::{
     Action, BooksAnswer, BotReport, Command, Desk, Effects, Event, Input, IntentBatch, Question,
     Reply, observe, step,
 };
-use stockade_core::row::Row;
+use stockade_core::row::{BotState, Row};
 use stockade_core::{Now, SleeveId, Timestamp};
 use stockade_exchange as model;
-use stockade_runtime::{SessionEvent, SessionKind};
+use stockade_runtime::{SessionEvent, SessionKind, Strike};
 
 use super::model as translate;
 
@@ -224,21 +226,26 @@ impl<S: Sink> Lockstep<S> {
     pub(crate) fn decide(&mut self, group: usize, market: &Market) -> Result<()> {
         observe(&mut self.desk, self.now, &market.bars[market.range(group)]);
         self.follow_sessions()?;
-        self.hear()?;
+        self.hear(group, market)?;
         let mut index = 0;
         while let Some(bot) = self.bots.get_mut(index) {
             let sleeve = bot.sleeve;
             match bot.ask(group, market, &self.desk, self.now) {
                 Ok(asked) if asked.requests.is_empty() => {}
                 Ok(asked) => self.intents(index, asked)?,
-                Err(strike) => self.strike(index, &strike)?,
+                Err(strike) => self.strike(index, &strike, group, market)?,
             }
             // One that was stopped meanwhile has left its place to the next.
             if self.bots.get(index).is_some_and(|bot| bot.sleeve == sleeve) {
                 index += 1;
             }
         }
-        self.hear()
+        self.hear(group + 1, market)?;
+        if self.desk.bots().any(|bot| bot.state == BotState::Suspended) {
+            // Back-offs end with the market's time; the driver is asked for the instances.
+            self.put(Event::Timer)?;
+        }
+        Ok(())
     }
 
     /// Keeps the desk's calendar ahead of the market, and tells bots of sessions and timers.
@@ -272,7 +279,7 @@ impl<S: Sink> Lockstep<S> {
     }
 
     /// Lets bots hear of their orders until nothing more comes of it.
-    fn hear(&mut self) -> Result<()> {
+    fn hear(&mut self, group: usize, market: &Market) -> Result<()> {
         for _ in 0..ROUNDS_MAX {
             let Some(index) = self.bots.iter().position(LocalBot::hears_something) else {
                 return Ok(());
@@ -281,7 +288,7 @@ impl<S: Sink> Lockstep<S> {
             match heard {
                 Ok(asked) if asked.requests.is_empty() => {}
                 Ok(asked) => self.intents(index, asked)?,
-                Err(strike) => self.strike(index, &strike)?,
+                Err(strike) => self.strike(index, &strike, group, market)?,
             }
         }
         Ok(())
@@ -300,10 +307,31 @@ impl<S: Sink> Lockstep<S> {
         self.put(Event::Intents { batch })
     }
 
-    fn strike(&mut self, index: usize, strike: &stockade_runtime::Strike) -> Result<()> {
-        let bot = &self.bots[index];
-        let (sleeve, generation) = (bot.sleeve, bot.generation);
-        let report = BotReport::Strike { generation, cause: strike.to_string() };
+    /// A strike; a new version inside its roll-back window gives way to the one before. `group` is
+    /// the first time stamp whose outcome was not taken.
+    fn strike(
+        &mut self,
+        index: usize,
+        strike: &Strike,
+        group: usize,
+        market: &Market,
+    ) -> Result<()> {
+        let bot = &mut self.bots[index];
+        let (sleeve, refused_digest) = (bot.sleeve, bot.digest.to_string());
+        let report = match bot.roll_back(group, market, &self.desk)? {
+            Some(version) => BotReport::RolledBack {
+                generation: bot.generation,
+                digest: bot.digest.to_string(),
+                version,
+                refused_digest,
+                cause: format!("struck within its first events: {strike}"),
+            },
+            None => BotReport::Strike {
+                generation: bot.generation,
+                run: bot.run(),
+                cause: strike.to_string(),
+            },
+        };
         self.put(Event::Bot { sleeve, report })
     }
 

@@ -2,91 +2,71 @@
 
 use std::io::Write;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use rust_decimal::Decimal;
-use stockade_core::desk::{BotReport, Event, OrderUpdate};
-use stockade_core::{Qty, SleeveId, Slug};
+use stockade_core::desk::{BotReport, Event};
+use stockade_core::row::{BotRow, BotState};
+use stockade_core::{SleeveId, Slug};
+use stockade_runtime::FolderEvent;
 use stockade_store::query::{At, Number};
 
-use super::guests::{self, Made};
 use super::session::Session;
-use crate::drivers::lockstep::LocalBot;
+use crate::drivers::lockstep::Beginning;
 use crate::link::{Answer, HostReply, ReloadReport};
 
 impl Session {
     /// Puts a bot to work from the next time stamp on.
     pub(super) fn start_bot(&mut self, sleeve: SleeveId, generation: u64) -> Result<()> {
-        self.lockstep.bots.retain(|bot| bot.sleeve != sleeve);
-        let (bot, version) = match self.instance(sleeve, generation) {
-            Ok(made) => made,
-            Err(error) => {
-                let report = BotReport::Failed { generation, cause: format!("{error:#}") };
-                return self.lockstep.put(Event::Bot { sleeve, report });
-            }
-        };
-        let digest = bot.digest.to_string();
-        let known = self.lockstep.desk.bot(sleeve).map(|row| row.digest.clone());
-        // In the order of the sleeves, so that a restart asks the bots in the same order.
-        let place = self.lockstep.bots.partition_point(|other| other.sleeve < sleeve);
-        self.lockstep.bots.insert(place, bot);
-        self.lockstep.put(Event::Bot { sleeve, report: BotReport::Ready { generation } })?;
-        if known.is_some_and(|known| known != digest) {
-            // The file was replaced since the bot was deployed.
-            let generation = generation + 1;
-            self.lockstep.bots[place].generation = generation;
-            let report = BotReport::Reloaded { generation, digest, version, pause_ns: 0 };
-            self.lockstep.put(Event::Bot { sleeve, report })?;
-        }
-        if self.place > 0 {
-            for update in self.standing_orders(sleeve) {
-                self.lockstep.bots[place].notify(update);
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes an instance and brings it up to the next time stamp.
-    fn instance(&mut self, sleeve: SleeveId, generation: u64) -> Result<(LocalBot, String)> {
-        let desk = &self.lockstep.desk;
-        let row = desk.bot(sleeve).cloned().ok_or_else(|| anyhow!("sleeve {sleeve} has no bot"))?;
-        let ids = guests::wanted(desk, &row);
         let loading = self.opening.store.snapshot_load(self.opening.label.as_str(), sleeve);
         let state = self.opening.runtime.block_on(loading)?;
-        let bytes = state.as_ref().map(|state| state.bytes.as_slice());
-        let Made { mut guest, digest, version, warm_up_bars } =
-            self.maker.make(&row, guests::instruments(desk, &ids), bytes)?;
-        let from = match &state {
-            Some(state) => guests::groups_until(&self.market, state.at),
-            None => guests::first_group(&self.market, row.created_at, &ids, warm_up_bars),
+        let beginning = Beginning {
+            maker: &mut *self.maker,
+            market: &self.market,
+            place: self.place,
+            state,
+            lines: true,
         };
-        guests::catch_up(
-            &mut *guest,
-            from..self.place.max(from),
-            &ids,
-            &self.market,
-            desk,
-            sleeve,
-        )?;
-        let bot = LocalBot::new(sleeve, generation, digest.into(), guest, ids, &self.market);
-        Ok((bot.keeping_from(self.place.max(from)), version))
+        self.lockstep.start_bot(sleeve, generation, beginning)
     }
 
-    /// The present orders of a sleeve: the end of catching up.
-    fn standing_orders(&self, sleeve: SleeveId) -> Vec<OrderUpdate> {
-        let desk = &self.lockstep.desk;
-        let orders = desk.open_orders().filter(|order| order.sleeve == sleeve);
-        let update = |order: &stockade_core::row::OrderRow| OrderUpdate {
-            intent_id: order.intent_id,
-            symbol: order.symbol.clone(),
-            side: order.side,
-            status: Some(order.status),
-            reason: order.end_reason.clone(),
-            filled_qty: order.filled_qty,
-            last_qty: Qty::ZERO,
-            last_price: None,
-            at: desk.now().market,
+    /// A file of the plugins folder has changed: the bots that run it get the new version, as by
+    /// hand; one that is not taken is noted with each of them.
+    pub(super) fn on_folder(&mut self, event: FolderEvent) -> Result<()> {
+        let (path, refused) = match event {
+            FolderEvent::Added { path, plugin } | FolderEvent::Changed { path, plugin } => {
+                (path, Ok(plugin.digest().to_string()))
+            }
+            // Running bots are left alone.
+            FolderEvent::Removed { .. } => return Ok(()),
+            FolderEvent::Failed { path, error } => (path, Err(error.to_string())),
         };
-        orders.map(update).collect()
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+        let runs = |row: &&BotRow| row.plugin == *stem && row.state == BotState::Running;
+        let running: Vec<BotRow> = self.lockstep.desk.bots().filter(runs).cloned().collect();
+        for row in running {
+            match &refused {
+                Ok(digest) if *digest == row.digest => {}
+                Ok(_) => {
+                    if let Answer::Failed { message } = self.reload(&row.name, false)? {
+                        tracing::error!(bot = %row.name, "{message}");
+                    }
+                }
+                Err(cause) => self.refuse(&row, "the new file".to_owned(), cause.clone())?,
+            }
+        }
+        self.heed_notes()
+    }
+
+    /// Notes that a bot's running version goes on.
+    fn refuse(&mut self, row: &BotRow, refused_digest: String, cause: String) -> Result<()> {
+        let report = BotReport::RolledBack {
+            generation: row.generation,
+            digest: row.digest.clone(),
+            version: row.version.clone(),
+            refused_digest,
+            cause,
+        };
+        self.lockstep.put(Event::Bot { sleeve: row.sleeve, report })
     }
 
     /// Reads a bot's file again and puts the new version in the old one's place, with its state.
@@ -103,18 +83,19 @@ impl Session {
         let state = match self.lockstep.bots[place].save() {
             Ok(state) => state,
             Err(strike) => {
-                let report =
-                    BotReport::Strike { generation: row.generation, cause: strike.to_string() };
+                let run = self.lockstep.bots[place].run();
+                let (generation, cause) = (row.generation, strike.to_string());
+                let report = BotReport::Strike { generation, run, cause };
                 self.lockstep.put(Event::Bot { sleeve: row.sleeve, report })?;
                 return failed(format!("the running version could not save its state: {strike}"));
             }
         };
-        let ids = guests::wanted(&self.lockstep.desk, &row);
-        let made =
-            self.maker.make(&row, guests::instruments(&self.lockstep.desk, &ids), Some(&state));
-        let made = match made {
+        let made = match self.lockstep.make(&mut *self.maker, &row, Some(&state)) {
             Ok(made) => made,
             Err(error) => {
+                if !dry_run {
+                    self.refuse(&row, "the new file".to_owned(), format!("{error:#}"))?;
+                }
                 return failed(format!(
                     "the new version was not taken, the old one runs on: {error:#}"
                 ));
@@ -126,7 +107,8 @@ impl Session {
         let (from, to) = (row.digest, made.digest.clone());
         if !dry_run {
             let generation = row.generation + 1;
-            self.lockstep.bots[place].replace(made.guest, generation, made.digest.as_str().into());
+            let digest = made.digest.as_str().into();
+            self.lockstep.bots[place].replace(made.guest, generation, digest, row.version);
             let report = BotReport::Reloaded {
                 generation,
                 digest: made.digest,

@@ -113,6 +113,10 @@ impl Session {
             Incoming::LeaseLost(why) => {
                 bail!("the lease of account {} is lost: {why}", self.opening.label)
             }
+            Incoming::Folder(event) => {
+                self.on_folder(event)?;
+                Ok(true)
+            }
             Incoming::Request(task, answer) => {
                 let reply = self.answer(task)?;
                 // A person who has gone away needs no answer.

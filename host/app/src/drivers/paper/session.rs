@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use stockade_core::desk::{Command, Desk, Event};
 use stockade_core::instrument::Instrument;
 use stockade_core::order::OrderStatus;
-use stockade_core::row::{BotState, Rows};
+use stockade_core::row::Rows;
 use stockade_core::sleeve::Prices;
 use stockade_core::{Money, Now, Slug, Timestamp};
 use stockade_exchange as model;
@@ -16,12 +16,11 @@ use stockade_store::{Store, WriterHandle, WriterOptions};
 use stockade_venue::files::Bars;
 use tokio::runtime::Handle;
 
-use super::guests::Maker;
 use super::record::Record;
 use super::sink::Committed;
 use crate::cli::backtest::Profile;
 use crate::config::Settings;
-use crate::drivers::lockstep::{Lockstep, Market};
+use crate::drivers::lockstep::{Lockstep, Maker, Market};
 use crate::drivers::{backtest, base, model as translate};
 
 /// Cash of the replay's account, in dollars, as a new paper account has.
@@ -82,7 +81,8 @@ impl Session {
                     rows
                 }
             };
-        let now = rows.account.now.market;
+        // Books that were begun before the first run stand at no time of the market yet.
+        let now = rows.account.now.market.max(start);
         let matched = record.repeat(&mut exchange, &market, now);
         let place = if record.is_finished() { market.len() } else { matched.saturating_sub(1) };
         let desk = Desk::restore(rows, settings)?;
@@ -156,9 +156,6 @@ impl Session {
         if self.session.is_none() {
             let open = translate::sessions(at).into_iter().find(|s| s.open <= at && at < s.close);
             self.session = open.map(|session| (session.day, session.close));
-        }
-        if self.lockstep.desk.bots().any(|bot| bot.state == BotState::Suspended) {
-            self.lockstep.put(Event::Timer)?;
         }
         let interval = self.opening.settings.equity_interval_seconds.saturating_mul(1_000_000_000);
         if u64::try_from(at.since(self.sampled_at)).is_ok_and(|since| since >= interval) {

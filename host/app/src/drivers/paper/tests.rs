@@ -12,25 +12,27 @@ use stockade_core::order::{Intent, OrderType, Side, Size, TimeInForce};
 use stockade_core::row::BotRow;
 use stockade_core::{IntentId, Money, Qty, Slug, Symbol};
 use stockade_exchange::Sessions;
-use stockade_runtime::{BotInstrument, Call, Events, Outcome, Strike};
+use stockade_runtime::{BotInstrument, Call, Cause, Events, Outcome, Strike};
 use stockade_store::Store;
 use stockade_store::query::{Filter, execution_list};
 use stockade_store::testing::TestDatabase;
 use stockade_venue::files::{Bars, Source, read_bars};
 use tokio::runtime::Handle;
 
-use super::guests::{Made, Maker};
 use super::session::{CASH, Opening, SEED, Session};
 use crate::cli::backtest::Profile;
 use crate::config::{Environment, Flags, Settings};
-use crate::drivers::backtest::{Entry, Setup, run_native};
+use crate::drivers::backtest::{Entry, Setup, run_made};
+use crate::drivers::base;
 use crate::drivers::bench::market;
-use crate::drivers::{base, lockstep::Guest};
+use crate::drivers::lockstep::{Guest, Made, Maker};
 use crate::link::{Answer, Task};
 
-/// Every so many bars of all its symbols it buys what it doesn't hold and sells what it does.
+/// Every so many bars of all its symbols it buys what it doesn't hold and sells what it does. At the
+/// live bar with the number `stumbles_at` it is struck.
 struct Walker {
     bars: u64,
+    stumbles_at: Option<u64>,
 }
 
 const EVERY: u64 = 9;
@@ -48,6 +50,9 @@ impl Guest for Walker {
             }
             outcome.handled += 1;
             self.bars += 1;
+            if self.stumbles_at == Some(self.bars) && !call.warm_up {
+                return Err(Strike { cause: Cause::Gone, logs: Vec::new(), logs_dropped: 0 });
+            }
             let busy = call.view.orders.iter().any(|order| order.instrument == bar.instrument);
             if !self.bars.is_multiple_of(EVERY) || call.warm_up || busy {
                 continue;
@@ -87,7 +92,9 @@ impl Guest for Walker {
     }
 }
 
-struct Walkers;
+struct Walkers {
+    stumbles_at: Option<u64>,
+}
 
 impl Maker for Walkers {
     fn make(
@@ -97,7 +104,7 @@ impl Maker for Walkers {
         state: Option<&[u8]>,
     ) -> anyhow::Result<Made> {
         let bars = state.map_or(0, |bytes| u64::from_le_bytes(bytes.try_into().unwrap()));
-        let guest = Box::new(Walker { bars });
+        let guest = Box::new(Walker { bars, stumbles_at: self.stumbles_at });
         Ok(Made { guest, digest: "walker".to_owned(), version: "1".to_owned(), warm_up_bars: 0 })
     }
 }
@@ -126,7 +133,7 @@ fn line(at: i64, symbol: &str, side: &str, qty: Decimal, price: Decimal) -> Stri
 }
 
 /// The executions of the backtest with the live rules.
-fn expected(bars: &Bars) -> Vec<String> {
+fn expected(bars: &Bars, stumbles_at: Option<u64>) -> Vec<String> {
     let name = Slug::new("walker").unwrap();
     let entry = Entry {
         name,
@@ -145,7 +152,8 @@ fn expected(bars: &Bars) -> Vec<String> {
         max_participation: None,
         seed: SEED,
     };
-    let result = run_native(&setup, bars, Box::new(Walker { bars: 0 })).unwrap();
+    let (guest, maker) = (Walker { bars: 0, stumbles_at }, Walkers { stumbles_at });
+    let result = run_made(&setup, bars, Box::new(guest), Box::new(maker)).unwrap();
     let lines = result.executions.iter();
     lines
         .map(|e| line(e.at.0, e.symbol.as_str(), e.side.as_str(), e.qty.get(), e.price.get()))
@@ -163,6 +171,15 @@ async fn booked(store: &Store) -> Vec<String> {
 }
 
 async fn open(database: &TestDatabase, folder: &Path, bars: &Bars) -> anyhow::Result<Session> {
+    open_with(database, folder, bars, Walkers { stumbles_at: None }).await
+}
+
+async fn open_with(
+    database: &TestDatabase,
+    folder: &Path,
+    bars: &Bars,
+    maker: Walkers,
+) -> anyhow::Result<Session> {
     let flags = Flags { data: Some(folder.to_owned()), ..Flags::default() };
     let opening = Opening {
         runtime: Handle::current(),
@@ -171,7 +188,7 @@ async fn open(database: &TestDatabase, folder: &Path, bars: &Bars) -> anyhow::Re
         label: Slug::new("replay").unwrap(),
         epoch: base::lease(&database.store, "replay", true).await.unwrap(),
     };
-    tokio::task::block_in_place(|| Session::open(opening, bars, Box::new(Walkers)))
+    tokio::task::block_in_place(|| Session::open(opening, bars, Box::new(maker)))
 }
 
 fn deploy(session: &mut Session) {
@@ -207,7 +224,7 @@ async fn a_replay_gives_the_executions_of_the_backtest_with_the_live_rules() {
         deploy(&mut session);
         go_on(&mut session).unwrap();
     });
-    let expected = expected(&bars);
+    let expected = expected(&bars, None);
     assert!(expected.len() > 100, "{} executions are no test", expected.len());
     assert_eq!(booked(&database.store).await, expected);
 }
@@ -236,7 +253,7 @@ async fn a_replay_that_is_killed_again_and_again_gives_the_same_executions() {
         session = open(&database, folder.path(), &bars).await.unwrap();
     }
     assert!(kills >= 20, "{kills} kills are no test");
-    assert_eq!(booked(&database.store).await, expected(&bars));
+    assert_eq!(booked(&database.store).await, expected(&bars, None));
     // A replay that has ended is not begun again.
     let ended = open(&database, folder.path(), &bars).await.unwrap();
     assert_eq!(ended.place, ended.market.len());
@@ -251,4 +268,26 @@ async fn other_files_are_refused_in_words() {
     bars.rows[3].close += Decimal::ONE;
     let error = open(&database, folder.path(), &bars).await.err().unwrap();
     assert!(error.to_string().contains("belongs to a replay of other files"), "{error:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_that_was_struck_resumes_alike_in_a_replay_and_in_a_backtest() {
+    let folder = tempfile::tempdir().unwrap();
+    let bars = bars(folder.path());
+    let stumbles_at = Some(700);
+    let expected = expected(&bars, stumbles_at);
+    assert_ne!(expected, self::expected(&bars, None), "the strike makes no difference");
+    let database = TestDatabase::new().await;
+    let maker = Walkers { stumbles_at };
+    let mut session = open_with(&database, folder.path(), &bars, maker).await.unwrap();
+    tokio::task::block_in_place(|| {
+        deploy(&mut session);
+        go_on(&mut session).unwrap();
+    });
+    assert_eq!(booked(&database.store).await, expected);
+    let bot = session.lockstep.desk.bots().next().unwrap();
+    assert_eq!(bot.state, stockade_core::row::BotState::Running, "{bot:?}");
+    assert!(!bot.strikes.is_empty());
+    // It went on to the end: most executions come after the strike.
+    assert!(expected.len() > 100, "{}", expected.len());
 }

@@ -397,11 +397,8 @@ impl World {
             ("stale_price_ms", "60000"),
             ("stale_price_ms", "none"),
         ];
-        let (control, value) = self.random.pick(&settings).copied().unwrap_or(settings[0]);
-        Command::RiskSet {
-            scope: self.scope(),
-            control: control.to_owned(),
-            value: value.to_owned(),
-        }
+        let setting = self.random.pick(&settings).copied().unwrap_or(settings[0]);
+        let settings = vec![(setting.0.to_owned(), setting.1.to_owned())];
+        Command::RiskSet { scope: self.scope(), settings }
     }
 }

@@ -1,10 +1,10 @@
 //! Bots: their instances, and calls that ask for anything through the capability's own admission.
 
 use rust_decimal::Decimal;
-use stockade_core::desk::{BotReport, BotRequest, Event, IntentBatch};
+use stockade_core::desk::{BotReport, BotRequest, Event, GoodRun, IntentBatch};
 use stockade_core::order::Side;
 use stockade_core::sleeve::{Buffered, Prices, SleeveView, admit};
-use stockade_core::{IntentId, SleeveId};
+use stockade_core::{IntentId, SleeveId, Timestamp};
 
 use super::check::{self, Checked, Violation};
 use super::world::{Happening, MS, World};
@@ -37,7 +37,11 @@ impl World {
         self.schedule(again, Happening::Call { life, sleeve, generation });
         let after = self.random.between(1, 1_500) * MS;
         if self.random.chance(self.faults.bot_strikes / 4) {
-            let report = BotReport::Strike { generation, cause: "out of fuel".to_owned() };
+            let mut run = GoodRun::default();
+            if self.random.chance(600) {
+                run.took(20, Timestamp(0), Timestamp(3_600_000 * MS));
+            }
+            let report = BotReport::Strike { generation, run, cause: "out of fuel".to_owned() };
             self.schedule_input(after, Event::Bot { sleeve, report });
             return Ok(());
         }

@@ -43,8 +43,14 @@ async fn confirm(peer: &mut Peer, bars: &[&str]) -> Value {
     request
 }
 
+/// The next message but confirmations, which have a test of their own.
 async fn next(rx: &mut Receiver<MarketMessage>) -> MarketMessage {
-    soon(rx.recv()).await.expect("the stream goes on")
+    loop {
+        match soon(rx.recv()).await.expect("the stream goes on") {
+            MarketMessage::Confirmed { .. } => {}
+            other => return other,
+        }
+    }
 }
 
 fn bar(symbol: &str, minute: u32, close: f64) -> Value {

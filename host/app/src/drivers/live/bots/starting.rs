@@ -1,0 +1,174 @@
+//! The start of an instance: subscribe, read, sort out, hand over.
+//!
+//! Guarantees: between the last bar of history and the first of the stream none is missing and none
+//! is there twice. What comes while an instance is being made waits for it.
+
+use stockade_core::desk::{BotReport, Desk, Event, GoodRun, OrderUpdate};
+use stockade_core::market::MarketEvent;
+use stockade_core::sleeve::Prices;
+use stockade_core::{Now, SleeveId, Symbol, Timestamp};
+use stockade_runtime::EventKind;
+
+use super::super::catch_up::{self, Beginning};
+use super::super::prepare::{Prepared, prepare};
+use super::super::shard::{BotEvent, Start, Work};
+use super::super::slot::{Phase, Slot};
+use super::super::{Incoming, market};
+use super::{BotMessage, Bots, MINUTE_NS, config};
+
+/// How long the broker may take to confirm a bot's symbols, in machine nanoseconds: a bot that
+/// trades on a timer should not wait for ever for a stream that is down.
+const CONFIRMED_MAX_NS: i64 = 10 * 1_000_000_000;
+
+impl Bots {
+    /// Begins to make an instance: its symbols are to be subscribed to first.
+    pub(crate) fn start(&mut self, desk: &Desk, sleeve: SleeveId, generation: u64, now: Now) {
+        let Some(row) = desk.bot(sleeve).cloned() else {
+            return;
+        };
+        let Some(plugin) = self.plugins.get(&row.plugin).cloned() else {
+            let file = self.folder.join(format!("{}.wasm", row.plugin));
+            if file.is_file() {
+                // It is being compiled: the bot starts when it is there.
+                self.waiting.insert(sleeve, generation);
+            } else {
+                self.fail(sleeve, generation, format!("there is no {}", file.display()));
+            }
+            return;
+        };
+        let never = Timestamp(i64::MIN);
+        let wanted =
+            row.symbols.iter().filter_map(|symbol| Some((desk.find(symbol)?, never))).collect();
+        let kept = self.slots.remove(&sleeve).map(|slot| slot.queue).unwrap_or_default();
+        let timer = plugin.description().timer_period;
+        let slot = Slot {
+            generation,
+            plugin: plugin.clone(),
+            row: row.clone(),
+            wanted,
+            symbols: row
+                .symbols
+                .iter()
+                .filter(|symbol| desk.find(symbol).is_some())
+                .cloned()
+                .collect(),
+            phase: Phase::Subscribing(now.machine),
+            queue: kept,
+            next_timer: (timer > 0).then(|| now.market.plus(timer)),
+            saved_at: now.machine,
+            last_event: now.market,
+            cursor: now.market.plus(-MINUTE_NS),
+            run: GoodRun::default(),
+            roll_back: None,
+            reload: None,
+            answer: None,
+            becoming: None,
+        };
+        self.slots.insert(sleeve, slot);
+    }
+
+    /// Reads state and history of the bots whose symbols are subscribed to: what ends later comes
+    /// by the stream.
+    pub(crate) fn read_for_starts(&mut self, is_confirmed: &dyn Fn(&Symbol) -> bool, now: Now) {
+        for (sleeve, slot) in &mut self.slots {
+            let Phase::Subscribing(since) = slot.phase else {
+                continue;
+            };
+            let open = slot.symbols.iter().find(|symbol| !is_confirmed(symbol));
+            if let Some(symbol) = open {
+                if now.machine.since(since) < CONFIRMED_MAX_NS {
+                    continue;
+                }
+                tracing::warn!(bot = %slot.row.name, %symbol, "starts without its data stream: bars of the start may be missing");
+            }
+            slot.phase = Phase::Starting;
+            let (store, alpaca, label, inputs) =
+                (self.store.clone(), self.alpaca.clone(), self.label.clone(), self.inputs.clone());
+            let (sleeve, generation) = (*sleeve, slot.generation);
+            let (row, plugin) = (slot.row.clone(), slot.plugin.clone());
+            tokio::spawn(async move {
+                let prepared = prepare(&store, &alpaca, &label, &row, &plugin).await;
+                let prepared = Box::new(prepared.map_err(|error| format!("{error:#}")));
+                let message = BotMessage::Prepared(sleeve, generation, prepared);
+                let _ = inputs.send(Incoming::Bot(message)).await;
+            });
+        }
+    }
+
+    pub(super) fn on_prepared(
+        &mut self,
+        sleeve: SleeveId,
+        generation: u64,
+        prepared: Result<Prepared, String>,
+        desk: &Desk,
+    ) -> Vec<Event> {
+        let Some(sight) = self.sight(desk, sleeve, desk.now().market) else {
+            return Vec::new();
+        };
+        let Some(slot) = self.slots.get_mut(&sleeve) else {
+            return Vec::new();
+        };
+        if slot.generation != generation {
+            return Vec::new();
+        }
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(cause) => {
+                self.slots.remove(&sleeve);
+                return vec![Event::Bot {
+                    sleeve,
+                    report: BotReport::Failed { generation, cause },
+                }];
+            }
+        };
+        slot.cursor = prepared.cursor.unwrap_or(slot.cursor);
+        let history = prepared.bars.iter().filter_map(|found| market::bar(desk, found)).collect();
+        let warm_up = usize::try_from(slot.plugin.description().warm_up_bars).unwrap_or(0);
+        let beginning =
+            if prepared.state.is_some() { Beginning::State } else { Beginning::New { warm_up } };
+        let sorted = catch_up::sort(beginning, history, &mut slot.queue);
+        for bar in sorted.warm_up.iter().chain(&sorted.missed).flatten() {
+            if let Some(last) = slot.wanted.get_mut(&bar.instrument) {
+                *last = bar.at.max(*last);
+            }
+        }
+        if let Some(bars) = sorted.warm_up.last() {
+            slot.cursor = slot.cursor.max(bars[0].at);
+        }
+        let mut since: Vec<BotEvent> = sorted.warm_up.into_iter().map(BotEvent::Bars).collect();
+        if slot.plugin.description().events.contains(&EventKind::Orders) {
+            since.extend(standing_orders(desk, sleeve));
+        }
+        let start = Start {
+            plugin: slot.plugin.clone(),
+            config: config(&self.settings, desk, &slot.row, &slot.plugin, &self.history),
+            state: prepared.state,
+            since,
+            sight,
+        };
+        self.shards.send(sleeve, Work::Start(sleeve, generation, Box::new(start)));
+        // The desk hears of a bar before any bot acts on it.
+        let missed = sorted.missed.into_iter();
+        missed.map(|bars| Event::Market { market: MarketEvent::Bars { bars } }).collect()
+    }
+}
+
+/// The present orders of a sleeve, as the end of catching up.
+fn standing_orders(desk: &Desk, sleeve: SleeveId) -> Vec<BotEvent> {
+    let orders = desk.open_orders().filter(|order| order.sleeve == sleeve);
+    orders
+        .map(|order| {
+            BotEvent::Order(OrderUpdate {
+                intent_id: order.intent_id,
+                symbol: order.symbol.clone(),
+                side: order.side,
+                status: Some(order.status),
+                reason: order.end_reason.clone(),
+                filled_qty: order.filled_qty,
+                last_qty: stockade_core::Qty::ZERO,
+                last_price: None,
+                at: desk.now().market,
+            })
+        })
+        .collect()
+}
