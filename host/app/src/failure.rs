@@ -30,6 +30,14 @@ pub(crate) enum Failure {
         /// Its name, as given.
         name: String,
     },
+    /// The data folder has no books to read: exit code 4.
+    #[error("the data folder {data} {why} (--data; stockade run or stockade sleeve create begins the books)")]
+    NoBooks {
+        /// The folder.
+        data: String,
+        /// What it lacks.
+        why: &'static str,
+    },
     /// Only a running host can do it: exit code 5.
     #[error("the host is not running: {needs} needs it (stockade run)")]
     NotRunning {
@@ -49,7 +57,7 @@ impl Failure {
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::Refused { .. } => 3,
-            Self::NotFound { .. } => 4,
+            Self::NotFound { .. } | Self::NoBooks { .. } => 4,
             Self::NotRunning { .. } => 5,
         }
     }

@@ -37,7 +37,7 @@ use guests::PluginFolder;
 use session::{Opening, Session};
 
 /// The account's label where none is named.
-const LABEL: &str = "replay";
+pub(crate) const LABEL: &str = "replay";
 /// Requests that wait for the loop; people wait beyond it.
 const INPUTS_MAX: usize = 256;
 /// Between two renewals of the lease.

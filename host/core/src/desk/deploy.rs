@@ -148,6 +148,9 @@ impl Desk {
             }
             self.sleeve_mut(id).row.kind = SleeveKind::Hand;
         }
+        if self.bots[&id].state == state {
+            return Err(not_allowed("bot", name, "it is stopped already"));
+        }
         self.set_bot_state(id, state, Some("by a person"));
         let generation = self.bots[&id].generation;
         let (kind, text) = match state {

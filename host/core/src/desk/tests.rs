@@ -1,5 +1,7 @@
 //! The desk against a broker of a few lines: the worked cases, faults one by one.
 
+mod money;
+
 use rust_decimal::{Decimal, dec};
 
 mod ledger;
