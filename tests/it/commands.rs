@@ -79,3 +79,75 @@ async fn nothing_is_made_by_a_slip() {
     gone.says(&["127.0.0.1", "port 1", "refused"]);
     folder.run(&["bot", "stop", "mine"]).await.ended(5);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_id_means_one_fill() {
+    let folder = Folder::new();
+    let head = "time,symbol,side,qty,price,fee,execution_id\n";
+    let file = |name: &str, rows: &str| {
+        std::fs::write(folder.path(name), format!("{head}{rows}")).unwrap();
+        folder.path(name).display().to_string()
+    };
+    for name in ["a", "b"] {
+        folder.run(&["sleeve", "create", name, "--capital", "1000"]).await.ok();
+    }
+    let row = "2026-01-02T15:00:00Z,AAPL,buy,10,150,1,x1\n";
+    let split = "2026-01-03T15:00:00Z,AAPL,split,4,,,x2\n";
+    let first = file("first.csv", &format!("{row}{split}"));
+    let import = |file: String, sleeve: &'static str| {
+        let around = folder.around();
+        async move { around.run(&["import", "fills", &file, "--sleeve", sleeve, "--json"]).await }
+    };
+    let booked = import(first.clone(), "a").await.ok();
+    assert!(booked.stderr.contains("cash is -501, below zero"), "{}", booked.stderr);
+    assert_eq!(booked.json()["booked"], 2);
+    assert_eq!(booked.json()["warnings"].as_array().unwrap().len(), 1);
+    assert_eq!(import(first.clone(), "a").await.ok().json()["known"], 2);
+    import(first, "b").await.ended(2).says(&["line 2", "\"x1\"", "sleeve \"b\"", "sleeve \"a\""]);
+    let other = file("other.csv", "2026-01-02T15:00:00Z,AAPL,buy,11,150,1,x1\n");
+    import(other, "a").await.ended(2).says(&["line 2", "\"x1\"", "buy 11 AAPL", "buy 10 AAPL"]);
+    let ratio = file("ratio.csv", "2026-01-03T15:00:00Z,AAPL,split,5,,,x2\n");
+    import(ratio, "a").await.ended(2).says(&["\"x2\"", "split 5", "split 4"]);
+    let twice = file("twice.csv", &format!("{}{}", row.replace("x1", "y"), row.replace("10,150,1,x1", "9,150,1,y")));
+    import(twice, "a").await.ended(2).says(&["line 3", "\"y\"", "line 2", "buy 9 AAPL"]);
+    let future = file("future.csv", "2096-01-02T15:00:00Z,AAPL,buy,1,150,1,z\n");
+    import(future, "a").await.ended(3).says(&["line 2", "2096-01-02", "present time"]);
+    let nothing = file("nothing.csv", "2026-01-02T15:00:00Z,MSFT,split,4,,,s\n");
+    let ignored = import(nothing, "a").await.ok().json();
+    assert_eq!((&ignored["booked"], &ignored["ignored"]), (&0.into(), &1.into()));
+    let escape = file("escape.csv", "2026-01-02T15:00:00Z,AAPL,b\u{1b}[31muy,1,150,1,e\n");
+    let said = import(escape, "a").await.ended(2).stderr;
+    assert!(!said.contains('\u{1b}') && said.contains("\\u{1b}"), "{said}");
+    let slash = file("slash.csv", "2026-01-02T15:00:00Z,BRK/B,buy,1,150,1,e\n");
+    import(slash, "a").await.ended(2).says(&["BRK/B", "is no symbol"]);
+    folder.run(&["risk", "set", "a", "order_rate=NaN"]).await.ended(2).says(&["order_rate", "NaN"]);
+    folder.run(&["risk", "set", "a", "foo=1"]).await.ended(2).says(&["foo is not a setting", "order_rate"]);
+    folder.run(&["risk", "set", "a", "order_rat=1"]).await.ended(2).says(&["the nearest is order_rate"]);
+    folder.run(&["db", "check"]).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backtest_whose_bot_dies_is_not_clean() {
+    let folder = Folder::new();
+    let mut rows = "timestamp,open,high,low,close,volume\n".to_owned();
+    for minute in 30..50 {
+        rows.push_str(&format!("2019-02-11T14:{minute}:00Z,150,151,149,150,1000\n"));
+    }
+    let bars = folder.path("AAPL_1m.csv").display().to_string();
+    std::fs::write(&bars, rows).unwrap();
+    let plugin = crate::bots::file("misbehave").display().to_string();
+    let backtest = ["backtest", "--plugin", &plugin, "--bars", &bars, "--capital", "1000", "--json"];
+    let died = folder.run(&[&backtest[..], &["--param", "cause=trap"]].concat()).await.ended(1);
+    let strikes = died.json()["strikes"].clone();
+    assert_eq!(strikes[0]["bot"], "misbehave", "{strikes}");
+    assert!(strikes[0]["at"].as_str().unwrap().starts_with("2019-02-11T14:"), "{strikes}");
+    died.says(&["misbehave", "2019-02-11T14:"]);
+    folder.run(&["plugin", "inspect", "/dev/zero"]).await.ended(2).says(&["no regular file"]);
+    let sma = crate::bots::file("sma-cross").display().to_string();
+    let out = folder.path("out").display().to_string();
+    let sweep = ["backtest", "--plugin", &sma, "--bars", &bars, "--capital", "1000", "--out", &out];
+    folder.run(&[&sweep[..], &["--param", "fast=2..3"]].concat()).await.ok();
+    let table = std::fs::read_to_string(folder.path("out").join("sweep.csv")).unwrap();
+    assert_eq!(table.lines().count(), 3, "{table}");
+    assert!(table.starts_with("fast,final_equity,"), "{table}");
+}

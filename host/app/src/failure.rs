@@ -67,6 +67,14 @@ impl Failure {
         if let Refusal::NotFound { what, name } = refusal {
             return Self::NotFound { what: known_noun(what), name: name.clone() };
         }
+        // A control that does not exist, or a value that it does not take, is wrong usage.
+        match refusal {
+            Refusal::UnknownSetting { .. } => return Self::Usage(refusal.to_string()),
+            Refusal::NotAllowed { what, name, why } if what == "setting" => {
+                return Self::Usage(format!("{name}: {why}"));
+            }
+            _ => {}
+        }
         Self::Refused { code: refusal.code().to_owned(), message: refusal.to_string() }
     }
 }

@@ -102,7 +102,7 @@ impl Context {
         if let Some(label) = self.account() {
             // An account is made by its first use, not by a slip of the pen.
             let has_keys = || {
-                let accounts = self.settings.accounts(true);
+                let accounts = self.settings.accounts(true).or_else(|_| self.settings.accounts(false));
                 accounts.map(|all| all.iter().any(|account| account.label == label))
             };
             let there = known.iter().any(|account| account.account == label)

@@ -21,7 +21,7 @@ mod account;
 mod bot;
 mod break_;
 mod capital;
-mod command;
+pub(crate) mod command;
 mod db;
 mod execution;
 mod export;

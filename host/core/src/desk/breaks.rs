@@ -135,3 +135,17 @@ impl Desk {
         Ok(())
     }
 }
+
+/// A class of difference in words (CONTROLS.md section 2); empty for one that nobody finds.
+#[must_use]
+pub fn class_name(class: &str) -> &'static str {
+    match class {
+        "D32" => "broker holds more",
+        "D33" => "broker holds less",
+        "D34" => "other side at the broker",
+        "D35" => "at the broker only",
+        "D36" => "in the books only",
+        "D47" => "cash differs",
+        _ => "",
+    }
+}

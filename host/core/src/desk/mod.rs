@@ -29,7 +29,7 @@ mod restore;
 mod state;
 
 pub use actions::file_activity_id;
-pub use breaks::is_accepted;
+pub use breaks::{class_name, is_accepted};
 pub use effect::{Action, Effects, OrderUpdate};
 pub use event::{
     ActionBooking, BotReport, BotRequest, Command, Event, ImportKind, ImportedFill, Input,
