@@ -31,7 +31,9 @@ pub(crate) enum Failure {
         name: String,
     },
     /// The data folder has no books to read: exit code 4.
-    #[error("the data folder {data} {why} (--data; stockade run or stockade sleeve create begins the books)")]
+    #[error(
+        "the data folder {data} {why} (--data; stockade run or stockade sleeve create begins the books)"
+    )]
     NoBooks {
         /// The folder.
         data: String,

@@ -128,7 +128,9 @@ impl Symbol {
         let upper = text.trim().to_ascii_uppercase();
         let word = |part: &str| !part.is_empty() && part.bytes().all(word_byte);
         let symbol = match upper.split_once('/') {
-            Some((base, quote)) if word(base) && QUOTES.contains(&quote) => format!("{base}{quote}"),
+            Some((base, quote)) if word(base) && QUOTES.contains(&quote) => {
+                format!("{base}{quote}")
+            }
             Some(_) => String::new(),
             None => upper,
         };

@@ -7,8 +7,8 @@
 
 use stockade_core::Slug;
 use stockade_core::desk::{Command, Reply};
-use stockade_store::{Cluster, Store};
 use stockade_store::query::{Account, Filter, PgPool, account_list};
+use stockade_store::{Cluster, Store};
 use tokio::sync::OnceCell;
 
 use crate::config::Settings;
@@ -102,7 +102,8 @@ impl Context {
         if let Some(label) = self.account() {
             // An account is made by its first use, not by a slip of the pen.
             let has_keys = || {
-                let accounts = self.settings.accounts(true).or_else(|_| self.settings.accounts(false));
+                let accounts =
+                    self.settings.accounts(true).or_else(|_| self.settings.accounts(false));
                 accounts.map(|all| all.iter().any(|account| account.label == label))
             };
             let there = known.iter().any(|account| account.account == label)

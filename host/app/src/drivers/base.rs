@@ -23,6 +23,8 @@ const COMMAND_WAIT: Duration = Duration::from_secs(60);
 /// How long a command waits for the socket of a host that holds the lease, and a command for a host
 /// that begins to hold the data folder.
 const SOCKET_WAIT: Duration = Duration::from_secs(10);
+/// How long a command that only a host can grant waits for one that was started with it.
+const FOLLOWER_WAIT: Duration = Duration::from_secs(3);
 /// Between two looks at a lease that others hold.
 const LEASE_LOOK: Duration = Duration::from_millis(50);
 /// In a holder's name: it lets go by itself in a moment.
@@ -179,7 +181,11 @@ pub(crate) async fn lease_for_command(
         let brief = refusal.holder.contains(BRIEFLY);
         let patience = if brief { COMMAND_WAIT } else { SOCKET_WAIT };
         if began.elapsed() > patience {
-            let what = if brief { "is changed by another command" } else { "is held by a host that does not answer here" };
+            let what = if brief {
+                "is changed by another command"
+            } else {
+                "is held by a host that does not answer here"
+            };
             bail!(
                 "account {label} {what}: {} has held its lease since {} (waited {} s)",
                 refusal.holder,
@@ -209,6 +215,18 @@ pub(crate) async fn host_comes(settings: &Settings) -> Result<bool> {
         tokio::time::sleep(LEASE_LOOK).await;
     }
     Ok(false)
+}
+
+/// Whether a host listens there in a moment.
+pub(crate) async fn serves_soon(socket: &Path) -> bool {
+    let began = tokio::time::Instant::now();
+    while began.elapsed() < FOLLOWER_WAIT {
+        if serves(socket) {
+            return true;
+        }
+        tokio::time::sleep(LEASE_LOOK).await;
+    }
+    false
 }
 
 /// Whether a host listens there.

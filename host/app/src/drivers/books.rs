@@ -7,7 +7,7 @@ use stockade_core::Slug;
 use stockade_core::desk::{
     Command, Desk, Effects, Event, Input, Reply, Settings as DeskSettings, step,
 };
-use stockade_core::risk::Controls;
+use stockade_core::risk::{Controls, Refusal};
 use stockade_core::row::Rows;
 use stockade_core::{Now, Timestamp};
 use stockade_store::{Group, Store, WriterHandle, WriterOptions};
@@ -33,6 +33,14 @@ pub(crate) async fn execute(
     let closed = base.close().await;
     let replies = outcome?;
     closed?;
+    // Capital of an account that no host has seen yet: one that is just starting has the answer.
+    let unseen =
+        |reply: &Reply| matches!(reply, Reply::Refused { refusal: Refusal::Reconciling { .. } });
+    if replies.as_ref().is_some_and(|replies| replies.first().is_some_and(unseen))
+        && base::serves_soon(&settings.socket()).await
+    {
+        return Ok(None);
+    }
     Ok(replies)
 }
 

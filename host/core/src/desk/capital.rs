@@ -76,7 +76,10 @@ impl Desk {
             return Ok(());
         }
         if self.account.opened_at.is_none() {
-            return Err(Refusal::Reconciling { why: "the broker's account was not seen yet: start the host once (stockade run)".to_owned() });
+            return Err(Refusal::Reconciling {
+                why: "the broker's account was not seen yet: start the host once (stockade run)"
+                    .to_owned(),
+            });
         }
         let factor = self.account.allocation_factor;
         let available = self.unallocated() + self.lent();

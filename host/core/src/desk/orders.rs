@@ -57,7 +57,12 @@ fn reservation(order: &OrderRow) -> Money {
 /// the larger). Its quantity is in all, so that what the other fills is taken off: at worst the
 /// other fills as much as it can and this one the rest, or the other nothing and this one all.
 /// `alone` is what it holds by itself.
-pub(super) fn held_behind(before: &OrderRow, size: Size, worst_price: Price, alone: Money) -> Money {
+pub(super) fn held_behind(
+    before: &OrderRow,
+    size: Size,
+    worst_price: Price,
+    alone: Money,
+) -> Money {
     let (Size::Qty(qty), Size::Qty(_)) = (size, before.size) else {
         return alone;
     };

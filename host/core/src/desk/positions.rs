@@ -188,7 +188,12 @@ impl Desk {
             self.sleeves[&id].holdings.get(&instrument).map_or(Qty::ZERO, Holding::available);
         if !qty.is_positive() || qty > free {
             let sleeve = self.sleeves[&id].row.name.to_string();
-            return Err(Refusal::Shares { sleeve, symbol: symbol.clone(), found: qty, available: free });
+            return Err(Refusal::Shares {
+                sleeve,
+                symbol: symbol.clone(),
+                found: qty,
+                available: free,
+            });
         }
         let sleeve = self.sleeve_mut(id);
         let method = sleeve.row.lots;
@@ -286,7 +291,8 @@ impl Desk {
 
     fn holds_any(&self, id: SleeveId, symbol: &Symbol) -> bool {
         let instrument = self.by_symbol.get(symbol);
-        instrument.is_some_and(|at| self.sleeves[&id].holdings.get(at).is_some_and(|h| !h.qty.is_zero()))
+        instrument
+            .is_some_and(|at| self.sleeves[&id].holdings.get(at).is_some_and(|h| !h.qty.is_zero()))
     }
 
     /// Looks at every row before the first is booked: none lies in the future, and no quantity or
@@ -300,7 +306,10 @@ impl Desk {
         let mut held: BTreeMap<&Symbol, Decimal> = BTreeMap::new();
         for row in fills {
             if row.at > self.now.market {
-                let why = format!("its time {} lies after the books' present time {}", row.at, self.now.market);
+                let why = format!(
+                    "its time {} lies after the books' present time {}",
+                    row.at, self.now.market
+                );
                 return Err(refuse(row, why));
             }
             let before = held.entry(&row.symbol).or_insert_with(|| {
@@ -315,7 +324,8 @@ impl Desk {
                 }
                 ImportKind::Split { ratio } => (before.checked_mul(*ratio), Some(Decimal::ZERO)),
             };
-            let (most, dearest) = (Decimal::from(limits::QTY_MAX), Decimal::from(limits::MONEY_MAX));
+            let (most, dearest) =
+                (Decimal::from(limits::QTY_MAX), Decimal::from(limits::MONEY_MAX));
             match after.filter(|after| after.abs() <= most) {
                 Some(after) => *before = after,
                 None => {

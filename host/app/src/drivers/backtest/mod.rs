@@ -35,7 +35,11 @@ pub(crate) fn run(args: &BacktestArgs) -> Result<(), Failure> {
     if let Some(folder) = &args.out {
         files::write(folder, &result).map_err(Failure::Failed)?;
     }
-    if args.json { screen::json(&result.summary)? } else { result.summary.print()? }
+    if args.json {
+        screen::json(&result.summary)?
+    } else {
+        result.summary.print()?
+    }
     result.summary.clean()
 }
 
@@ -93,6 +97,10 @@ fn sweep(
     if let Some(folder) = &args.out {
         files::write_sweep(folder, setups, &summaries).map_err(Failure::Failed)?;
     }
-    if args.json { screen::json(&summaries)? } else { result::print_sweep(setups, &summaries)? }
+    if args.json {
+        screen::json(&summaries)?
+    } else {
+        result::print_sweep(setups, &summaries)?
+    }
     summaries.iter().try_for_each(Summary::clean)
 }

@@ -46,7 +46,12 @@ pub(crate) enum BotMessage {
     /// Something happened in the plugins folder.
     Folder(FolderEvent),
     /// A person asked for a bot's file to be read again: what is in it.
-    Reread { sleeve: SleeveId, dry_run: bool, loaded: Result<Plugin, String>, answer: Answering },
+    Reread {
+        sleeve: SleeveId,
+        dry_run: bool,
+        loaded: Result<Plugin, String>,
+        answer: Answering,
+    },
 }
 
 /// Where the answer to a person goes.

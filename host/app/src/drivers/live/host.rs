@@ -39,6 +39,10 @@ const BOOKS_RETRY: Duration = Duration::from_secs(1);
 const BAR_NS: i64 = 60 * 1_000_000_000;
 /// A person's request for a comparison is answered within this: two looks with the hold-off between.
 const COMPARE_MAX: Duration = Duration::from_secs(20);
+/// A new host lets commands that give out capital wait so long for its first sight of the account.
+const FIRST_SIGHT_MAX: Duration = Duration::from_secs(15);
+/// Between two looks at whether it came.
+const FIRST_SIGHT_LOOK: Duration = Duration::from_millis(50);
 /// The same while the broker is known not to answer.
 const COMPARE_SILENT_MAX: Duration = Duration::from_secs(3);
 
@@ -103,6 +107,7 @@ pub(crate) struct Host {
     account_stream: bool,
     /// Why the last snapshot could not be read.
     silent: Option<String>,
+    began: tokio::time::Instant,
     data_stream: bool,
     session_open: bool,
     sampled_at: Timestamp,
@@ -127,6 +132,7 @@ impl Host {
             comparing: Vec::new(),
             account_stream: false,
             silent: None,
+            began: tokio::time::Instant::now(),
             data_stream: false,
             session_open: false,
             sampled_at: Timestamp(0),
@@ -463,6 +469,16 @@ impl Host {
         command: Command,
         answer: oneshot::Sender<link::Answer>,
     ) -> Result<()> {
+        if self.is_too_early(&command) {
+            let inputs = self.parts.inputs.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(FIRST_SIGHT_LOOK).await;
+                let again = Incoming::Request(link::Task::Command(Box::new(command)), answer);
+                // A closed channel means that the host has ended; so does the dropped answer.
+                let _ = inputs.send(again).await;
+            });
+            return Ok(());
+        }
         let new = self.unknown_symbols(&command);
         if !new.is_empty() {
             self.look_symbols_up(new, command, answer);
@@ -482,6 +498,22 @@ impl Host {
         self.put(Event::Command { command }, Some(sender)).await?;
         self.feed_wanted();
         Ok(())
+    }
+
+    /// Whether a command gives out capital of an account that this host is about to see for the first
+    /// time.
+    fn is_too_early(&self, command: &Command) -> bool {
+        let gives = matches!(
+            command,
+            Command::SleeveCreate { .. }
+                | Command::BotDeploy { .. }
+                | Command::CapitalAdd { .. }
+                | Command::CapitalAllocate { .. }
+        );
+        gives
+            && self.parts.desk.account().opened_at.is_none()
+            && self.silent.is_none()
+            && self.began.elapsed() < FIRST_SIGHT_MAX
     }
 
     /// A symbol that a person names may be new to the account, or have no price yet because no bot

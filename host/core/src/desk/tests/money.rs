@@ -34,7 +34,8 @@ fn manual(bench: &mut Bench, qty: Decimal, price: Decimal) {
         at: Timestamp(bench.time),
         fee_qty: Qty::ZERO,
     };
-    let update = TradeUpdate { event: "fill".to_owned(), order, fill: Some(fill), correction: None };
+    let update =
+        TradeUpdate { event: "fill".to_owned(), order, fill: Some(fill), correction: None };
     bench.cash -= qty * price;
     bench.put(Event::TradeUpdate { update });
 }
@@ -117,11 +118,8 @@ fn a_replacement_holds_the_difference() {
     bench.price("AAPL", dec!(145));
     let old = order_of(&limit_buy(&mut bench, "alpha", dec!(1), dec!(145)));
     let sent = bench.sent().remove(0);
-    let replace = |qty| Command::OrderReplace {
-        order: old,
-        qty: Some(Qty::new(qty)),
-        limit_price: None,
-    };
+    let replace =
+        |qty| Command::OrderReplace { order: old, qty: Some(Qty::new(qty)), limit_price: None };
     assert_eq!(refusal(&bench.command(replace(dec!(7)))), "capital");
     let new = order_of(&bench.command(replace(dec!(6))));
     assert_eq!(bench.sleeve("alpha").reserved, money(dec!(870)), "the larger of both, once");
@@ -130,7 +128,12 @@ fn a_replacement_holds_the_difference() {
     assert!(matches!(limit_buy(&mut bench, "alpha", dec!(1), dec!(130)), Reply::Done { .. }));
     let report = bench.report(&sent, dec!(0), BrokerStatus::Canceled);
     bench.put(Event::TradeUpdate {
-        update: TradeUpdate { event: "canceled".to_owned(), order: report, fill: None, correction: None },
+        update: TradeUpdate {
+            event: "canceled".to_owned(),
+            order: report,
+            fill: None,
+            correction: None,
+        },
     });
     let replacement = bench.sent().into_iter().find(|order| order.order == new).unwrap();
     assert_eq!(replacement.size, Size::Qty(Qty::new(dec!(6))));
