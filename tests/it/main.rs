@@ -9,6 +9,7 @@
 mod backtest;
 mod books;
 mod bots;
+mod commands;
 mod containment;
 mod crash;
 mod database;

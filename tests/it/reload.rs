@@ -127,6 +127,9 @@ async fn versions_that_fail_leave_the_old_one_running() {
     bots::write(b"\0asm no component", &stage.plugins(), "counter");
     event_is(&stage, "rolled_back", 2).await;
     step(&stage).await;
+    // Asked for at once, the file is read and not what was loaded before it.
+    let broken = stage.run(&["bot", "reload", "count"]).await.ended(1);
+    broken.says(&["count goes on as it is", "counter.wasm"]);
     bots::install("counter-broken", &stage.plugins(), "counter");
     event_is(&stage, "rolled_back", 3).await;
     step(&stage).await;

@@ -30,6 +30,16 @@ pub(crate) enum Failure {
         /// Its name, as given.
         name: String,
     },
+    /// The data folder has no books to read: exit code 4.
+    #[error(
+        "the data folder {data} {why} (--data; stockade run or stockade sleeve create begins the books)"
+    )]
+    NoBooks {
+        /// The folder.
+        data: String,
+        /// What it lacks.
+        why: &'static str,
+    },
     /// Only a running host can do it: exit code 5.
     #[error("the host is not running: {needs} needs it (stockade run)")]
     NotRunning {
@@ -49,7 +59,7 @@ impl Failure {
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
             Self::Refused { .. } => 3,
-            Self::NotFound { .. } => 4,
+            Self::NotFound { .. } | Self::NoBooks { .. } => 4,
             Self::NotRunning { .. } => 5,
         }
     }
@@ -58,6 +68,14 @@ impl Failure {
     pub(crate) fn refused(refusal: &Refusal) -> Self {
         if let Refusal::NotFound { what, name } = refusal {
             return Self::NotFound { what: known_noun(what), name: name.clone() };
+        }
+        // A control that does not exist, or a value that it does not take, is wrong usage.
+        match refusal {
+            Refusal::UnknownSetting { .. } => return Self::Usage(refusal.to_string()),
+            Refusal::NotAllowed { what, name, why } if what == "setting" => {
+                return Self::Usage(format!("{name}: {why}"));
+            }
+            _ => {}
         }
         Self::Refused { code: refusal.code().to_owned(), message: refusal.to_string() }
     }

@@ -10,13 +10,11 @@ mod whole;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use failure::Failure;
 
 fn main() -> ExitCode {
     // clap itself ends with 2 on wrong usage, and with 0 after --help and --version.
-    let cli = cli::Cli::parse();
+    let cli = cli::Cli::read();
     let outcome = cli::execute(cli, config::Environment::of_process());
     let Err(failure) = outcome else {
         return ExitCode::SUCCESS;

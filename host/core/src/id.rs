@@ -88,7 +88,9 @@ impl InstrumentId {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// A symbol that no broker could know.
-    #[error("\"{found}\" is no symbol: 1 to {allowed} of A-Z, 0-9, '.', '-', '/'")]
+    #[error(
+        "\"{found}\" is no symbol: 1 to {allowed} of A-Z and 0-9, with single '.' or '-' inside (BRK.B), or a crypto pair (BTC/USD)"
+    )]
     Symbol {
         /// What was found.
         found: String,
@@ -105,22 +107,34 @@ pub enum NameError {
     },
 }
 
+/// What crypto pairs are quoted in, behind the slash.
+const QUOTES: [&str; 6] = ["USD", "USDT", "USDC", "BTC", "ETH", "EUR"];
+
 /// A symbol in stockade's spelling: upper case, crypto pairs without a slash (`BTCUSD`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Symbol(Arc<str>);
 
 impl Symbol {
-    /// Reads a symbol; a slash of a crypto pair is dropped.
+    /// Reads a symbol; the slash of a crypto pair is dropped. Any other slash is refused: `BRK/B`
+    /// without it would be another company's.
     pub fn new(text: &str) -> Result<Self, NameError> {
         let allowed = limits::SYMBOL_LEN_MAX;
-        let known = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
         // Nearly every text is a symbol as it stands: those of a broker's own messages.
-        if !text.is_empty() && text.len() <= allowed && text.bytes().all(known) {
+        let word_byte = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+        if !text.is_empty() && text.len() <= allowed && text.bytes().all(word_byte) {
             return Ok(Self(text.into()));
         }
-        let symbol: String = text.trim().to_ascii_uppercase().replace('/', "");
-        if symbol.is_empty() || symbol.len() > allowed || !symbol.bytes().all(known) {
+        let upper = text.trim().to_ascii_uppercase();
+        let word = |part: &str| !part.is_empty() && part.bytes().all(word_byte);
+        let symbol = match upper.split_once('/') {
+            Some((base, quote)) if word(base) && QUOTES.contains(&quote) => {
+                format!("{base}{quote}")
+            }
+            Some(_) => String::new(),
+            None => upper,
+        };
+        if symbol.len() > allowed || !symbol.split(['.', '-']).all(word) {
             let found = text.chars().take(40).collect();
             return Err(NameError::Symbol { found, allowed });
         }

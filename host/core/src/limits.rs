@@ -17,6 +17,9 @@ pub const PRICE_MAX: u64 = 100_000_000;
 pub const QTY_MAX: u64 = 1_000_000_000;
 /// Highest amount from outside, in dollars.
 pub const MONEY_MAX: u64 = 1_000_000_000_000;
+/// Sales of a long-only sleeve in any minute beyond its `order_rate`: a slow limit on orders must
+/// not lock a position in, and a loop that sells must not run away either.
+pub const EXITS_PER_MINUTE: u32 = 10;
 /// Length of a sleeve's slug in the client order id, in characters.
 pub const SLUG_LEN_MAX: usize = 24;
 /// Length of a symbol, in characters: option symbols have 21.

@@ -18,6 +18,15 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// Nothing answers at the address.
+    #[error("the database at {host} can't be reached: {source} (--database-url)")]
+    Unreachable {
+        /// Host and port, or the socket's folder.
+        host: String,
+        /// What happened.
+        #[source]
+        source: sqlx::Error,
+    },
     /// A server that is too old.
     #[error("PostgreSQL {found} is too old, at least {allowed} is needed (--database-url)")]
     ServerVersion {

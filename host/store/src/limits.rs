@@ -22,6 +22,8 @@ pub(crate) const CONFLICT_RETRIES_MAX: u32 = 5;
 /// How long a writer looks for the database after a lost connection, before it says that the
 /// outcome is unknown.
 pub(crate) const RECONNECT_FOR: Duration = Duration::from_secs(10);
+/// How long the first connection may take: a machine that swallows packets never says no.
+pub(crate) const CONNECT_FOR: Duration = Duration::from_secs(10);
 /// Between two tries to connect.
 pub(crate) const RECONNECT_EVERY: Duration = Duration::from_millis(100);
 /// Prepared statements kept per connection: the writer has one per set of tables.

@@ -63,6 +63,7 @@ impl Store {
     }
 
     async fn check_server(&self) -> Result<(), StoreError> {
+        self.reach().await?;
         let (number, found): (i32, String) = sqlx::query_as(
             "SELECT current_setting('server_version_num')::integer, current_setting('server_version')",
         )
@@ -72,6 +73,31 @@ impl Store {
         if number < limits::POSTGRES_MIN {
             let allowed = (limits::POSTGRES_MIN / 10_000).to_string();
             return Err(StoreError::ServerVersion { found, allowed });
+        }
+        Ok(())
+    }
+
+    /// Connects once, outside the pools: they would wait for a server that isn't there. What a
+    /// server says that is there (that it starts up, for one) is theirs to wait for.
+    async fn reach(&self) -> Result<(), StoreError> {
+        let unreachable = |source| {
+            let host = self.options.get_host();
+            let host = match self.options.get_socket() {
+                Some(folder) => folder.display().to_string(),
+                None => format!("{host}, port {}", self.options.get_port()),
+            };
+            StoreError::Unreachable { host, source }
+        };
+        match tokio::time::timeout(limits::CONNECT_FOR, self.options.connect()).await {
+            Ok(Ok(connection)) => close(connection).await,
+            Ok(Err(source @ (sqlx::Error::Io(_) | sqlx::Error::Tls(_)))) => {
+                return Err(unreachable(source));
+            }
+            Ok(Err(_)) => {}
+            Err(_) => {
+                let text = format!("no answer within {} s", limits::CONNECT_FOR.as_secs());
+                return Err(unreachable(std::io::Error::other(text).into()));
+            }
         }
         Ok(())
     }

@@ -145,6 +145,7 @@ const DAMAGES: &[(&str, &str)] = &[
     ("I21", "UPDATE stockade.sleeve SET reserved = 1 WHERE id = 10"),
     ("I21", "UPDATE stockade.order SET reserved = 1 WHERE id = 1"),
     ("I22", "UPDATE stockade.sleeve SET cash = -1 WHERE id = 1"),
+    ("I22", "UPDATE stockade.sleeve SET cash = -1000000000 WHERE id = 2"),
     ("I23", "UPDATE stockade.order SET qty = 4 WHERE id = 2"),
     ("I29", "UPDATE stockade.entry SET epoch = 2 WHERE id = 1"),
     ("I29", "UPDATE stockade.account SET epoch = 7"),

@@ -36,9 +36,47 @@ pub(crate) fn slug(text: &str) -> Result<Slug, ArgumentError> {
 pub(crate) fn amount(text: &str) -> Result<Money, ArgumentError> {
     let amount = Money::from_str(text).map_err(|error| wrong(error.to_string()))?;
     if amount.is_negative() {
-        return Err(wrong(format!("{amount} is negative, an amount is zero or more")));
+        return Err(wrong(format!("amount {amount} is below zero")));
     }
     Ok(amount)
+}
+
+/// An amount of money above zero.
+pub(crate) fn positive_amount(text: &str) -> Result<Money, ArgumentError> {
+    let amount = Money::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    if amount.is_positive() {
+        Ok(amount)
+    } else {
+        Err(wrong(format!("amount {amount} is not above zero")))
+    }
+}
+
+/// A part of the whole, in percent: above 0 to 100.
+pub(crate) fn percentage(text: &str) -> Result<Decimal, ArgumentError> {
+    let percent = decimal(text)?;
+    if percent > Decimal::ZERO && percent <= Decimal::ONE_HUNDRED {
+        Ok(percent)
+    } else {
+        Err(wrong(format!("{percent} percent are not allowed: above 0 to 100")))
+    }
+}
+
+/// Slippage in hundredths of a percent: 0 to 5000, half of the price.
+pub(crate) fn basis_points(text: &str) -> Result<Decimal, ArgumentError> {
+    let bps = decimal(text)?;
+    if bps >= Decimal::ZERO && bps <= Decimal::from(5_000) {
+        Ok(bps)
+    } else {
+        Err(wrong(format!("{bps} hundredths of a percent are not allowed: 0 to 5000")))
+    }
+}
+
+/// A text that says something.
+pub(crate) fn reason(text: &str) -> Result<String, ArgumentError> {
+    if text.trim().is_empty() {
+        return Err(wrong("a reason is wanted, not an empty text"));
+    }
+    Ok(text.to_owned())
 }
 
 /// A price above zero.

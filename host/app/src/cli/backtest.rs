@@ -26,7 +26,7 @@ pub(crate) struct BacktestArgs {
     #[arg(long, value_name = "FILE[:SYMBOL]", num_args = 1.., value_parser = argument::source, required = true)]
     pub(crate) bars: Vec<Source>,
     /// Capital of the account
-    #[arg(long, value_name = "AMOUNT", value_parser = argument::amount)]
+    #[arg(long, value_name = "AMOUNT", value_parser = argument::positive_amount)]
     pub(crate) capital: Money,
     /// Symbols that the bots get (default: those that they ask for, or all of the files)
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = argument::symbol)]
@@ -40,13 +40,14 @@ pub(crate) struct BacktestArgs {
     /// Fee of each execution
     #[arg(long, value_name = "AMOUNT", default_value = "0", value_parser = argument::amount)]
     pub(crate) fee: Money,
-    /// How much worse than the bar's price an order fills, in hundredths of a percent
-    #[arg(long, value_name = "BPS", default_value = "0", value_parser = argument::decimal)]
+    /// How much worse than the bar's price an order fills, in hundredths of a percent (0 to 5000)
+    #[arg(long, value_name = "BPS", default_value = "0", value_parser = argument::basis_points)]
     pub(crate) slippage_bps: Decimal,
-    /// Largest part of a bar's volume that an order may fill, in percent
-    #[arg(long, value_name = "PERCENT", value_parser = argument::decimal)]
+    /// Largest part of a bar's volume that an order may fill, in percent (above 0 to 100)
+    #[arg(long, value_name = "PERCENT", value_parser = argument::percentage)]
     pub(crate) max_participation: Option<Decimal>,
-    /// Folder for equity.csv, fills.csv, roundtrips.csv, summary.json and report.html
+    /// Folder for equity.csv, fills.csv, roundtrips.csv, summary.json and report.html; of a sweep for
+    /// sweep.csv
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Seed that the bots get

@@ -5,6 +5,7 @@ use stockade_core::desk::Command;
 use stockade_core::id::BreakId;
 use stockade_store::query::{Break, break_page, break_show};
 
+use super::argument;
 use super::context::{Context, failed};
 use super::list::{ListArgs, query_failed};
 use super::reply;
@@ -32,23 +33,41 @@ pub(crate) enum BreakCommand {
         #[arg(long)]
         json: bool,
     },
-    /// End a break, with what was done and why
+    /// Settle a break, with the reason
     #[command(
         after_help = "Example:\n  stockade break resolve 3 --as accept --why \"manual trade\""
     )]
     Resolve {
         /// Its number
         id: u32,
-        /// What was done
-        #[arg(long = "as", value_name = "ACTION")]
-        action: String,
+        /// What to do about it
+        #[arg(long = "as", value_name = "ACTION", value_enum)]
+        action: Settling,
         /// Why
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", value_parser = argument::reason)]
         why: String,
         /// The reply as JSON
         #[arg(long)]
         json: bool,
     },
+}
+
+/// How a person settles a break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Settling {
+    /// Leave the difference as it is; it freezes nothing, and a break comes back when it changes
+    Accept,
+    /// Book the difference into suspense, so that books and broker agree
+    Adjust,
+}
+
+impl Settling {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Adjust => "adjust",
+        }
+    }
 }
 
 /// Runs it.
@@ -67,7 +86,7 @@ pub(crate) async fn run(context: &Context, command: BreakCommand) -> Result<(), 
             if json { screen::json(&found) } else { show(&found) }
         }
         BreakCommand::Resolve { id, action, why, json } => {
-            let break_id = BreakId(u64::from(id));
+            let (break_id, action) = (BreakId(u64::from(id)), action.as_str().to_owned());
             reply::of(context, Command::BreakResolve { break_id, action, why }, json).await
         }
     }
@@ -83,7 +102,7 @@ fn table(breaks: &[Break]) -> Screen {
         screen.row([
             found.id.to_string(),
             time(found.opened_at),
-            found.class.clone(),
+            class(found),
             found.severity.clone(),
             text_or_dash(found.symbol.as_deref()),
             found.state.clone(),
@@ -96,11 +115,15 @@ fn table(breaks: &[Break]) -> Screen {
     screen
 }
 
+fn class(found: &Break) -> String {
+    format!("{} {}", found.class, found.class_name).trim_end().to_owned()
+}
+
 fn show(found: &Break) -> Result<(), Failure> {
     screen::pairs(&[
         ("break", found.id.to_string()),
         ("account", found.account.clone()),
-        ("class", found.class.clone()),
+        ("class", class(found)),
         ("severity", found.severity.clone()),
         ("symbol", text_or_dash(found.symbol.as_deref())),
         ("state", found.state.clone()),

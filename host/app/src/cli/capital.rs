@@ -20,10 +20,10 @@ pub(crate) enum CapitalCommand {
     Allocate(Change),
     /// Give a sleeve more
     #[command(after_help = "Example:\n  stockade capital add dip 5000")]
-    Add(Change),
+    Add(Flow),
     /// Take cash back from a sleeve
     #[command(after_help = "Example:\n  stockade capital withdraw dip 2500")]
-    Withdraw(Change),
+    Withdraw(Flow),
     /// Move cash from one sleeve to another
     #[command(after_help = "Example:\n  stockade capital move dip trend 1000")]
     Move {
@@ -34,7 +34,7 @@ pub(crate) enum CapitalCommand {
         #[arg(value_parser = argument::slug)]
         to: Slug,
         /// How much
-        #[arg(value_parser = argument::amount)]
+        #[arg(value_parser = argument::positive_amount)]
         amount: Money,
         /// The reply as JSON
         #[arg(long)]
@@ -49,7 +49,21 @@ pub(crate) enum CapitalCommand {
     },
 }
 
-/// A sleeve and an amount.
+/// A sleeve and an amount that flows.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Flow {
+    /// Which sleeve
+    #[arg(value_parser = argument::slug)]
+    name: Slug,
+    /// How much
+    #[arg(value_parser = argument::positive_amount)]
+    amount: Money,
+    /// The reply as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A sleeve and the amount that it shall have.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Change {
     /// Which sleeve
@@ -91,10 +105,10 @@ pub(crate) async fn run(context: &Context, command: CapitalCommand) -> Result<()
         CapitalCommand::Allocate(Change { name, amount, json }) => {
             (Command::CapitalAllocate { name, amount }, json)
         }
-        CapitalCommand::Add(Change { name, amount, json }) => {
+        CapitalCommand::Add(Flow { name, amount, json }) => {
             (Command::CapitalAdd { name, amount }, json)
         }
-        CapitalCommand::Withdraw(Change { name, amount, json }) => {
+        CapitalCommand::Withdraw(Flow { name, amount, json }) => {
             (Command::CapitalWithdraw { name, amount }, json)
         }
         CapitalCommand::Move { from, to, amount, json } => {

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 use tracing_subscriber::EnvFilter;
 
@@ -39,7 +39,9 @@ pub(crate) struct Cli {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Everywhere")]
 struct Global {
-    /// The data folder (default: the platform's)
+    /// The data folder (default: /var/lib/stockade for root, whatever HOME says; else
+    /// $XDG_DATA_HOME/stockade, ~/.local/share/stockade, or on macOS ~/Library/Application
+    /// Support/stockade)
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
     /// A Postgres of your own (default: a private one in the data folder)
@@ -113,6 +115,28 @@ enum Command {
     /// Every key of stockade.toml with its variable and meaning
     #[command(after_help = "Example:\n  stockade settings")]
     Settings,
+}
+
+impl Cli {
+    /// Reads the process's command line; ends the process on wrong usage, help and version.
+    pub(crate) fn read() -> Self {
+        let matches = definition().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// The command line's definition: a number below zero is a value everywhere, so that the argument
+/// itself can say what it takes.
+pub(crate) fn definition() -> clap::Command {
+    with_negatives(Cli::command())
+}
+
+fn with_negatives(command: clap::Command) -> clap::Command {
+    let take = |argument: clap::Arg| {
+        let takes = argument.get_action().takes_values();
+        if takes { argument.allow_negative_numbers(true) } else { argument }
+    };
+    command.mut_args(take).mut_subcommands(with_negatives)
 }
 
 /// Carries out what the command line asks for.

@@ -7,13 +7,13 @@
 
 use stockade_core::Slug;
 use stockade_core::desk::{Command, Reply};
-use stockade_store::Store;
 use stockade_store::query::{Account, Filter, PgPool, account_list};
+use stockade_store::{Cluster, Store};
 use tokio::sync::OnceCell;
 
 use crate::config::Settings;
 use crate::drivers::base::{self, Base};
-use crate::drivers::books;
+use crate::drivers::{books, paper};
 use crate::failure::Failure;
 use crate::link::{Answer, HostReply, HostRequest, Link, Task};
 
@@ -22,12 +22,14 @@ pub(crate) struct Context {
     /// Its settings.
     pub(crate) settings: Settings,
     base: OnceCell<Base>,
+    /// Whether the account that was named was looked up.
+    account_known: OnceCell<()>,
 }
 
 impl Context {
     /// Of these settings; opens nothing yet.
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, base: OnceCell::new() }
+        Self { settings, base: OnceCell::new(), account_known: OnceCell::new() }
     }
 
     /// Ends the connections that were opened; the private cluster too, unless somebody uses it.
@@ -49,29 +51,71 @@ impl Context {
         self.settings.account.as_ref().map(ToString::to_string)
     }
 
-    /// A connection for reading. A data folder that was never used is not made for it.
+    /// A connection for reading; the account that was named is there. Nothing is made for it: no
+    /// folder, no database.
     pub(crate) async fn pool(&self) -> Result<PgPool, Failure> {
+        let pool = self.books().await?;
+        self.account_known.get_or_try_init(|| self.check_account(&pool)).await?;
+        Ok(pool)
+    }
+
+    /// The books of a data folder that has some.
+    async fn books(&self) -> Result<PgPool, Failure> {
         let data = &self.settings.data;
-        if self.settings.database_url.is_none() && !data.is_dir() {
-            return Err(Failure::NotFound {
-                what: "data folder",
-                name: data.display().to_string(),
-            });
+        if self.settings.database_url.is_none() {
+            let missing = |why| Failure::NoBooks { data: data.display().to_string(), why };
+            if data.exists() && !data.is_dir() {
+                return Err(Failure::Usage(format!(
+                    "{} is a file, a folder is wanted (--data)",
+                    data.display()
+                )));
+            }
+            if !data.is_dir() {
+                return Err(missing("does not exist"));
+            }
+            if !Cluster::exists(data) {
+                return Err(missing("holds no books yet"));
+            }
         }
         Ok(self.store().await?.reads().clone())
+    }
+
+    async fn check_account(&self, pool: &PgPool) -> Result<(), Failure> {
+        let Some(label) = self.account() else {
+            return Ok(());
+        };
+        let known = account_list(pool, &Filter::default()).await.map_err(failed)?;
+        if known.iter().any(|account| account.account == label) {
+            return Ok(());
+        }
+        Err(Failure::NotFound { what: "account", name: label })
     }
 
     /// The account that a change is made to: the one that was named, the only one there is, the
     /// first with keys, or `books`.
     pub(crate) async fn account_for_change(&self) -> Result<String, Failure> {
-        if let Some(label) = self.account() {
-            return Ok(label);
-        }
-        let known = match self.pool().await {
+        let known = match self.books().await {
             Ok(pool) => account_list(&pool, &Filter::default()).await.map_err(failed)?,
-            Err(Failure::NotFound { .. }) => Vec::new(),
+            Err(Failure::NoBooks { .. }) => Vec::new(),
             Err(failure) => return Err(failure),
         };
+        if let Some(label) = self.account() {
+            // An account is made by its first use, not by a slip of the pen.
+            let has_keys = || {
+                let accounts =
+                    self.settings.accounts(true).or_else(|_| self.settings.accounts(false));
+                accounts.map(|all| all.iter().any(|account| account.label == label))
+            };
+            let there = known.iter().any(|account| account.account == label)
+                || label == books::BOOKS
+                || label == paper::LABEL
+                || has_keys()?;
+            return if there {
+                Ok(label)
+            } else {
+                Err(Failure::NotFound { what: "account", name: label })
+            };
+        }
         let with_keys =
             self.settings.accounts(false)?.into_iter().next().map(|account| account.label);
         choose(&known, with_keys)
@@ -79,13 +123,28 @@ impl Context {
 
     /// Has the desk carry out commands, one after the other; ends at the first refusal.
     pub(crate) async fn change(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Failure> {
-        let Some(mut link) = Link::open(&self.settings.socket()).await? else {
-            let account = self.account_for_change().await?;
-            if let Some(command) = commands.iter().find(|command| !book_only(command)) {
-                return Err(Failure::NotRunning { needs: spoken(command) });
+        if self.settings.data.is_file() {
+            let data = self.settings.data.display();
+            return Err(Failure::Usage(format!("{data} is a file, a folder is wanted (--data)")));
+        }
+        let needs = commands.iter().find(|command| !book_only(command)).map(spoken);
+        let mut link = loop {
+            if let Some(link) = Link::open(&self.settings.socket()).await? {
+                break link;
             }
-            let replies = books::execute(&self.settings, &account, commands).await?;
-            return replies.into_iter().map(done).collect();
+            if needs.is_some() && self.host_comes().await? {
+                continue;
+            }
+            let account = self.account_for_change().await?;
+            if let Some(needs) = needs {
+                return Err(Failure::NotRunning { needs });
+            }
+            // Nothing is done where a host has begun to serve meanwhile.
+            if let Some(replies) =
+                books::execute(&self.settings, &account, commands.clone()).await?
+            {
+                return replies.into_iter().map(done).collect();
+            }
         };
         let mut replies = Vec::with_capacity(commands.len());
         for command in commands {
@@ -96,6 +155,12 @@ impl Context {
             }
         }
         Ok(replies)
+    }
+
+    /// Waits for a host that is starting. Once this process uses the database itself it can't tell
+    /// whether another one does.
+    async fn host_comes(&self) -> Result<bool, Failure> {
+        Ok(!self.base.initialized() && base::host_comes(&self.settings).await?)
     }
 
     /// Has the desk carry out one command, and says what came of it.
@@ -111,8 +176,13 @@ impl Context {
         request: HostRequest,
         needs: &str,
     ) -> Result<HostReply, Failure> {
-        let Some(mut link) = Link::open(&self.settings.socket()).await? else {
-            return Err(Failure::NotRunning { needs: needs.to_owned() });
+        let mut link = loop {
+            if let Some(link) = Link::open(&self.settings.socket()).await? {
+                break link;
+            }
+            if !self.host_comes().await? {
+                return Err(Failure::NotRunning { needs: needs.to_owned() });
+            }
         };
         match link.call(self.settings.account.clone(), Task::Host(request)).await? {
             Answer::Host(reply) => Ok(reply),
@@ -183,6 +253,9 @@ fn book_only(command: &Command) -> bool {
             | Command::OrderCancel { .. }
             | Command::OrderReplace { .. }
             | Command::Reconcile
+            | Command::BotStart { .. }
+            | Command::BotStop { .. }
+            | Command::BotRelease { .. }
     )
 }
 
@@ -192,6 +265,9 @@ fn spoken(command: &Command) -> String {
         Command::OrderCancel { .. } => "cancelling an order",
         Command::OrderReplace { .. } => "replacing an order",
         Command::Reconcile => "comparing with the broker",
+        Command::BotStart { .. } => "starting a bot",
+        Command::BotStop { .. } => "stopping a bot",
+        Command::BotRelease { .. } => "releasing a bot",
         _ => "this command",
     }
     .to_owned()

@@ -11,7 +11,7 @@ use super::argument::{self, KeyPair, Speed};
 /// Serve a paper exchange that speaks Alpaca's API
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    after_help = "Example:\n  stockade exchange --bars aapl_1m.csv.gz --speed 60 --key PKTEST:secret"
+    after_help = "A fault plan (--faults) is a JSON document; every key may be left out, rates are in permille:\n  {\"seed\": 7, \"rest\": {\"drop_before\": 5, \"drop_after\": 5, \"delay\": 20, \"delay_ms\": 800, \"status_429\": 5, \"status_500\": 5,\n   \"status_503\": 5, \"status_504_after\": 5, \"garbage\": 1, \"truncate\": 1, \"empty_list\": 1, \"not_found\": 1,\n   \"sites\": [\"submit_order\"]}, \"trade_updates\": {\"drop\": 5, \"delay\": 5, \"delay_ms\": 500, \"duplicate\": 5, \"reorder\": 5,\n   \"disconnect\": 1}, \"market_data\": {\"drop\": 5}, \"fill_hold\": 5, \"fill_hold_ms\": 900}\n\nExample:\n  stockade exchange --bars aapl_1m.csv.gz --speed 60 --key PKTEST:secret"
 )]
 pub(crate) struct ExchangeArgs {
     /// Files of bars to replay; without any, a seeded market is generated

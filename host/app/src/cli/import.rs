@@ -2,8 +2,10 @@
 //!
 //! Guarantees: the whole file is read and checked before the first row is booked; the same file
 //! twice books nothing twice. A file without execution ids gets ids made of account, sleeve,
-//! content and, where rows are equal, their count.
+//! content and, where rows are equal, their count; an id of the file that is booked already must
+//! mean the same fill.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -14,10 +16,11 @@ use stockade_core::desk::{Command, ImportKind, ImportedFill, Reply};
 use stockade_core::limits::OPENING_FILLS_MAX;
 use stockade_core::order::Side;
 use stockade_core::{Money, Price, Qty, Slug, Symbol, Timestamp};
+use stockade_store::query::{At, KnownFill, Number, known_fills, sleeve_show};
 use stockade_venue::files::{FillReader, FillRow, FillSide};
 
 use super::argument;
-use super::context::Context;
+use super::context::{Context, failed};
 use super::screen;
 use crate::drivers::books;
 use crate::failure::Failure;
@@ -70,6 +73,10 @@ struct Imported {
     rows: usize,
     booked: u64,
     known: u64,
+    /// Splits of symbols that the sleeve does not hold.
+    ignored: u64,
+    /// What the sleeve should not be, and is by these facts.
+    warnings: Vec<String>,
 }
 
 /// Runs it.
@@ -81,7 +88,8 @@ pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(),
         }
     };
     let account = context.account_for_change().await?;
-    let fills = read(&file, &account, &sleeve)?;
+    let Rows { fills, lines, given } = read(&file, &account, &sleeve)?;
+    check_known(context, &file, &account, &sleeve, &given).await?;
     let mut imported = Imported { rows: fills.len(), ..Imported::default() };
     let whole = opening && account != books::BOOKS;
     if whole && fills.len() > OPENING_FILLS_MAX {
@@ -105,7 +113,8 @@ pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(),
         .collect();
     // Some at a time: each call without a host takes the lease once.
     for (index, group) in commands.chunks(100).enumerate() {
-        for reply in context.change(group.to_vec()).await? {
+        let done = context.change(group.to_vec()).await;
+        for reply in done.map_err(|failure| placed(failure, &file, &fills, &lines))? {
             let Reply::Done { booked, known, .. } = reply else {
                 continue;
             };
@@ -119,13 +128,108 @@ pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(),
         );
     }
     bar.finish_and_clear();
+    let rows = u64::try_from(imported.rows).unwrap_or(u64::MAX);
+    imported.ignored = rows.saturating_sub(imported.booked + imported.known);
+    let pool = context.pool().await?;
+    let found = sleeve_show(&pool, Some(&account), sleeve.as_str()).await.map_err(failed)?;
+    imported.warnings = found.map(|found| found.oddities()).unwrap_or_default();
+    for warning in &imported.warnings {
+        screen::note(&format!("warning: sleeve \"{sleeve}\": {warning}"));
+    }
     if json {
         return screen::json(&imported);
     }
+    let ignored = match imported.ignored {
+        0 => String::new(),
+        splits => format!(", {splits} splits of symbols that it does not hold"),
+    };
     screen::line(&format!(
-        "{} rows: {} booked to sleeve \"{sleeve}\", {} known already",
+        "{} rows: {} booked to sleeve \"{sleeve}\", {} known already{ignored}",
         imported.rows, imported.booked, imported.known
     ))
+}
+
+/// A refused row with its place in the file.
+fn placed(failure: Failure, file: &Path, fills: &[ImportedFill], lines: &[u64]) -> Failure {
+    let Failure::Refused { code, message } = failure else {
+        return failure;
+    };
+    let named = |fill: &ImportedFill| message.contains(&format!("fill {} of", fill.execution_id));
+    let line = fills.iter().position(named).and_then(|index| lines.get(index));
+    let message = match line {
+        Some(line) => format!("{} line {line}: {message}", file.display()),
+        None => message,
+    };
+    Failure::Refused { code, message }
+}
+
+/// A fill that the file gives an execution id.
+struct Given {
+    line: u64,
+    fill: KnownFill,
+}
+
+fn spoken(fill: &KnownFill) -> String {
+    let of = format!("{} {} {}", fill.side, fill.qty, fill.symbol);
+    if fill.side == FillSide::Split.as_str() {
+        return format!("{of} at {}", fill.at);
+    }
+    format!("{of} for {}, fee {}, at {}", fill.price, fill.fee, fill.at)
+}
+
+fn same(a: &KnownFill, b: &KnownFill) -> bool {
+    let numbers = |fill: &KnownFill| (fill.qty.0, fill.price.0, fill.fee.0, fill.at.0);
+    (&a.symbol, &a.side) == (&b.symbol, &b.side) && numbers(a) == numbers(b)
+}
+
+/// An id that is booked already, or was given before in the file, must mean the same fill of the
+/// same sleeve: what differs would be lost silently.
+async fn check_known(
+    context: &Context,
+    file: &Path,
+    account: &str,
+    sleeve: &Slug,
+    given: &[Given],
+) -> Result<(), Failure> {
+    let mut first: BTreeMap<&str, &Given> = BTreeMap::new();
+    for row in given {
+        let id = row.fill.execution_id.as_str();
+        let earlier = *first.entry(id).or_insert(row);
+        if !same(&earlier.fill, &row.fill) {
+            return Err(Failure::Usage(format!(
+                "{} line {}: execution_id \"{id}\" is {}, but {} in line {}",
+                file.display(),
+                row.line,
+                spoken(&row.fill),
+                spoken(&earlier.fill),
+                earlier.line
+            )));
+        }
+    }
+    let ids: Vec<String> = first.keys().map(|id| (*id).to_owned()).collect();
+    let pool = match context.pool().await {
+        Ok(pool) if !ids.is_empty() => pool,
+        Ok(_) | Err(Failure::NoBooks { .. } | Failure::NotFound { .. }) => return Ok(()),
+        Err(failure) => return Err(failure),
+    };
+    for known in known_fills(&pool, account, &ids).await.map_err(failed)? {
+        let Some(row) = first.get(known.execution_id.as_str()) else {
+            continue;
+        };
+        if known.sleeve == sleeve.as_str() && same(&known, &row.fill) {
+            continue;
+        }
+        return Err(Failure::Usage(format!(
+            "{} line {}: execution_id \"{}\" is {} for sleeve \"{sleeve}\", but {} is booked under it to sleeve \"{}\"",
+            file.display(),
+            row.line,
+            known.execution_id,
+            spoken(&row.fill),
+            spoken(&known),
+            known.sleeve
+        )));
+    }
+    Ok(())
 }
 
 /// A bar on stderr; nothing where stderr is no terminal.
@@ -135,16 +239,42 @@ fn progress(rows: usize) -> ProgressBar {
     style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
 }
 
+/// A file's rows.
+#[derive(Default)]
+struct Rows {
+    fills: Vec<ImportedFill>,
+    /// The line of each.
+    lines: Vec<u64>,
+    /// Those with an execution id of the file.
+    given: Vec<Given>,
+}
+
 /// Reads and checks the whole file.
-fn read(file: &Path, account: &str, sleeve: &Slug) -> Result<Vec<ImportedFill>, Failure> {
+fn read(file: &Path, account: &str, sleeve: &Slug) -> Result<Rows, Failure> {
     let wrong = |error: stockade_venue::files::FileError| {
         let failure = Failure::from(anyhow::Error::new(error));
         Failure::Usage(failure.to_string())
     };
-    FillReader::open(file)
-        .map_err(wrong)?
-        .map(|row| row.map_err(wrong).map(|row| imported(row, account, sleeve)))
-        .collect()
+    let mut rows = Rows::default();
+    for row in FillReader::open(file).map_err(wrong)? {
+        let row = row.map_err(wrong)?;
+        rows.lines.push(row.line);
+        if let Some(id) = &row.execution_id {
+            let fill = KnownFill {
+                execution_id: id.clone(),
+                sleeve: sleeve.to_string(),
+                symbol: row.symbol.to_string(),
+                side: row.side.as_str().to_owned(),
+                qty: Number(row.qty),
+                price: Number(row.price),
+                fee: Number(row.fee),
+                at: At(row.at),
+            };
+            rows.given.push(Given { line: row.line, fill });
+        }
+        rows.fills.push(imported(row, account, sleeve));
+    }
+    Ok(rows)
 }
 
 fn imported(row: FillRow, account: &str, sleeve: &Slug) -> ImportedFill {
@@ -181,8 +311,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fills.csv");
         std::fs::write(&path, text).unwrap();
-        let fills = read(&path, "books", &Slug::new(sleeve).unwrap()).unwrap();
-        fills.into_iter().map(|fill| fill.execution_id).collect()
+        let rows = read(&path, "books", &Slug::new(sleeve).unwrap()).unwrap();
+        rows.fills.into_iter().map(|fill| fill.execution_id).collect()
     }
 
     #[test]
@@ -215,7 +345,7 @@ mod tests {
             format!("time,symbol,side,qty,price,fee\n2026-01-02T15:00:00Z,AAPL,buy,{digits},1,0\n"),
         )
         .unwrap();
-        let failure = read(&path, "books", &Slug::new("mine").unwrap()).unwrap_err();
+        let failure = read(&path, "books", &Slug::new("mine").unwrap()).err().unwrap();
         assert_eq!(failure.exit_code(), 2);
         assert!(failure.to_string().contains("line 2, column qty"), "{failure}");
     }

@@ -22,7 +22,7 @@ mod action;
 mod bot;
 mod break_;
 mod capital;
-mod command;
+pub(crate) mod command;
 mod db;
 mod execution;
 mod export;

@@ -54,7 +54,10 @@ pub(crate) enum OrderCommand {
         json: bool,
     },
     /// Cancel an order and put a changed one in its place
-    #[command(after_help = "Example:\n  stockade order replace 17 --limit 149.50")]
+    #[command(
+        group = clap::ArgGroup::new("change").required(true).multiple(true).args(["qty", "limit"]),
+        after_help = "Example:\n  stockade order replace 17 --limit 149.50"
+    )]
     Replace {
         /// Its number
         id: u64,
@@ -62,7 +65,7 @@ pub(crate) enum OrderCommand {
         #[arg(long, value_name = "Q", value_parser = argument::quantity)]
         qty: Option<Qty>,
         /// The new limit price
-        #[arg(long, value_name = "P", value_parser = argument::price, required_unless_present = "qty")]
+        #[arg(long, value_name = "P", value_parser = argument::price)]
         limit: Option<Price>,
         /// The reply as JSON
         #[arg(long)]

@@ -99,6 +99,10 @@ pub(crate) async fn of_file(path: &Path) -> Result<Inspected, Failure> {
 /// Reads a component, never more than one can be.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let found = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    if !found.is_file() {
+        let text = format!("{} is no regular file: a component is one", path.display());
+        return Err(Failure::Usage(text));
+    }
     let allowed = u64::try_from(PLUGIN_BYTES_MAX).unwrap_or(u64::MAX);
     if found.len() > allowed {
         return Err(Failure::Usage(format!(

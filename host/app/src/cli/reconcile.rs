@@ -61,7 +61,7 @@ pub(crate) fn show(comparison: &Comparison) -> Result<(), Failure> {
     for found in &comparison.breaks {
         breaks.row([
             found.id.to_string(),
-            found.class.clone(),
+            format!("{} {}", found.class, found.class_name).trim_end().to_owned(),
             found.severity.clone(),
             found.symbol.clone().unwrap_or_default(),
             found.state.clone(),

@@ -3,6 +3,7 @@
 //! Guarantees: a closed pipe ends the command quietly; width is a terminal's own and nobody
 //! else's; amounts on a screen have two decimals, percentages one. JSON is never rounded here.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
@@ -21,7 +22,7 @@ const WIDTH: u16 = 100;
 /// Writes text and a line's end to stdout.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(shown(text).as_bytes())?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
 }
@@ -36,7 +37,18 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), Failure> {
 /// Writes a remark to stderr.
 pub(crate) fn note(text: &str) {
     // Nobody may be reading; a remark is no reason to fail.
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", shown(text));
+}
+
+/// Control characters as escapes, but for the ends of lines and tabs: what a file or a bot says must
+/// not give orders to a terminal.
+fn shown(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if !text.contains(harmful) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| if harmful(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(escape).collect())
 }
 
 /// A table for people. A heading that starts with `>` is of a column of numbers.
@@ -182,6 +194,12 @@ mod tests {
         assert_eq!(percent(Some(Percent("66.6666".parse().unwrap()))), "66.7");
         assert_eq!(percent(None), "-");
         assert_eq!(time(At(1_500_000_000)), "1970-01-01 00:00:01");
+    }
+
+    #[test]
+    fn control_characters_are_shown_and_not_sent() {
+        assert_eq!(shown("a\tb\nc"), "a\tb\nc");
+        assert_eq!(shown("\"\u{1b}[31mred\u{7}\" \u{9b}"), "\"\\u{1b}[31mred\\u{7}\" \\u{9b}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 )]
 pub(crate) struct SimArgs {
     /// How many seeds to run, from --first on
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seeds: Option<u64>,
     /// The first of several seeds
     #[arg(long, value_name = "S", default_value_t = 1, conflicts_with = "seed")]

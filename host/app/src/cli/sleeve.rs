@@ -118,7 +118,7 @@ pub(crate) fn table(sleeves: &[Sleeve]) -> Screen {
         screen.row([
             sleeve.name.clone(),
             text_or_dash(sleeve.bot.as_deref()),
-            money(sleeve.initial_capital),
+            money(sleeve.net_capital),
             money(sleeve.cash),
             money(sleeve.reserved),
             money(sleeve.market_value),
@@ -126,10 +126,16 @@ pub(crate) fn table(sleeves: &[Sleeve]) -> Screen {
             money(sleeve.realised),
             money(sleeve.unrealised),
             percent(sleeve.return_pct),
-            sleeve.state.clone(),
+            state(sleeve),
         ]);
     }
     screen
+}
+
+/// Its state, with what it should not be.
+fn state(sleeve: &Sleeve) -> String {
+    let odd = sleeve.oddities().join(", ");
+    if odd.is_empty() { sleeve.state.clone() } else { format!("{}: {odd}", sleeve.state) }
 }
 
 fn show(sleeve: &Sleeve) -> Result<(), Failure> {
@@ -140,8 +146,8 @@ fn show(sleeve: &Sleeve) -> Result<(), Failure> {
         .collect();
     let positions = if positions.is_empty() { "none".to_owned() } else { positions.join(", ") };
     let state = match &sleeve.state_reason {
-        Some(reason) => format!("{} ({reason})", sleeve.state),
-        None => sleeve.state.clone(),
+        Some(reason) => format!("{} ({reason})", state(sleeve)),
+        None => state(sleeve),
     };
     screen::pairs(&[
         ("sleeve", sleeve.name.clone()),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 use stockade_core::{Money, Slug};
 
-use super::argument::{ArgumentError, amount, assignment, decimal, slug, wrong};
+use super::argument::{ArgumentError, assignment, decimal, positive_amount, slug, wrong};
 
 /// A parameter of a backtest: one value, or a range to sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl FromStr for BotSpec {
         for part in parts {
             let (key, value) = assignment(part)?;
             if key == "capital" {
-                capital = Some(amount(&value)?);
+                capital = Some(positive_amount(&value)?);
             } else {
                 params.push((key, value));
             }

@@ -1,9 +1,10 @@
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use super::Cli;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(words(line))
+    let matches = super::command::definition().try_get_matches_from(words(line))?;
+    Cli::from_arg_matches(&matches)
 }
 
 /// Words of a command line, with double quotes.
@@ -180,6 +181,32 @@ fn wrong_usage_ends_with_two() {
         ("stockade lot list --page".to_owned(), "required"),
         ("stockade statement mine --from 2026-01-01".to_owned(), "required"),
         ("stockade figures".to_owned(), "required"),
+        ("stockade capital add a -1".to_owned(), "not above zero"),
+        ("stockade capital add a 0".to_owned(), "not above zero"),
+        ("stockade capital move a b -1".to_owned(), "not above zero"),
+        ("stockade capital allocate a -1".to_owned(), "below zero"),
+        ("stockade sleeve create c --capital -5".to_owned(), "below zero"),
+        (
+            "stockade position assign X -1 --to a --cost 1 --opened 2026-01-01".to_owned(),
+            "not above zero",
+        ),
+        ("stockade position move a b X -1".to_owned(), "not above zero"),
+        ("stockade lot list --limit -1".to_owned(), "-1 is not in 1.."),
+        ("stockade exchange --cash -1".to_owned(), "below zero"),
+        ("stockade backtest --plugin x --bars y --capital 0".to_owned(), "not above zero"),
+        ("stockade backtest --plugin x --bars y --capital 1 --fee -1".to_owned(), "below zero"),
+        (
+            "stockade backtest --plugin x --bars y --capital 1 --max-participation 0".to_owned(),
+            "above 0 to 100",
+        ),
+        (
+            "stockade backtest --plugin x --bars y --capital 1 --slippage-bps 100000".to_owned(),
+            "0 to 5000",
+        ),
+        ("stockade sim --seeds 0".to_owned(), "0 is not in 1.."),
+        ("stockade break resolve 1 --as foo --why x".to_owned(), "possible values: accept, adjust"),
+        ("stockade break resolve 1 --as accept --why \" \"".to_owned(), "a reason is wanted"),
+        ("stockade order replace 1".to_owned(), "required"),
         ("stockade sim".to_owned(), "required"),
         ("stockade backtest --plugin x --capital 1".to_owned(), "--bars"),
         ("stockade nonsense".to_owned(), "unrecognized subcommand"),

@@ -17,6 +17,19 @@ pub(crate) const LEASE_TTL: Duration = Duration::from_secs(20);
 /// How long a new host waits for the lease of one that may still be there.
 const LEASE_WAIT: Duration = Duration::from_secs(20);
 
+/// How long a command waits for other commands to let go of the account's lease: a dozen at once
+/// on a slow machine.
+const COMMAND_WAIT: Duration = Duration::from_secs(60);
+/// How long a command waits for the socket of a host that holds the lease, and a command for a host
+/// that begins to hold the data folder.
+const SOCKET_WAIT: Duration = Duration::from_secs(10);
+/// How long a command that only a host can grant waits for one that was started with it.
+const FOLLOWER_WAIT: Duration = Duration::from_secs(3);
+/// Between two looks at a lease that others hold.
+const LEASE_LOOK: Duration = Duration::from_millis(50);
+/// In a holder's name: it lets go by itself in a moment.
+const BRIEFLY: &str = " for one command ";
+
 /// Between two looks at whether the private cluster's server is still there: two small files.
 const CLUSTER_LOOK: Duration = Duration::from_millis(50);
 /// Longest pause between two tries to start it again.
@@ -128,7 +141,8 @@ pub(crate) async fn lease_for(
                 Err(error) => return Err(error.into()),
             }
         }
-        if alive || tokio::time::Instant::now() > until {
+        let ends_soon = refusal.holder.contains(BRIEFLY);
+        if alive && !ends_soon || tokio::time::Instant::now() > until {
             bail!(
                 "account {label} is traded by another host: {} has held its lease since {}",
                 refusal.holder,
@@ -137,6 +151,87 @@ pub(crate) async fn lease_for(
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// Takes the lease for one command. Other commands are waited for; `None` when a host answers
+/// meanwhile (`served`): the command is its to carry out.
+pub(crate) async fn lease_for_command(
+    store: &Store,
+    label: &str,
+    served: impl Fn() -> bool,
+) -> Result<Option<u64>> {
+    let holder = holder().replacen(" began ", &format!("{BRIEFLY}began "), 1);
+    let began = tokio::time::Instant::now();
+    loop {
+        let refusal = match store.lease_acquire(label, &holder, LEASE_TTL).await {
+            Ok(grant) => return Ok(Some(grant.epoch)),
+            Err(LeaseError::Refused(refusal)) => refusal,
+            Err(error) => return Err(error.into()),
+        };
+        if !is_alive(&refusal.holder) {
+            match store.lease_steal(label, &holder, LEASE_TTL, refusal.epoch).await {
+                Ok(grant) => return Ok(Some(grant.epoch)),
+                Err(LeaseError::Refused(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if served() {
+            return Ok(None);
+        }
+        let brief = refusal.holder.contains(BRIEFLY);
+        let patience = if brief { COMMAND_WAIT } else { SOCKET_WAIT };
+        if began.elapsed() > patience {
+            let what = if brief {
+                "is changed by another command"
+            } else {
+                "is held by a host that does not answer here"
+            };
+            bail!(
+                "account {label} {what}: {} has held its lease since {} (waited {} s)",
+                refusal.holder,
+                stockade_store::query::At(refusal.since.0),
+                patience.as_secs()
+            );
+        }
+        tokio::time::sleep(LEASE_LOOK).await;
+    }
+}
+
+/// Waits for the host of a data folder that some process has begun to use and that nobody serves
+/// yet. `true` when it answers; `false` when nobody uses the folder any more, or nobody answers.
+pub(crate) async fn host_comes(settings: &Settings) -> Result<bool> {
+    if settings.database_url.is_some() {
+        return Ok(false);
+    }
+    let began = tokio::time::Instant::now();
+    while began.elapsed() < SOCKET_WAIT {
+        let data = settings.data.clone();
+        if !tokio::task::spawn_blocking(move || Cluster::is_in_use(&data)).await?? {
+            return Ok(false);
+        }
+        if serves(&settings.socket()) {
+            return Ok(true);
+        }
+        tokio::time::sleep(LEASE_LOOK).await;
+    }
+    Ok(false)
+}
+
+/// Whether a host listens there in a moment.
+pub(crate) async fn serves_soon(socket: &Path) -> bool {
+    let began = tokio::time::Instant::now();
+    while began.elapsed() < FOLLOWER_WAIT {
+        if serves(socket) {
+            return true;
+        }
+        tokio::time::sleep(LEASE_LOOK).await;
+    }
+    false
+}
+
+/// Whether a host listens there.
+pub(crate) fn serves(socket: &Path) -> bool {
+    std::os::unix::net::UnixStream::connect(socket).is_ok()
 }
 
 /// This host's name in a lease: machine and process, so that another can tell who holds it.
@@ -208,5 +303,7 @@ mod tests {
         assert!(!is_alive(&format!("{machine} pid 4194303 began 77")));
         assert!(!is_alive(&format!("{machine} pid {} began 77", std::process::id())));
         assert!(is_alive("elsewhere pid 1 began 5"));
+        let brief = holder().replacen(" began ", &format!("{BRIEFLY}began "), 1);
+        assert!(is_alive(&brief), "{brief}");
     }
 }

@@ -9,7 +9,7 @@ use stockade_core::broker::Answer;
 use stockade_core::desk::{
     Action, Command, Desk, Effects, Event, Input, Reply, Settings as DeskSettings, step,
 };
-use stockade_core::risk::Controls;
+use stockade_core::risk::{Controls, Refusal};
 use stockade_core::row::Rows;
 use stockade_core::{Now, Timestamp};
 use stockade_store::{Group, Store, WriterHandle, WriterOptions};
@@ -21,23 +21,54 @@ use crate::config::Settings;
 pub(crate) const BOOKS: &str = "books";
 
 /// Carries commands out, one after the other, each committed before the next. Ends at the first
-/// refusal.
+/// refusal. `None` when a host has begun to serve the folder meanwhile: nothing was done.
 pub(crate) async fn execute(
     settings: &Settings,
     account: &str,
     commands: Vec<Command>,
-) -> Result<Vec<Reply>> {
+) -> Result<Option<Vec<Reply>>> {
     std::fs::create_dir_all(&settings.data)
         .with_context(|| format!("can't make the data folder {}", settings.data.display()))?;
     let base = base::open(settings).await?;
-    let outcome = on_store(&base.store, account, commands).await;
+    let socket = settings.socket();
+    let outcome = on_store(&base.store, account, commands, || base::serves(&socket)).await;
     let closed = base.close().await;
     let replies = outcome?;
     closed?;
+    // Capital of an account that no host has seen yet: one that is just starting has the answer.
+    let unseen =
+        |reply: &Reply| matches!(reply, Reply::Refused { refusal: Refusal::Reconciling { .. } });
+    if replies.as_ref().is_some_and(|replies| replies.first().is_some_and(unseen))
+        && base::serves_soon(&settings.socket()).await
+    {
+        return Ok(None);
+    }
     Ok(replies)
 }
 
-async fn on_store(store: &Store, account: &str, commands: Vec<Command>) -> Result<Vec<Reply>> {
+/// The lease comes first: rows that were read before it are what another writer has changed since.
+async fn on_store(
+    store: &Store,
+    account: &str,
+    commands: Vec<Command>,
+    served: impl Fn() -> bool,
+) -> Result<Option<Vec<Reply>>> {
+    let Some(epoch) = base::lease_for_command(store, account, served).await? else {
+        return Ok(None);
+    };
+    let outcome = under_lease(store, account, epoch, commands).await;
+    let released = store.lease_release(account, epoch).await;
+    let replies = outcome?;
+    released?;
+    Ok(Some(replies))
+}
+
+async fn under_lease(
+    store: &Store,
+    account: &str,
+    epoch: u64,
+    commands: Vec<Command>,
+) -> Result<Vec<Reply>> {
     let label = Slug::new(account)?;
     let machine = base::machine();
     let (rows, first) = match store.account_load(account).await? {
@@ -49,7 +80,6 @@ async fn on_store(store: &Store, account: &str, commands: Vec<Command>) -> Resul
         }
         None => (create(store, label, Now { market: machine, machine }).await?, None),
     };
-    let epoch = base::lease(store, account, false).await?;
     let mut writer = WriterHandle::spawn(store, account, epoch, WriterOptions::default()).await?;
     // The market stands where it was; an account without a broker lives in the machine's time.
     let market = if rows.account.has_broker { rows.account.now.market } else { machine };
@@ -78,7 +108,6 @@ async fn on_store(store: &Store, account: &str, commands: Vec<Command>) -> Resul
         }
     }
     writer.close().await;
-    store.lease_release(account, epoch).await?;
     Ok(replies)
 }
 

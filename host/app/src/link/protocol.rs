@@ -167,11 +167,13 @@ pub(crate) struct ComparedBreak {
     pub(crate) id: i64,
     /// Its class.
     pub(crate) class: String,
+    /// The class in words.
+    pub(crate) class_name: String,
     /// Its severity.
     pub(crate) severity: String,
     /// Its symbol.
     pub(crate) symbol: Option<String>,
-    /// `open` or `resolved`.
+    /// `open`, `accepted` or `resolved`.
     pub(crate) state: String,
     /// Its age, by the market's time.
     pub(crate) age_seconds: i64,

@@ -9,7 +9,7 @@ use crate::decimal::Money;
 use crate::id::{SleeveId, Slug};
 use crate::ledger::{EntryKind, LedgerAccount, LotMethod, Posting};
 use crate::limits;
-use crate::risk::Refusal;
+use crate::risk::{Refusal, TradingState};
 use crate::row::SleeveKind;
 
 impl Desk {
@@ -76,16 +76,68 @@ impl Desk {
             return Ok(());
         }
         if self.account.opened_at.is_none() {
-            return Err(Refusal::Reconciling { why: "the account was not seen yet".to_owned() });
+            return Err(Refusal::Reconciling {
+                why: "the broker's account was not seen yet: start the host once (stockade run)"
+                    .to_owned(),
+            });
         }
         let factor = self.account.allocation_factor;
-        let equity: Money = self.sleeves.values().map(|s| s.row.cash + self.value_of(s)).sum();
-        let lent = (equity.get() * (factor - Decimal::ONE)).round_dp(2);
-        let available = self.sleeves[&SleeveId::HOUSE].row.cash + Money::new(lent);
+        let available = self.unallocated() + self.lent();
         if asked > available {
             return Err(Refusal::AllocationSum { asked, available, factor });
         }
         Ok(())
+    }
+
+    /// Cash of the account that no sleeve has: house's, less what suspense owes. A trade that
+    /// nobody here asked for was paid out of it.
+    fn unallocated(&self) -> Money {
+        let suspense = self.sleeves[&SleeveId::SUSPENSE].row.cash;
+        self.sleeves[&SleeveId::HOUSE].row.cash + suspense.min(Money::ZERO)
+    }
+
+    /// What the factor adds to the account's own cash (below one: takes away).
+    fn lent(&self) -> Money {
+        let above = self.account.allocation_factor - Decimal::ONE;
+        if above.is_zero() {
+            return Money::ZERO;
+        }
+        let equity: Money = self.sleeves.values().map(|s| s.row.cash + self.value_of(s)).sum();
+        Money::new((equity.get() * above).round_dp(2))
+    }
+
+    /// By how much the allocations exceed the account (I22); zero where they don't.
+    pub(super) fn allocated_beyond(&self) -> Money {
+        if !self.account.has_broker || self.account.opened_at.is_none() {
+            return Money::ZERO;
+        }
+        let left = self.unallocated() + self.lent().max(Money::ZERO);
+        (-left).max(Money::ZERO)
+    }
+
+    /// An account whose allocations came to exceed it may only reduce (I22): a fact from outside,
+    /// such as a trade by hand at the broker, took cash that was promised to sleeves.
+    pub(super) fn hold_to_allocations(&mut self, out: &mut Effects) {
+        let moved = [SleeveId::HOUSE, SleeveId::SUSPENSE];
+        if self.account.state != TradingState::Active
+            || !moved.iter().any(|id| self.touched.sleeves.contains(id))
+        {
+            return;
+        }
+        let beyond = self.allocated_beyond();
+        if !beyond.is_positive() {
+            return;
+        }
+        let why = format!(
+            "sleeves have {beyond} more than the account: withdraw capital, or deposit (stockade capital show)"
+        );
+        self.account.state = TradingState::Reducing;
+        self.account.state_reason = Some(why.clone());
+        self.touched.account = true;
+        for sleeve in self.sleeves.values_mut() {
+            sleeve.version += 1;
+        }
+        Self::alert(out, "serious", format!("the account may only reduce: {why}"));
     }
 
     /// Moves cash with its capital; the sleeves' `added` and `withdrawn` are the caller's.

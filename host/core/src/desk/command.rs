@@ -89,8 +89,7 @@ impl Desk {
                 Ok(done("asked the broker".to_owned()))
             }
             Command::BreakResolve { break_id, action, why } => {
-                self.resolve_break(*break_id, action, why, out)?;
-                Ok(done(format!("break {break_id} is resolved")))
+                self.resolve_break(*break_id, action, why, out)
             }
         }
     }
@@ -195,6 +194,13 @@ impl Desk {
                     let why =
                         "the last comparison with the broker was not clean: stockade reconcile";
                     return Err(not_allowed("account", &self.account.label, why));
+                }
+                let beyond = self.allocated_beyond();
+                if beyond.is_positive() {
+                    let why = format!(
+                        "its sleeves have {beyond} more than it has: withdraw capital first (stockade capital show)"
+                    );
+                    return Err(not_allowed("account", &self.account.label, &why));
                 }
                 (self.account.state, self.account.state_reason) = (TradingState::Active, None);
                 self.touched.account = true;

@@ -4,7 +4,7 @@ use super::command::{Outcome, done, join, not_allowed, not_found};
 use super::effect::{Action, Effects};
 use super::event::{Command, Reply};
 use super::state::Desk;
-use crate::id::{SleeveId, Slug};
+use crate::id::{SleeveId, Slug, Symbol};
 use crate::ledger::LotMethod;
 use crate::limits;
 use crate::risk::Refusal;
@@ -33,6 +33,7 @@ impl Desk {
         if self.bots.values().any(|b| b.name == *name && b.state != BotState::Retired) {
             return Err(Refusal::Exists { what: "bot".to_owned(), name: name.to_string() });
         }
+        self.check_symbols(symbols)?;
         let id = match sleeve {
             None => self.create_sleeve(name, SleeveKind::Bot, *capital, LotMethod::Fifo, out)?,
             Some(sleeve) => {
@@ -84,6 +85,15 @@ impl Desk {
         }
         let message = format!("bot {name} has {capital} and trades {}", join(symbols));
         Ok(Reply::Done { message, order: None, sleeve: Some(id), booked: None, known: None })
+    }
+
+    /// A broker that was seen has said what it trades: a symbol that it did not name would be waited
+    /// for in vain.
+    fn check_symbols(&self, symbols: &[Symbol]) -> Result<(), Refusal> {
+        if !self.account.has_broker || !self.is_ready() {
+            return Ok(());
+        }
+        symbols.iter().try_for_each(|symbol| self.known(symbol).map(drop))
     }
 
     pub(super) fn bot_named(&self, name: &Slug) -> Result<SleeveId, Refusal> {
@@ -147,6 +157,9 @@ impl Desk {
                 return Err(not_allowed("bot", name, why));
             }
             self.sleeve_mut(id).row.kind = SleeveKind::Hand;
+        }
+        if self.bots[&id].state == state {
+            return Err(not_allowed("bot", name, "it is stopped already"));
         }
         self.set_bot_state(id, state, Some("by a person"));
         let generation = self.bots[&id].generation;

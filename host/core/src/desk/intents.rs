@@ -4,7 +4,7 @@ use super::effect::{Action, Effects, OrderUpdate};
 use super::event::{BotRequest, IntentBatch};
 use super::state::{Desk, Sleeve};
 use crate::bug::{self, Bug};
-use crate::decimal::{Price, Qty};
+use crate::decimal::{Money, Price, Qty};
 use crate::id::{IntentId, OrderId, SleeveId, Slug};
 use crate::instrument::AssetClass;
 use crate::ledger::{LotMethod, LotSide};
@@ -17,6 +17,15 @@ use crate::sleeve::{
 
 /// The collar where no control names one, in percent.
 const COLLAR_DEFAULT_PCT: u32 = 5;
+
+/// What an order leaves to the one in its place, while that one is admitted.
+struct GivenBack {
+    sleeve: SleeveId,
+    side: Side,
+    instrument: crate::InstrumentId,
+    qty: Qty,
+    cash: Money,
+}
 
 impl Desk {
     /// A picture of a sleeve, for a handler call or for a check. `None` for an unknown sleeve.
@@ -191,8 +200,9 @@ impl Desk {
         Ok(())
     }
 
-    /// An order that could trade with another sleeve's open order: the broker would refuse it as a
-    /// wash trade (FACTS section 4), and one sleeve would trade with the other.
+    /// An order that could trade with an open order of the account, another sleeve's or the
+    /// sleeve's own: the broker would refuse it as a wash trade (FACTS section 4), and one sleeve
+    /// would trade with the other.
     fn check_opposite(
         &self,
         id: SleeveId,
@@ -200,7 +210,8 @@ impl Desk {
         admission: &Admission,
     ) -> Result<(), Refusal> {
         let limit = admission.sent_type.limit_price();
-        let others = self.sleeves.values().filter(|s: &&Sleeve| s.row.id != id);
+        let own = self.settings.wash_trades;
+        let others = self.sleeves.values().filter(|s: &&Sleeve| own || s.row.id != id);
         let orders = others.flat_map(|s| s.open.iter().map(move |order| (s, &self.orders[order])));
         for (sleeve, order) in orders {
             if order.symbol != intent.symbol || order.side == intent.side {
@@ -369,8 +380,8 @@ impl Desk {
     }
 
     /// Replace is cancel plus new: the new order is accepted and reserved now, and sent when the
-    /// old one has ended. A sale can't be offered twice, so its new order is admitted against what
-    /// the old one gives back.
+    /// old one has ended. Neither shares nor cash are held twice: the new order is admitted against
+    /// what the old one gives back.
     pub(super) fn replace(
         &mut self,
         id: OrderId,
@@ -393,25 +404,72 @@ impl Desk {
             let ended = self.orders.get(other).is_none_or(|o| o.status.is_final());
             order.status == OrderStatus::Accepted && !ended
         });
-        let instrument = self.by_symbol[&order.symbol];
-        let held = super::orders::open_qty(order);
-        if side == Side::Sell {
-            self.shift_selling(sleeve, instrument, -held);
-        }
+        let back = GivenBack {
+            sleeve,
+            side,
+            instrument: self.by_symbol[&order.symbol],
+            qty: super::orders::open_qty(order),
+            cash: order.reserved + order.filled_value,
+        };
+        let before = waits_for.unwrap_or(id);
+        self.give_back(&back);
         let admission = self.check(sleeve, intent);
-        if side == Side::Sell {
-            self.shift_selling(sleeve, instrument, held);
-        }
+        self.take_back(&back);
         let admission = admission?;
+        self.check_replacement(before, id, intent, &admission)?;
         let new =
             self.accept(sleeve, new_intent_id, intent, &admission, waits_for.or(Some(id)), out);
         self.cancel(id, out)?;
         Ok(new)
     }
 
-    fn shift_selling(&mut self, sleeve: SleeveId, instrument: crate::InstrumentId, by: Qty) {
-        let holding = self.sleeve_mut(sleeve).holdings.entry(instrument).or_default();
-        holding.selling += by;
+    fn give_back(&mut self, back: &GivenBack) {
+        let sleeve = self.sleeve_mut(back.sleeve);
+        let holding = sleeve.holdings.entry(back.instrument).or_default();
+        match back.side {
+            Side::Sell => holding.selling -= back.qty,
+            Side::Buy => {
+                holding.buying -= back.qty;
+                sleeve.row.reserved -= back.cash;
+            }
+        }
+    }
+
+    fn take_back(&mut self, back: &GivenBack) {
+        let sleeve = self.sleeve_mut(back.sleeve);
+        let holding = sleeve.holdings.entry(back.instrument).or_default();
+        match back.side {
+            Side::Sell => holding.selling += back.qty,
+            Side::Buy => {
+                holding.buying += back.qty;
+                sleeve.row.reserved += back.cash;
+            }
+        }
+    }
+
+    /// The cash of a replacement, to the cent: what it will hold beside the order `before` that it
+    /// waits for must be there. The order `old` that it takes the place of gives its own back
+    /// where it is another one.
+    fn check_replacement(
+        &self,
+        before: OrderId,
+        old: OrderId,
+        intent: &Intent,
+        admission: &Admission,
+    ) -> Result<(), Refusal> {
+        let (before, old) = (&self.orders[&before], &self.orders[&old]);
+        let needed = super::orders::held_behind(
+            before,
+            intent.size,
+            admission.worst_price,
+            admission.reserved,
+        );
+        let given = if old.id == before.id { Money::ZERO } else { old.reserved };
+        let available = self.sleeves[&old.sleeve].free_cash() + given;
+        if needed > available.max(Money::ZERO) {
+            return Err(Refusal::Capital { needed, available });
+        }
+        Ok(())
     }
 
     fn refuse_intent(

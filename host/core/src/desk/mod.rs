@@ -7,6 +7,7 @@
 mod actions;
 mod activities;
 mod bots;
+mod breaks;
 mod budget;
 mod capital;
 mod clock;
@@ -29,6 +30,7 @@ mod restore;
 mod state;
 
 pub use actions::file_activity_id;
+pub use breaks::{class_name, is_accepted};
 pub use effect::{Action, Effects, OrderUpdate};
 pub use event::{
     ActionBooking, BotReport, BotRequest, Command, Event, GoodRun, ImportKind, ImportedFill, Input,
@@ -59,6 +61,7 @@ pub fn step(desk: &mut Desk, input: Input, out: &mut Effects) {
     let rows_before = out.rows.len();
     desk.advance(input.now);
     desk.apply(&input.event, out);
+    desk.hold_to_allocations(out);
     let recorded = desk.settings.record_inputs && is_recorded(&input.event);
     // The record writes the account's row itself, with the input's number in it.
     let account = recorded && std::mem::take(&mut desk.touched.account);

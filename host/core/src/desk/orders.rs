@@ -53,23 +53,51 @@ fn reservation(order: &OrderRow) -> Money {
     if held.is_negative() { Money::ZERO } else { held }
 }
 
+/// The cash that a buy holds while it waits for the end of another (RELIABILITY I21: of two legs
+/// the larger). Its quantity is in all, so that what the other fills is taken off: at worst the
+/// other fills as much as it can and this one the rest, or the other nothing and this one all.
+/// `alone` is what it holds by itself.
+pub(super) fn held_behind(
+    before: &OrderRow,
+    size: Size,
+    worst_price: Price,
+    alone: Money,
+) -> Money {
+    let (Size::Qty(qty), Size::Qty(_)) = (size, before.size) else {
+        return alone;
+    };
+    if before.side == Side::Sell || before.status.is_final() {
+        return alone;
+    }
+    let rest = (qty - before.filled_qty).max(Qty::ZERO);
+    let open = open_qty(before);
+    let beyond = (rest - open).max(Qty::ZERO);
+    let other = before.worst_price.value_of(open);
+    let worst = worst_price.value_of(rest).max(other + worst_price.value_of(beyond));
+    (worst - before.reserved).max(Money::ZERO)
+}
+
 impl Desk {
     /// Changes an order; what it holds in its sleeve follows. The one place where reservations and
     /// offered quantities move.
     pub(super) fn update_order(&mut self, id: OrderId, change: impl FnOnce(&mut OrderRow)) {
         let order = self.order_mut(id);
-        let (open_before, reserved_before) = (open_qty(order), order.reserved);
+        let open_before = open_qty(order);
         change(order);
-        order.reserved = reservation(order);
         let (sleeve, side, symbol) = (order.sleeve, order.side, order.symbol.clone());
         let open_change = open_qty(order) - open_before;
-        let reserved_change = order.reserved - reserved_before;
         let instrument = self.by_symbol[&symbol];
-        let sleeve = self.sleeve_mut(sleeve);
-        sleeve.row.reserved += reserved_change;
-        if bug::is(Bug::ReservationTwice) && reserved_change.is_negative() {
-            sleeve.row.reserved += reserved_change;
+        self.hold_again(id);
+        if side == Side::Buy {
+            let is_behind = |other: &&OrderId| {
+                let other = &self.orders[*other];
+                other.replaces == Some(id) && other.status == OrderStatus::Accepted
+            };
+            let behind: Vec<OrderId> =
+                self.sleeves[&sleeve].open.iter().filter(is_behind).copied().collect();
+            behind.into_iter().for_each(|other| self.hold_again(other));
         }
+        let sleeve = self.sleeve_mut(sleeve);
         let holding = sleeve.holdings.entry(instrument).or_default();
         match side {
             Side::Buy => holding.buying += open_change,
@@ -77,6 +105,29 @@ impl Desk {
         }
         if holding.is_empty() {
             sleeve.holdings.remove(&instrument);
+        }
+    }
+
+    /// Holds for an order what it can cost now.
+    fn hold_again(&mut self, id: OrderId) {
+        let order = &self.orders[&id];
+        let mut held = reservation(order);
+        let before = order.replaces.and_then(|other| self.orders.get(&other));
+        if let Some(before) = before
+            && order.status == OrderStatus::Accepted
+            && !held.is_zero()
+        {
+            held = held_behind(before, order.size, order.worst_price, held);
+        }
+        let (sleeve, change) = (order.sleeve, held - order.reserved);
+        if change.is_zero() {
+            return;
+        }
+        self.order_mut(id).reserved = held;
+        let sleeve = self.sleeve_mut(sleeve);
+        sleeve.row.reserved += change;
+        if bug::is(Bug::ReservationTwice) && change.is_negative() {
+            sleeve.row.reserved += change;
         }
     }
 

@@ -1,6 +1,7 @@
 //! Shares by hand: orders of people, assignment out of suspense, moves between sleeves, imports.
 
 use rust_decimal::Decimal;
+use std::collections::BTreeMap;
 
 use super::command::{Outcome, amount_refusal, done, not_allowed};
 use super::effect::Effects;
@@ -58,6 +59,10 @@ impl Desk {
         let instrument = self.known(symbol)?;
         if cost.is_negative() {
             return Err(amount_refusal(cost));
+        }
+        if opened > self.now.market {
+            let why = format!("it lies after the books' present time {}", self.now.market);
+            return Err(not_allowed("opening time", &opened, &why));
         }
         self.check_not_short(target, to, instrument)?;
         let (parts, mut changed) = self.take(SleeveId::SUSPENSE, instrument, symbol, qty)?;
@@ -182,7 +187,13 @@ impl Desk {
         let free =
             self.sleeves[&id].holdings.get(&instrument).map_or(Qty::ZERO, Holding::available);
         if !qty.is_positive() || qty > free {
-            return Err(Refusal::LongOnly { symbol: symbol.clone(), found: qty, available: free });
+            let sleeve = self.sleeves[&id].row.name.to_string();
+            return Err(Refusal::Shares {
+                sleeve,
+                symbol: symbol.clone(),
+                found: qty,
+                available: free,
+            });
         }
         let sleeve = self.sleeve_mut(id);
         let method = sleeve.row.lots;
@@ -226,8 +237,9 @@ impl Desk {
                        assign gives shares of suspense to a sleeve with their cost and date";
             return Err(not_allowed("sleeve", name, why));
         }
+        self.check_import(id, fills)?;
         let source = if opening { ExecutionSource::Opening } else { ExecutionSource::Import };
-        let (mut booked, mut known) = (0u64, 0u64);
+        let (mut booked, mut known, mut ignored) = (0u64, 0u64, 0u64);
         for row in fills {
             let key = ExecutionKey {
                 execution_id: row.execution_id.clone(),
@@ -237,6 +249,10 @@ impl Desk {
             let prints = Prints::of(&key);
             if self.is_known(&prints) {
                 known += 1;
+                continue;
+            }
+            if matches!(row.kind, ImportKind::Split { .. }) && !self.holds_any(id, &row.symbol) {
+                ignored += 1;
                 continue;
             }
             self.remember(&prints);
@@ -263,7 +279,10 @@ impl Desk {
                 ImportKind::Split { ratio } => self.split(id, row, *ratio, out),
             }
         }
-        let message = format!("{booked} booked, {known} known already");
+        let mut message = format!("{booked} booked, {known} known already");
+        if ignored > 0 {
+            message.push_str(&format!(", {ignored} splits of symbols that {name} does not hold"));
+        }
         Ok(Reply::Done {
             message,
             order: None,
@@ -271,6 +290,57 @@ impl Desk {
             booked: Some(booked),
             known: Some(known),
         })
+    }
+
+    fn holds_any(&self, id: SleeveId, symbol: &Symbol) -> bool {
+        let instrument = self.by_symbol.get(symbol);
+        instrument
+            .is_some_and(|at| self.sleeves[&id].holdings.get(at).is_some_and(|h| !h.qty.is_zero()))
+    }
+
+    /// Looks at every row before the first is booked: none lies in the future, and no quantity or
+    /// value grows beyond what the books can hold.
+    fn check_import(&self, id: SleeveId, fills: &[ImportedFill]) -> Result<(), Refusal> {
+        let refuse = |row: &ImportedFill, why: String| Refusal::Fill {
+            execution_id: row.execution_id.clone(),
+            symbol: row.symbol.clone(),
+            why,
+        };
+        let mut held: BTreeMap<&Symbol, Decimal> = BTreeMap::new();
+        for row in fills {
+            if row.at > self.now.market {
+                let why = format!(
+                    "its time {} lies after the books' present time {}",
+                    row.at, self.now.market
+                );
+                return Err(refuse(row, why));
+            }
+            let before = held.entry(&row.symbol).or_insert_with(|| {
+                let instrument = self.by_symbol.get(&row.symbol);
+                let holding = instrument.and_then(|at| self.sleeves[&id].holdings.get(at));
+                holding.map_or(Decimal::ZERO, |holding| holding.qty.get())
+            });
+            let (after, value) = match &row.kind {
+                ImportKind::Trade { side, qty, price, .. } => {
+                    let after = before.checked_add(side.signed(*qty).get());
+                    (after, price.get().checked_mul(qty.get()))
+                }
+                ImportKind::Split { ratio } => (before.checked_mul(*ratio), Some(Decimal::ZERO)),
+            };
+            let (most, dearest) =
+                (Decimal::from(limits::QTY_MAX), Decimal::from(limits::MONEY_MAX));
+            match after.filter(|after| after.abs() <= most) {
+                Some(after) => *before = after,
+                None => {
+                    let why = format!("the sleeve's quantity would grow beyond {most}");
+                    return Err(refuse(row, why));
+                }
+            }
+            if value.is_none_or(|value| value > dearest) {
+                return Err(refuse(row, format!("its value is beyond {dearest}")));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn split(

@@ -8,6 +8,7 @@
 use rust_decimal::Decimal;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::breaks::is_accepted;
 use super::budget::RequestClass;
 use super::effect::{Action, Effects};
 use super::state::{Desk, Mark};
@@ -17,7 +18,7 @@ use crate::decimal::{Money, Qty};
 use crate::id::{BreakId, OrderId, SleeveId, Symbol};
 use crate::ledger::{EntryKind, LedgerAccount, LotSide, Posting};
 use crate::limits::NANOS_PER_SECOND;
-use crate::order::{ClientOrderId, OrderStatus, Side};
+use crate::order::{ClientOrderId, OrderStatus};
 use crate::row::{BreakRow, ExecutionSource, LotRow, Row};
 use crate::time::Timestamp;
 
@@ -50,7 +51,7 @@ pub struct Reconciliation {
     pub ready: bool,
     /// When the last one ended, by the market's time.
     pub at: Option<Timestamp>,
-    /// Whether it found no difference.
+    /// Whether it found no difference but accepted ones.
     pub balanced: bool,
     /// Cash of all our sleeves.
     pub cash_ours: Money,
@@ -76,9 +77,16 @@ pub struct Reconciliation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Difference {
     class: &'static str,
-    symbol: Option<Symbol>,
+    pub(super) symbol: Option<Symbol>,
     ours: Decimal,
     broker: Decimal,
+}
+
+impl Difference {
+    /// What the broker has more.
+    pub(super) fn size(&self) -> Decimal {
+        self.broker - self.ours
+    }
 }
 
 impl Desk {
@@ -407,9 +415,19 @@ impl Desk {
         self.reconciliation.symbols = symbols;
         self.reconciliation.cash_broker = snapshot.cash;
         let machine = self.now.machine;
+        let mut accepted: Vec<BreakId> = Vec::new();
+        found.retain(|difference| match self.accepted_break(difference) {
+            Some(id) => {
+                accepted.push(id);
+                false
+            }
+            None => true,
+        });
         if found.len() == 1 && found[0].class == "D47" && self.is_broker_rounding(&found[0]) {
             self.book_rounding(&found[0], out);
             found.clear();
+            let cash = self.breaks.values().filter(|b| b.symbol.is_none() && is_accepted(b));
+            accepted.extend(cash.map(|b| b.id));
         }
         self.reconciliation.cash_ours = self.total_cash();
         if !found.is_empty() && !self.is_conclusive(snapshot, &found) {
@@ -425,7 +443,7 @@ impl Desk {
         if found.is_empty() {
             self.reconciliation.executions = 0;
         }
-        self.settle_breaks(&found, out);
+        self.settle_breaks(&found, &accepted, out);
         if !self.reconciliation.ready && !too_early {
             self.reconciliation.ready = true;
             self.start_bots(out);
@@ -449,23 +467,25 @@ impl Desk {
     /// position right, is the broker's own rounding.
     fn is_broker_rounding(&self, found: &Difference) -> bool {
         let most = Decimal::new(self.reconciliation.executions, 2);
-        (found.broker - found.ours).abs() <= most
+        (found.size() - self.accepted_cash().get()).abs() <= most
     }
 
     fn book_rounding(&mut self, found: &Difference, out: &mut Effects) {
-        let amount = Money::new(found.broker - found.ours);
+        let amount = Money::new(found.size()) - self.accepted_cash();
         let memo = "the broker's rounding of cash".to_owned();
         self.post(EntryKind::Adjustment, memo, super::fills::rounding(amount).to_vec(), out);
         let evidence = format!("{amount} after {} executions", self.reconciliation.executions);
         self.open_break(found, "info", evidence, "booked as rounding", true, out);
     }
 
-    /// Keeps a break for each difference, and ends those that are gone.
-    fn settle_breaks(&mut self, found: &[Difference], out: &mut Effects) {
+    /// Keeps a break for each difference, and ends those that are gone. `accepted` are still there
+    /// as a person accepted them.
+    fn settle_breaks(&mut self, found: &[Difference], accepted: &[BreakId], out: &mut Effects) {
         let still = |row: &BreakRow| {
-            found
-                .iter()
-                .any(|d| d.symbol == row.symbol && d.ours == row.ours && d.broker == row.broker)
+            accepted.contains(&row.id)
+                || found
+                    .iter()
+                    .any(|d| d.symbol == row.symbol && d.ours == row.ours && d.broker == row.broker)
         };
         let gone: Vec<BreakId> =
             self.breaks.values().filter(|row| !still(row)).map(|row| row.id).collect();
@@ -483,7 +503,7 @@ impl Desk {
                     && b.broker == difference.broker
             });
             if !known {
-                let evidence = format!("seen twice, at {}", self.now.market.0);
+                let evidence = format!("seen twice, at {}", self.now.market);
                 let action = if difference.symbol.is_some() { "symbol frozen" } else { "alert" };
                 self.open_break(difference, "serious", evidence, action, false, out);
                 let what = difference.symbol.as_ref().map_or("cash", |s| s.as_str());
@@ -524,83 +544,6 @@ impl Desk {
             self.breaks.insert(id, row.clone());
         }
         out.rows.push(Row::Break(row));
-    }
-
-    /// The break that freezes a symbol, or all of them (a cash break freezes none).
-    pub(super) fn frozen_by(&self, symbol: &Symbol) -> Option<BreakId> {
-        self.breaks.values().find(|b| b.symbol.as_ref() == Some(symbol)).map(|b| b.id)
-    }
-
-    /// Ends a break by hand. `adjust` books the difference to suspense; anything else only notes it.
-    pub(super) fn resolve_break(
-        &mut self,
-        id: BreakId,
-        action: &str,
-        why: &str,
-        out: &mut Effects,
-    ) -> Result<(), crate::risk::Refusal> {
-        let missing = || crate::risk::Refusal::NotFound {
-            what: "open break".to_owned(),
-            name: id.to_string(),
-        };
-        let row = self.breaks.get(&id).cloned().ok_or_else(missing)?;
-        if action == "adjust" {
-            self.adjust(&row, out)?;
-        }
-        self.breaks.remove(&id);
-        let resolved_at = Some(self.now.market);
-        out.rows.push(Row::Break(BreakRow {
-            action: format!("{action}: {why}"),
-            resolved_at,
-            ..row
-        }));
-        self.request_snapshot(out);
-        Ok(())
-    }
-
-    fn adjust(&mut self, row: &BreakRow, out: &mut Effects) -> Result<(), crate::risk::Refusal> {
-        let difference = row.broker - row.ours;
-        let Some(symbol) = &row.symbol else {
-            let amount = Money::new(difference);
-            let sleeve = self.sleeve_mut(SleeveId::SUSPENSE);
-            sleeve.row.added += amount;
-            let leg = |account, amount| Posting::money(SleeveId::SUSPENSE, account, amount);
-            let postings =
-                vec![leg(LedgerAccount::Cash, amount), leg(LedgerAccount::Capital, -amount)];
-            self.post(
-                EntryKind::Adjustment,
-                format!("break {}: cash into suspense", row.id),
-                postings,
-                out,
-            );
-            return Ok(());
-        };
-        let id = self.instrument_of(symbol, out);
-        let Some(mark) = self.marks[id.index()] else {
-            return Err(crate::risk::Refusal::NoPrice { symbol: symbol.clone() });
-        };
-        let fill = crate::broker::Fill {
-            execution_id: format!("break:{}", row.id),
-            broker_order_id: String::new(),
-            client_order_id: None,
-            symbol: symbol.clone(),
-            side: if difference.is_sign_negative() { Side::Sell } else { Side::Buy },
-            qty: Qty::new(difference.abs()),
-            price: mark.price,
-            fee: Money::ZERO,
-            fee_qty: Qty::ZERO,
-            cumulative_qty: None,
-            at: self.now.market,
-        };
-        // As a trade against suspense's own cash; the cash is put back, since none moved.
-        self.book(SleeveId::SUSPENSE, None, &fill, ExecutionSource::Opening, out);
-        let value = Money::new(mark.price.value_of(Qty::new(difference)).get());
-        self.sleeve_mut(SleeveId::SUSPENSE).row.added += value;
-        let leg = |account, amount| Posting::money(SleeveId::SUSPENSE, account, amount);
-        let postings = vec![leg(LedgerAccount::Cash, value), leg(LedgerAccount::Capital, -value)];
-        let memo = format!("break {}: {} {symbol} into suspense", row.id, difference);
-        self.post(EntryKind::Adjustment, memo, postings, out);
-        Ok(())
     }
 }
 

@@ -26,6 +26,9 @@ use crate::time::{Now, Session, Timestamp};
 pub struct Settings {
     /// Market orders go out as limits at the collar (live), or stay market orders (reference).
     pub market_as_limit: bool,
+    /// Whether the broker refuses an order that could trade with an open one of the same sleeve
+    /// (FACTS section 4), so that it is refused here first.
+    pub wash_trades: bool,
     /// Whether the broker has a request budget.
     pub budgeted: bool,
     /// How long an order may be unknown before it can be abandoned, in machine nanoseconds.
@@ -49,6 +52,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             market_as_limit: true,
+            wash_trades: true,
             budgeted: true,
             unknown_quiet_ns: 60 * NANOS_PER_SECOND,
             reconcile_interval_ns: 60 * NANOS_PER_SECOND,
@@ -65,7 +69,7 @@ impl Settings {
     /// The profile `reference`: market orders stay market orders, no budget.
     #[must_use]
     pub fn reference() -> Self {
-        Self { market_as_limit: false, budgeted: false, ..Self::default() }
+        Self { market_as_limit: false, wash_trades: false, budgeted: false, ..Self::default() }
     }
 }
 

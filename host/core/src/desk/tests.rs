@@ -1,6 +1,7 @@
 //! The desk against a broker of a few lines: the worked cases, faults one by one.
 
 mod bots;
+mod money;
 mod opening;
 
 use rust_decimal::{Decimal, dec};

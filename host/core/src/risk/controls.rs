@@ -176,7 +176,7 @@ impl Controls {
                 }
             }
             _ => {
-                let nearest = nearest(name).to_owned();
+                let nearest = nearest(name);
                 return Err(Refusal::UnknownSetting { name: name.to_owned(), nearest });
             }
         }
@@ -201,7 +201,9 @@ pub const CONTROL_NAMES: [&str; 12] = [
 ];
 
 fn bad(name: &str, value: &str, why: &str) -> Refusal {
-    let why = format!("{value:?}: {why}");
+    // What reads numbers names the value itself.
+    let quoted = format!("{value:?}");
+    let why = if why.contains(&quoted) { why.to_owned() } else { format!("{quoted}: {why}") };
     Refusal::NotAllowed { what: "setting".to_owned(), name: name.to_owned(), why }
 }
 
@@ -243,13 +245,18 @@ fn switch(name: &str, value: &str) -> Result<bool, Refusal> {
     value.parse().map_err(|_| bad(name, value, "true or false is wanted"))
 }
 
-/// The name with the most letters in the same places, counted from both ends.
-fn nearest(name: &str) -> &'static str {
-    let common = |other: &&&str| {
+/// The name that is meant, where one has at least half of its letters in the same places (counted
+/// from both ends); else all names.
+fn nearest(name: &str) -> String {
+    let common = |other: &str| {
         let ahead = name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
         let behind =
             name.bytes().rev().zip(other.bytes().rev()).take_while(|(a, b)| a == b).count();
         ahead + behind
     };
-    CONTROL_NAMES.iter().max_by_key(common).copied().unwrap_or("symbols")
+    let best = CONTROL_NAMES.iter().copied().max_by_key(|other| common(other));
+    match best.filter(|other| 2 * common(other) >= other.len()) {
+        Some(best) => format!("the nearest is {best}"),
+        None => format!("the settings are {}", CONTROL_NAMES.join(", ")),
+    }
 }

@@ -61,6 +61,10 @@ pub enum Refusal {
         "a sale of {found} {symbol}, the sleeve owns {available} that are not offered yet (long_only)"
     )]
     LongOnly { symbol: Symbol, found: Qty, available: Qty },
+    #[error("sleeve {sleeve} has {available} {symbol} that are not offered, {found} are asked for")]
+    Shares { sleeve: String, symbol: Symbol, found: Qty, available: Qty },
+    #[error("fill {execution_id} of {symbol} is not booked, nor any row with it: {why}")]
+    Fill { execution_id: String, symbol: Symbol, why: String },
     #[error("the market for {symbol} is closed (market_hours)")]
     MarketClosed { symbol: Symbol },
     #[error("the sleeve lost {found} today, at most {allowed} is allowed (daily_loss)")]
@@ -100,7 +104,7 @@ pub enum Refusal {
     StaleGeneration { found: u64, present: u64 },
     #[error("warm-up: intents are not taken yet")]
     WarmUp,
-    #[error("{name} is not a setting: the nearest is {nearest}")]
+    #[error("{name} is not a setting: {nearest}")]
     UnknownSetting { name: String, nearest: String },
 }
 
@@ -126,6 +130,8 @@ impl Refusal {
             Self::DuplicateWindow { .. } => "duplicate_window",
             Self::OppositeOrderOpen { .. } => "opposite_order_open",
             Self::LongOnly { .. } => "long_only",
+            Self::Shares { .. } => "shares",
+            Self::Fill { .. } => "fill",
             Self::MarketClosed { .. } => "market_closed",
             Self::DailyLoss { .. } => "daily_loss",
             Self::Halted { .. } => "halted",

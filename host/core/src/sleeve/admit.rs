@@ -91,7 +91,7 @@ pub fn admit(
     let id = prices.find(&intent.symbol).ok_or_else(unknown)?;
     let instrument = prices.instrument(id).ok_or_else(unknown)?;
     check_state(view)?;
-    check_load(view, now, buffered)?;
+    check_load(view, now, buffered, intent.side)?;
     check_shape(view, instrument, intent)?;
     let admission = price(view, prices, id, instrument, intent)?;
     check_collar(view, intent, &admission)?;
@@ -116,15 +116,24 @@ fn check_state(view: &SleeveView) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_load(view: &SleeveView, now: Timestamp, buffered: &Buffered) -> Result<(), Refusal> {
+fn check_load(
+    view: &SleeveView,
+    now: Timestamp,
+    buffered: &Buffered,
+    side: Side,
+) -> Result<(), Refusal> {
     let open = view.orders.len() + buffered.moves.len();
     if open >= limits::OPEN_ORDERS_PER_SLEEVE_MAX {
         let allowed = limits::OPEN_ORDERS_PER_SLEEVE_MAX;
         return Err(Refusal::OpenOrders { found: open + 1, allowed });
     }
-    let Some(allowed) = view.controls.order_rate else {
+    let Some(mut allowed) = view.controls.order_rate else {
         return Ok(());
     };
+    // A limit on risk must not lock a position in: sales have some room beyond it.
+    if side == Side::Sell && view.controls.long_only {
+        allowed = allowed.saturating_add(limits::EXITS_PER_MINUTE);
+    }
     let minute = 60 * limits::NANOS_PER_SECOND;
     let recent = view.accepted.iter().filter(|at| now.since(**at) < minute).count();
     let found = u32::try_from(recent).unwrap_or(u32::MAX).saturating_add(buffered.accepted);

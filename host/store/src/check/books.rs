@@ -127,10 +127,11 @@ pub(crate) const RULES: &[Rule] = &[
                       + coalesce((SELECT sum(p.qty * coalesce(m.price, 0)) FROM stockade.position p
                           LEFT JOIN stockade.mark m USING (account, symbol) WHERE p.account = $1), 0) AS amount
               )
-              SELECT format('house has %s, the factor %s lends %s', s.cash, a.allocation_factor,
+              SELECT format('house has %s, suspense %s, the factor %s lends %s', s.cash, u.cash, a.allocation_factor,
                   e.amount * (a.allocation_factor - 1))
-              FROM stockade.account a JOIN stockade.sleeve s ON s.account = a.account AND s.kind = 'house', equity e
+              FROM stockade.account a JOIN stockade.sleeve s ON s.account = a.account AND s.kind = 'house'
+                  JOIN stockade.sleeve u ON u.account = a.account AND u.kind = 'suspense', equity e
               WHERE a.account = $1 AND a.state = 'active'
-                AND s.cash + greatest(e.amount * (a.allocation_factor - 1), 0) < 0 LIMIT $2",
+                AND s.cash + least(u.cash, 0) + greatest(e.amount * (a.allocation_factor - 1), 0) < 0 LIMIT $2",
     },
 ];

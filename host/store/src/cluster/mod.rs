@@ -140,6 +140,33 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Whether a data folder has a cluster.
+    #[must_use]
+    pub fn exists(data_dir: &Path) -> bool {
+        data_dir.join("postgres").is_dir() || data_dir.join("postgres.location").is_file()
+    }
+
+    /// Whether a process uses the cluster of a data folder, or is about to. Waits for one that
+    /// starts or stops it just now.
+    ///
+    /// # Errors
+    /// A file of the data folder that can't be opened or locked.
+    pub fn is_in_use(data_dir: &Path) -> Result<bool, ClusterError> {
+        let users_path = data_dir.join("postgres.users");
+        if !users_path.is_file() {
+            return Ok(false);
+        }
+        let lock = locked(&data_dir.join("postgres.lock"))?;
+        let users = opened(&users_path)?;
+        let used = match users.try_lock() {
+            Ok(()) => Ok(false),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(true),
+            Err(std::fs::TryLockError::Error(error)) => Err(error),
+        };
+        drop(lock);
+        used.map_err(file_error(&users_path, "can't be locked"))
+    }
+
     fn start(data_dir: &Path) -> Result<Self, ClusterError> {
         let lock_path = data_dir.join("postgres.lock");
         let lock = locked(&lock_path)?;

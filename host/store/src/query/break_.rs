@@ -2,10 +2,28 @@
 
 use serde::Serialize;
 use sqlx::PgPool;
+use stockade_core::desk::class_name;
 
 use super::filter::{Filter, QueryError, Select};
 use super::page::{List, Page, Rows};
 use super::value::{At, Number};
+
+/// A class of differences in words, read off its code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct ClassName(&'static str);
+
+impl From<String> for ClassName {
+    fn from(class: String) -> Self {
+        Self(class_name(&class))
+    }
+}
+
+impl std::fmt::Display for ClassName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
 
 /// A difference that reconciliation found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -16,11 +34,14 @@ pub struct Break {
     pub account: String,
     /// Its class, such as `D38`.
     pub class: String,
+    /// The class in words.
+    #[sqlx(rename = "class", try_from = "String")]
+    pub class_name: ClassName,
     /// `info`, `warning` or `serious`.
     pub severity: String,
     /// The symbol, where it has one.
     pub symbol: Option<String>,
-    /// `open` or `resolved`.
+    /// `open`, `accepted` (still there, as a person has accepted it) or `resolved`.
     pub state: String,
     /// Seconds of the market's time from finding to resolution, or to the account's last input.
     pub age_seconds: i64,
@@ -41,7 +62,8 @@ pub struct Break {
 macro_rules! columns {
     () => {
         "b.id, b.account, b.class, b.severity, b.symbol,
-         CASE WHEN b.resolved_ns IS NULL THEN 'open' ELSE 'resolved' END AS state,
+         CASE WHEN b.resolved_ns IS NOT NULL THEN 'resolved'
+              WHEN b.action LIKE 'accepted: %' THEN 'accepted' ELSE 'open' END AS state,
          greatest(coalesce(b.resolved_ns, a.market_ns) - b.opened_ns, 0) / 1000000000 AS age_seconds,
          b.ours, b.broker, b.evidence, b.action, b.opened_ns AS opened_at,
          b.resolved_ns AS resolved_at"

@@ -73,6 +73,62 @@ pub async fn execution_page(pool: &PgPool, filter: &Filter) -> Result<Page<Execu
         .await
 }
 
+/// What is booked under an execution id: a fill, or a split of a file.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct KnownFill {
+    /// The id.
+    pub execution_id: String,
+    /// Whose.
+    pub sleeve: String,
+    /// Of what.
+    pub symbol: String,
+    /// `buy`, `sell` or `split`.
+    pub side: String,
+    /// How much; of a split new shares for one old.
+    pub qty: Number,
+    /// At what price; zero for a split.
+    pub price: Number,
+    /// Its fee.
+    pub fee: Number,
+    /// When.
+    pub at: At,
+}
+
+/// Ids that one question asks for.
+const IDS_ASKED: usize = 10_000;
+
+/// What is booked under these execution ids; ids that nothing is booked under are left out.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn known_fills(
+    pool: &PgPool,
+    account: &str,
+    ids: &[String],
+) -> Result<Vec<KnownFill>, sqlx::Error> {
+    let mut known = Vec::new();
+    for ids in ids.chunks(IDS_ASKED) {
+        let mut found: Vec<KnownFill> = sqlx::query_as(
+            "SELECT e.execution_id, s.name AS sleeve, e.symbol, e.side, e.qty, e.price, e.fee, e.at_ns AS at
+               FROM stockade.execution e JOIN stockade.sleeve s ON s.account = e.account AND s.id = e.sleeve
+              WHERE e.account = $1 AND e.execution_id = ANY($2)
+             UNION ALL
+             SELECT DISTINCT e.execution_id, s.name, p.symbol, 'split',
+                    split_part(split_part(e.memo, ': ', 2), ' ', 1)::numeric, 0::numeric, 0::numeric, e.effective_ns
+               FROM stockade.entry e
+               JOIN stockade.posting p ON p.account = e.account AND p.entry = e.id AND p.symbol IS NOT NULL
+               JOIN stockade.sleeve s ON s.account = e.account AND s.id = p.sleeve
+              WHERE e.account = $1 AND e.kind = 'split' AND e.execution_id = ANY($2)",
+        )
+        .bind(account)
+        .bind(ids)
+        .fetch_all(pool)
+        .await?;
+        known.append(&mut found);
+    }
+    Ok(known)
+}
+
 /// Executions from the earliest.
 ///
 /// # Errors

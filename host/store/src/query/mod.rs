@@ -34,10 +34,10 @@ pub use attribution::{
     Attribution, AttributionRows, Share, attribution, attribution_rows, price_history, round_trip_nets,
 };
 pub use bot::{Bot, BotEvent, bot_events, bot_list, bot_show};
-pub use break_::{Break, break_list, break_page, break_show};
+pub use break_::{Break, ClassName, break_list, break_page, break_show};
 pub use crypto::trades_crypto;
 pub use equity::{EquityPeriod, EquityPoint, equity_closes, equity_curve, equity_periods};
-pub use execution::{Execution, execution_list, execution_page};
+pub use execution::{Execution, KnownFill, execution_list, execution_page, known_fills};
 pub use filter::{Filter, QueryError};
 pub use journal::{Entry, Leg, journal_list, journal_page};
 pub use lot::{Lot, lot_list, lot_page};

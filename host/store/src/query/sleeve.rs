@@ -46,6 +46,8 @@ pub struct Sleeve {
     pub positions: Vec<Holding>,
     /// Its trading state.
     pub state: String,
+    /// Its capital now: at its creation, what was added since less what was withdrawn.
+    pub net_capital: Number,
     /// Capital added since its creation.
     #[serde(skip)]
     pub added: Number,
@@ -64,6 +66,22 @@ pub struct Sleeve {
     /// Its controls.
     #[serde(skip)]
     pub controls: Value,
+}
+
+impl Sleeve {
+    /// What no sleeve should be, in words: facts are booked whatever they lead to.
+    #[must_use]
+    pub fn oddities(&self) -> Vec<String> {
+        if !matches!(self.kind.as_str(), "bot" | "hand") {
+            return Vec::new();
+        }
+        let cash = self.cash.0.is_sign_negative() && !self.cash.0.is_zero();
+        let short = self.positions.iter().filter(|held| held.qty.0.is_sign_negative());
+        let cash = cash.then(|| format!("cash is {}, below zero", self.cash));
+        cash.into_iter()
+            .chain(short.map(|held| format!("it is short of {} {}", -held.qty.0, held.symbol)))
+            .collect()
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -123,6 +141,7 @@ impl From<Stored> for Sleeve {
             account: row.account,
             bot: row.bot,
             initial_capital: row.initial_capital,
+            net_capital: Number(capital),
             cash: row.cash,
             reserved: row.reserved,
             buying_power: Number((row.cash.0 - row.reserved.0).max(Decimal::ZERO)),

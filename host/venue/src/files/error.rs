@@ -179,7 +179,9 @@ pub enum Problem {
         price: Decimal,
     },
     /// Not a symbol.
-    #[error("is no symbol (1 to 24 of A-Z, 0-9, '.', '-', '/')")]
+    #[error(
+        "is no symbol (1 to 24 of A-Z and 0-9, with single '.' or '-' inside, or a pair such as BTC/USD)"
+    )]
     NotASymbol,
     /// A price or fee of a split.
     #[error("must be empty or 0 in a split")]

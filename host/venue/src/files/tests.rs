@@ -264,7 +264,7 @@ fn a_symbol_that_none_is_and_a_symbol_twice_are_refused() {
         |row: &str| folder.bars(&format!("{header}{T0},SPY,1,1,1,1,1\n{T0},{row},1,1,1,1,1\n"));
     assert_eq!(
         refusal(&folder, both("S&P")),
-        "AAPL.csv line 3, column symbol: \"S&P\" is no symbol (1 to 24 of A-Z, 0-9, '.', '-', '/')"
+        "AAPL.csv line 3, column symbol: \"S&P\" is no symbol (1 to 24 of A-Z and 0-9, with single '.' or '-' inside, or a pair such as BTC/USD)"
     );
     assert_eq!(
         refusal(&folder, both("spy")),

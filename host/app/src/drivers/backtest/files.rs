@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use stockade_store::query::At;
 
-use super::result::BacktestResult;
+use super::result::{BacktestResult, Summary};
+use super::run::Setup;
 use crate::cli::screen;
 use crate::report::{self, Curve, Fact, PricePicture, ReportData, Trade, TradeSide};
 use crate::whole::{self, WholeFile};
@@ -22,6 +23,44 @@ pub(super) fn write(folder: &Path, result: &BacktestResult) -> Result<()> {
     let put = |name: &str, text: String| whole::write(&folder.join(name), text);
     put("summary.json", summary + "\n")?;
     put("report.html", report::render(&data(result)))
+}
+
+/// Writes a sweep's table: a row per run, its parameters first.
+pub(super) fn write_sweep(folder: &Path, setups: &[Setup], summaries: &[Summary]) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
+    let mut out = writer(&folder.join("sweep.csv"))?;
+    let params = |setup: &Setup| -> Vec<(String, String)> {
+        setup.entries.iter().flat_map(|entry| entry.params.clone()).collect()
+    };
+    let names: Vec<String> =
+        setups.first().map(params).unwrap_or_default().into_iter().map(|(name, _)| name).collect();
+    let columns = [
+        "final_equity",
+        "total_return",
+        "sharpe",
+        "max_drawdown",
+        "orders",
+        "fills",
+        "refusals",
+        "strikes",
+    ];
+    out.write_record(names.iter().map(String::as_str).chain(columns))?;
+    let figure = |figure: Option<f64>| figure.map(|f| f.to_string()).unwrap_or_default();
+    for (setup, summary) in setups.iter().zip(summaries) {
+        let values = params(setup).into_iter().map(|(_, value)| value);
+        let results = [
+            summary.final_equity.to_string(),
+            figure(summary.figures.total_return),
+            figure(summary.figures.sharpe),
+            figure(summary.figures.max_drawdown),
+            summary.orders.to_string(),
+            summary.fills.to_string(),
+            summary.refusals.to_string(),
+            summary.strikes.len().to_string(),
+        ];
+        out.write_record(values.chain(results))?;
+    }
+    finish(out)
 }
 
 fn writer(path: &Path) -> Result<csv::Writer<WholeFile>> {

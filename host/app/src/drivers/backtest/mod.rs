@@ -37,7 +37,12 @@ pub(crate) fn run(args: &BacktestArgs) -> Result<(), Failure> {
     if let Some(folder) = &args.out {
         files::write(folder, &result).map_err(Failure::Failed)?;
     }
-    if args.json { screen::json(&result.summary) } else { result.summary.print() }
+    if args.json {
+        screen::json(&result.summary)?
+    } else {
+        result.summary.print()?
+    }
+    result.summary.clean()
 }
 
 /// One setup per combination of parameters, in the order of the command line.
@@ -91,5 +96,13 @@ fn sweep(
     results.sort_by_key(|(index, _)| *index);
     let summaries: Vec<Summary> =
         results.into_iter().map(|(_, outcome)| outcome).collect::<Result<_, Failure>>()?;
-    if args.json { screen::json(&summaries) } else { result::print_sweep(setups, &summaries) }
+    if let Some(folder) = &args.out {
+        files::write_sweep(folder, setups, &summaries).map_err(Failure::Failed)?;
+    }
+    if args.json {
+        screen::json(&summaries)?
+    } else {
+        result::print_sweep(setups, &summaries)?
+    }
+    summaries.iter().try_for_each(Summary::clean)
 }

@@ -40,12 +40,27 @@ pub(crate) struct Summary {
     pub(crate) unrealised: Number,
     /// Fees paid.
     pub(crate) fees: Number,
+    /// Strikes of bots: a run with any is not a clean one.
+    pub(crate) strikes: Vec<Struck>,
     /// Performance figures of the daily closes.
     pub(crate) figures: Figures,
     /// The whole command.
     pub(crate) elapsed_ms: u64,
     /// The event loop alone.
     pub(crate) bars_per_second: u64,
+}
+
+/// A call of a bot that ended badly.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Struck {
+    /// Whose.
+    pub(crate) bot: String,
+    /// The time of the bar.
+    pub(crate) at: At,
+    /// What became of the bot: `suspended` or `quarantined`.
+    pub(crate) state: String,
+    /// Trap, or the limit with its value and setting.
+    pub(crate) cause: String,
 }
 
 /// A backtest's result with what the files need.
@@ -96,6 +111,20 @@ impl BacktestResult {
             realised: Number(realised.get()),
             unrealised: Number((equity - capital - realised).get()),
             fees: Number(total(&|s| s.fees).get()),
+            strikes: kept
+                .strikes
+                .iter()
+                .map(|row| Struck {
+                    bot: bots
+                        .iter()
+                        .find(|sleeve| sleeve.id == row.sleeve)
+                        .map(|sleeve| sleeve.name.to_string())
+                        .unwrap_or_default(),
+                    at: At(row.at.0),
+                    state: row.kind.clone(),
+                    cause: row.message.clone(),
+                })
+                .collect(),
             figures: figures_of(&curve, &kept.round_trips, market),
             elapsed_ms: 0,
             bars_per_second: 0,
@@ -163,6 +192,21 @@ fn is_weekend(at: Nanos) -> bool {
 }
 
 impl Summary {
+    /// The failure that a run with strikes is, once its results are out.
+    pub(super) fn clean(&self) -> Result<(), Failure> {
+        let Some(first) = self.strikes.first() else {
+            return Ok(());
+        };
+        Err(Failure::Failed(anyhow::anyhow!(
+            "bot {} failed at the bar of {} and is {}: {} ({} strikes in all)",
+            first.bot,
+            first.at,
+            first.state,
+            first.cause,
+            self.strikes.len()
+        )))
+    }
+
     /// For people.
     pub(super) fn print(&self) -> Result<(), Failure> {
         let mut table = Screen::new(&["", ">"], "nothing");
@@ -174,6 +218,7 @@ impl Summary {
             ("orders", self.orders.to_string()),
             ("fills", self.fills.to_string()),
             ("refused intents", self.refusals.to_string()),
+            ("strikes", self.strikes.len().to_string()),
             ("capital", money(&self.initial_capital)),
             ("equity", money(&self.final_equity)),
             ("realised", money(&self.realised)),
@@ -203,7 +248,7 @@ fn ratio(figure: Option<f64>) -> String {
 /// A sweep: one line per run.
 pub(super) fn print_sweep(setups: &[Setup], summaries: &[Summary]) -> Result<(), Failure> {
     let mut table = Screen::new(
-        &["parameters", ">equity", ">return", ">sharpe", ">drawdown", ">fills"],
+        &["parameters", ">equity", ">return", ">sharpe", ">drawdown", ">fills", ">strikes"],
         "no run",
     );
     for (setup, summary) in setups.iter().zip(summaries) {
@@ -215,6 +260,7 @@ pub(super) fn print_sweep(setups: &[Setup], summaries: &[Summary]) -> Result<(),
             ratio(summary.figures.sharpe),
             percent(summary.figures.max_drawdown),
             summary.fills.to_string(),
+            summary.strikes.len().to_string(),
         ]);
     }
     table.print()

@@ -12,7 +12,9 @@ use stockade_core::desk::{
 };
 use stockade_core::instrument::Instrument;
 use stockade_core::risk::Controls;
-use stockade_core::row::{BotRow, ExecutionRow, RoundTripRow, Row, Rows, SleeveKind, SnapshotRow};
+use stockade_core::row::{
+    BotEventRow, BotRow, ExecutionRow, RoundTripRow, Row, Rows, SleeveKind, SnapshotRow,
+};
 use stockade_core::{InstrumentId, Money, Now, SleeveId, Slug, Symbol, Timestamp};
 use stockade_exchange as model;
 use stockade_runtime::{
@@ -97,10 +99,7 @@ impl Setup {
 }
 
 fn read(file: &Path) -> Result<Arc<[u8]>, Failure> {
-    let bytes = std::fs::read(file);
-    bytes
-        .map(Into::into)
-        .map_err(|error| Failure::Usage(format!("{} can't be read: {error}", file.display())))
+    crate::cli::plugin::read(file).map(Into::into)
 }
 
 fn stem(file: &Path) -> Result<String, Failure> {
@@ -118,7 +117,12 @@ pub(super) struct Kept {
     past: Past,
     /// The last state of each bot: what it goes on from after a strike.
     states: BTreeMap<SleeveId, SnapshotRow>,
+    /// Strikes, the first [`STRIKES_KEPT_MAX`].
+    pub(super) strikes: Vec<BotEventRow>,
 }
+
+/// Strikes that a result names: the first tells most, the rest how often.
+const STRIKES_KEPT_MAX: usize = 1_000;
 
 impl Sink for Kept {
     fn commit(&mut self, rows: &mut Vec<Row>) -> Result<()> {
@@ -129,6 +133,12 @@ impl Sink for Kept {
                 Row::RoundTrip(row) => self.round_trips.push(row),
                 Row::Refusal(_) => self.refusals += 1,
                 Row::Snapshot(row) => drop(self.states.insert(row.sleeve, row)),
+                Row::BotEvent(row)
+                    if matches!(row.kind.as_str(), "suspended" | "quarantined")
+                        && self.strikes.len() < STRIKES_KEPT_MAX =>
+                {
+                    self.strikes.push(row);
+                }
                 Row::Order(row) => self.orders = self.orders.max(row.id.0),
                 _ => {}
             }

@@ -47,7 +47,17 @@ pub(crate) enum BotMessage {
     Prepared(SleeveId, u64, Box<Result<Prepared, String>>),
     /// Something happened in the plugins folder.
     Folder(FolderEvent),
+    /// A person asked for a bot's file to be read again: what is in it.
+    Reread {
+        sleeve: SleeveId,
+        dry_run: bool,
+        loaded: Result<Plugin, String>,
+        answer: Answering,
+    },
 }
+
+/// Where the answer to a person goes.
+pub(crate) type Answering = oneshot::Sender<link::Answer>;
 
 /// All bots of an account.
 pub(crate) struct Bots {
@@ -60,6 +70,7 @@ pub(crate) struct Bots {
     plugins: BTreeMap<String, Plugin>,
     slots: BTreeMap<SleeveId, Slot>,
     folder: PathBuf,
+    engine: Engine,
     _watch: Folder,
     /// Bots whose plugin is not loaded yet, with their generations.
     waiting: BTreeMap<SleeveId, u64>,
@@ -103,6 +114,7 @@ impl Bots {
             plugins: BTreeMap::new(),
             slots: BTreeMap::new(),
             folder,
+            engine,
             _watch: watched,
             waiting: BTreeMap::new(),
             prices: None,
@@ -238,6 +250,10 @@ impl Bots {
                 self.on_prepared(sleeve, generation, *prepared, desk)
             }
             BotMessage::Shard(reply) => self.on_shard(reply, desk),
+            BotMessage::Reread { sleeve, dry_run, loaded, answer } => {
+                self.on_reread(sleeve, dry_run, loaded, answer, desk);
+                Vec::new()
+            }
         }
     }
 
@@ -463,23 +479,64 @@ impl Bots {
         }
     }
 
-    /// A person asks for the file to be put to work now.
+    /// A person asks for the file to be put to work now: it is read afresh, beside the host.
     pub(crate) fn reload_by_hand(
         &mut self,
         sleeve: SleeveId,
         dry_run: bool,
-        answer: oneshot::Sender<link::Answer>,
+        answer: Answering,
         desk: &Desk,
     ) {
-        let name = desk.bot(sleeve).map(|row| row.plugin.clone()).unwrap_or_default();
-        let failed = |message: String| link::Answer::Failed { message };
-        let (Some(plugin), Some(slot)) =
-            (self.plugins.get(&name).cloned(), self.slots.get_mut(&sleeve))
-        else {
-            let _ = answer
-                .send(failed(format!("plugin {name} is not loaded, or the bot does not run")));
+        let Some(row) = desk.bot(sleeve) else {
             return;
         };
+        if !self.slots.contains_key(&sleeve) {
+            let state = format!("{:?}", row.state).to_lowercase();
+            let message = format!(
+                "bot {} is {state}: nothing of it runs that could be reloaded (stockade bot start)",
+                row.name
+            );
+            let _ = answer.send(link::Answer::Failed { message });
+            return;
+        }
+        let file = self.folder.join(format!("{}.wasm", row.plugin));
+        let (engine, inputs) = (self.engine.clone(), self.inputs.clone());
+        tokio::task::spawn_blocking(move || {
+            let loaded = if file.is_file() {
+                stockade_runtime::load_file(&engine, &file).map_err(|error| error.to_string())
+            } else {
+                Err(format!("there is no {}", file.display()))
+            };
+            let message = BotMessage::Reread { sleeve, dry_run, loaded, answer };
+            // A closed channel means that the host has ended.
+            let _ = inputs.blocking_send(Incoming::Bot(message));
+        });
+    }
+
+    fn on_reread(
+        &mut self,
+        sleeve: SleeveId,
+        dry_run: bool,
+        loaded: Result<Plugin, String>,
+        answer: Answering,
+        desk: &Desk,
+    ) {
+        let failed = |message: String| link::Answer::Failed { message };
+        let Some(slot) = self.slots.get_mut(&sleeve) else {
+            let _ = answer.send(failed("the bot was stopped meanwhile".to_owned()));
+            return;
+        };
+        let plugin = match loaded {
+            Ok(plugin) => plugin,
+            Err(cause) => {
+                let message = format!("bot {} goes on as it is: {cause}", slot.row.name);
+                let _ = answer.send(failed(message));
+                return;
+            }
+        };
+        if !dry_run {
+            self.plugins.insert(slot.row.plugin.clone(), plugin.clone());
+        }
         if dry_run {
             // The new version is made beside the running one and thrown away.
             let made = stockade_runtime::Bot::start(

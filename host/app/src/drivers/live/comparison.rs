@@ -1,6 +1,6 @@
 //! The last comparison with the broker, as the command line shows it.
 
-use stockade_core::desk::Desk;
+use stockade_core::desk::{Desk, class_name, is_accepted};
 use stockade_store::query::At;
 
 use crate::link::{CashDifference, ComparedBreak, Comparison, SymbolDifference};
@@ -14,10 +14,12 @@ pub(crate) fn of(desk: &Desk, label: &str) -> Comparison {
         .map(|row| ComparedBreak {
             id: i64::try_from(row.id.0).unwrap_or(i64::MAX),
             class: row.class.clone(),
+            class_name: class_name(&row.class).to_owned(),
             severity: row.severity.clone(),
             symbol: row.symbol.as_ref().map(ToString::to_string),
-            state: "open".to_owned(),
-            age_seconds: now.since(row.opened_at) / 1_000_000_000,
+            state: if is_accepted(row) { "accepted" } else { "open" }.to_owned(),
+            // By the last recorded input, as the tables tell it.
+            age_seconds: desk.account().now.market.since(row.opened_at).max(0) / 1_000_000_000,
             action: row.action.clone(),
         })
         .collect();

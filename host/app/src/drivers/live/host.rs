@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
+use stockade_core::broker::Answer;
 use stockade_core::desk::{
     Action, Command, Desk, Effects, Event, Input, Question, Reply, Scope, Settings, step,
 };
@@ -36,8 +37,14 @@ const BOOKS_RETRY: Duration = Duration::from_secs(1);
 
 /// Length of a bar of the streams, in nanoseconds.
 const BAR_NS: i64 = 60 * 1_000_000_000;
-/// A request for a comparison by a person is answered within this, or as it stands then.
-const COMPARE_MAX: Duration = Duration::from_secs(30);
+/// A person's request for a comparison is answered within this: two looks with the hold-off between.
+const COMPARE_MAX: Duration = Duration::from_secs(20);
+/// A new host lets commands that give out capital wait so long for its first sight of the account.
+const FIRST_SIGHT_MAX: Duration = Duration::from_secs(15);
+/// Between two looks at whether it came.
+const FIRST_SIGHT_LOOK: Duration = Duration::from_millis(50);
+/// The same while the broker is known not to answer.
+const COMPARE_SILENT_MAX: Duration = Duration::from_secs(3);
 
 /// How long a database that has gone away is waited for. Nothing is decided or sent meanwhile, so
 /// that waiting costs nothing; a disk that is full or a server that is moved takes a person minutes.
@@ -71,6 +78,15 @@ pub(crate) struct Parts {
     pub(crate) equity_interval_ns: i64,
 }
 
+/// Why a snapshot was not read.
+fn said<T>(answer: &Answer<T>) -> String {
+    match answer {
+        Answer::Refused { http, message, .. } => format!("the broker says {http}: {message}"),
+        Answer::NotTaken { why, .. } | Answer::Unknown { why } => why.clone(),
+        Answer::NotFound | Answer::Done { .. } => "the broker does not know the account".to_owned(),
+    }
+}
+
 /// What the loop woke up for.
 #[expect(
     clippy::large_enum_variant,
@@ -89,6 +105,9 @@ pub(crate) struct Host {
     /// People who wait for a comparison: its count when they asked.
     comparing: Vec<(u64, Timestamp, oneshot::Sender<link::Answer>)>,
     account_stream: bool,
+    /// Why the last snapshot could not be read.
+    silent: Option<String>,
+    began: tokio::time::Instant,
     data_stream: bool,
     session_open: bool,
     sampled_at: Timestamp,
@@ -112,6 +131,8 @@ impl Host {
             out: Effects::default(),
             comparing: Vec::new(),
             account_stream: false,
+            silent: None,
+            began: tokio::time::Instant::now(),
             data_stream: false,
             session_open: false,
             sampled_at: Timestamp(0),
@@ -154,10 +175,13 @@ impl Host {
     async fn take(&mut self, incoming: Incoming) -> Result<()> {
         match incoming {
             Incoming::Event(event) => {
-                if let Event::Snapshot { answer: stockade_core::broker::Answer::Done { value } } =
-                    &event
-                {
-                    self.parts.clock.see(value.began);
+                match &event {
+                    Event::Snapshot { answer: Answer::Done { value } } => {
+                        self.silent = None;
+                        self.parts.clock.see(value.began);
+                    }
+                    Event::Snapshot { answer } => self.silent = Some(said(answer)),
+                    _ => {}
                 }
                 self.put(event, None).await?;
                 self.answer_comparisons();
@@ -463,6 +487,16 @@ impl Host {
         command: Command,
         answer: oneshot::Sender<link::Answer>,
     ) -> Result<()> {
+        if self.is_too_early(&command) {
+            let inputs = self.parts.inputs.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(FIRST_SIGHT_LOOK).await;
+                let again = Incoming::Request(link::Task::Command(Box::new(command)), answer);
+                // A closed channel means that the host has ended; so does the dropped answer.
+                let _ = inputs.send(again).await;
+            });
+            return Ok(());
+        }
         let new = self.unknown_symbols(&command);
         if !new.is_empty() {
             self.look_symbols_up(new, command, answer);
@@ -482,6 +516,22 @@ impl Host {
         self.put(Event::Command { command }, Some(sender)).await?;
         self.feed_wanted();
         Ok(())
+    }
+
+    /// Whether a command gives out capital of an account that this host is about to see for the first
+    /// time.
+    fn is_too_early(&self, command: &Command) -> bool {
+        let gives = matches!(
+            command,
+            Command::SleeveCreate { .. }
+                | Command::BotDeploy { .. }
+                | Command::CapitalAdd { .. }
+                | Command::CapitalAllocate { .. }
+        );
+        gives
+            && self.parts.desk.account().opened_at.is_none()
+            && self.silent.is_none()
+            && self.began.elapsed() < FIRST_SIGHT_MAX
     }
 
     /// A symbol that a person names may be new to the account, or have no price yet because no bot
@@ -554,15 +604,33 @@ impl Host {
     fn answer_comparisons(&mut self) {
         let count = self.parts.desk.reconciliation().count;
         let now = machine();
-        let limit = i64::try_from(COMPARE_MAX.as_nanos()).unwrap_or(i64::MAX);
+        let silent = !self.account_stream || self.silent.is_some();
+        let limit = if silent { COMPARE_SILENT_MAX } else { COMPARE_MAX };
+        let limit = i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX);
         let due = |asked: u64, at: Timestamp| count > asked || now.since(at) > limit;
         let (ready, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.comparing)
             .into_iter()
             .partition(|(asked, at, _)| due(*asked, *at));
         self.comparing = waiting;
-        for (_, _, answer) in ready {
-            let _ = answer.send(link::Answer::Host(link::HostReply::Compared(self.comparison())));
+        for (asked, _, answer) in ready {
+            let reply = if count > asked {
+                link::Answer::Host(link::HostReply::Compared(self.comparison()))
+            } else {
+                link::Answer::Failed { message: self.not_compared() }
+            };
+            let _ = answer.send(reply);
         }
+    }
+
+    /// Why there is no new comparison, as far as it is known.
+    fn not_compared(&self) -> String {
+        let why = self.silent.clone().or_else(|| self.health().limited);
+        let why = why.unwrap_or_else(|| "its answers don't agree with each other yet".to_owned());
+        let last = self.parts.desk.reconciliation().at.map_or_else(
+            || "there was none before".to_owned(),
+            |at| format!("the last one is of {at}"),
+        );
+        format!("the broker was not compared: {why}; {last} (stockade account health)")
     }
 
     /// The last comparison, as the command line shows it.

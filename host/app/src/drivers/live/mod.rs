@@ -115,12 +115,21 @@ fn chosen(settings: &Settings, args: &RunArgs) -> Result<Vec<AccountConfig>, Fai
             return Err(Failure::NotFound { what: "account", name: label.to_string() });
         }
     }
-    if accounts.is_empty() {
+    if args.live && settings.account.is_none() && !accounts.iter().any(|account| account.live) {
         return Err(Failure::Usage(
+            "there are no live keys (--live): set ALPACA_API_KEY and ALPACA_SECRET_KEY".to_owned(),
+        ));
+    }
+    if accounts.is_empty() {
+        let live = settings.accounts(true).is_ok_and(|all| !all.is_empty());
+        let text = if live {
+            "there are keys of live accounts alone (ALPACA_API_KEY): trade them with --live, or set \
+             ALPACA_PAPER_API_KEY and ALPACA_PAPER_SECRET_KEY"
+        } else {
             "there are no keys: set ALPACA_PAPER_API_KEY and ALPACA_PAPER_SECRET_KEY, or replay files with \
              --paper-exchange FILE"
-                .to_owned(),
-        ));
+        };
+        return Err(Failure::Usage(text.to_owned()));
     }
     Ok(accounts)
 }

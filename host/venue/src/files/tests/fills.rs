@@ -65,7 +65,7 @@ fn every_bad_fill_is_refused_and_ends_the_reading() {
     let no_number = "is not a decimal number (digits, at most one point, no exponent)";
     let cases = [
         (format!("{T0},AAPL,hold,1,2,0,"), "column side: \"hold\" is no side: buy, sell or split".to_owned()),
-        (format!("{T0},,buy,1,2,0,"), "column symbol: \"\" is no symbol (1 to 24 of A-Z, 0-9, '.', '-', '/')".to_owned()),
+        (format!("{T0},,buy,1,2,0,"), "column symbol: \"\" is no symbol (1 to 24 of A-Z and 0-9, with single '.' or '-' inside, or a pair such as BTC/USD)".to_owned()),
         (format!("{T0},AAPL,buy,{forty},2,0,"), format!("column qty: \"{forty}\" has more than 28 significant digits")),
         (format!("{T0},AAPL,buy,1,{tail},0,"), format!("column price: \"{tail}\" has more than 28 significant digits")),
         (format!("{T0},AAPL,buy,1,2,{forty},"), format!("column fee: \"{forty}\" has more than 28 significant digits")),

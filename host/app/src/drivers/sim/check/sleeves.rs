@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 use stockade_core::desk::Desk;
-use stockade_core::order::{Side, Size};
+use stockade_core::order::{OrderStatus, Side, Size};
 use stockade_core::row::{OrderRow, SleeveKind, SleeveRow};
 use stockade_core::{InstrumentId, Money, OrderId, Qty};
 
@@ -65,7 +65,7 @@ pub(super) fn each(checks: &mut Checks, desk: &Desk, seen: &Seen) -> Checked {
 /// I21: what open buys can cost at worst is there; beyond it only by late evidence, and then never growing.
 fn capital(checks: &mut Checks, desk: &Desk, row: &SleeveRow, seen: &Seen) -> Checked {
     let buys = desk.open_orders().filter(|order| order.sleeve == row.id && order.side == Side::Buy);
-    let exposure: Money = buys.map(worst).sum();
+    let exposure: Money = buys.map(|order| exposed(desk, order)).sum();
     ensure(exposure == row.reserved, "I21", || {
         format!("{} holds {} for open buys that can cost {exposure}", row.name, row.reserved)
     })?;
@@ -82,6 +82,28 @@ fn capital(checks: &mut Checks, desk: &Desk, row: &SleeveRow, seen: &Seen) -> Ch
 fn overfilled(desk: &Desk, row: &SleeveRow) -> bool {
     row.state_reason.as_deref().is_some_and(|why| why.contains("filled beyond"))
         || desk.open_orders().any(|order| order.sleeve == row.id && order.overfilled)
+}
+
+/// What an open buy can cost beside the one that it waits for: of two legs only one is ever spent in
+/// full, the rest of the other is taken off.
+fn exposed(desk: &Desk, order: &OrderRow) -> Money {
+    let alone = worst(order);
+    let before = order.replaces.and_then(|other| desk.order(other));
+    let Some(before) = before.filter(|other| {
+        !other.status.is_final() && order.status == OrderStatus::Accepted && other.side == Side::Buy
+    }) else {
+        return alone;
+    };
+    let (Size::Qty(qty), Size::Qty(old)) = (order.size, before.size) else {
+        return alone;
+    };
+    let rest = (qty - before.filled_qty).get().max(Decimal::ZERO);
+    let open = (old - before.filled_qty).get().max(Decimal::ZERO);
+    // The old one fills nothing, or all that it can.
+    let none = rest * order.worst_price.get();
+    let all = open * before.worst_price.get()
+        + (rest - open).max(Decimal::ZERO) * order.worst_price.get();
+    Money::new((none.max(all) - worst(before).get()).max(Decimal::ZERO))
 }
 
 fn worst(order: &OrderRow) -> Money {
