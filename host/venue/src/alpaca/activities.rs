@@ -33,6 +33,8 @@ const DESCRIPTION_LEN_MAX: usize = 200;
 const TRADE_DATE_DAYS_MAX: i32 = 10;
 
 const WHAT: &str = "an activity";
+/// What a split's id has at its end as the id of the cash that it left.
+pub(crate) const IN_LIEU: &str = ":cash";
 
 impl Alpaca {
     /// Every activity that is no execution, with what the broker has announced about it.
@@ -292,7 +294,7 @@ fn split(key: &str, rows: Vec<Activity>) -> Vec<Activity> {
     let mut out = vec![whole.clone()];
     if !net.is_zero() {
         out.push(Activity {
-            id: format!("{key}:cash").into(),
+            id: format!("{key}{IN_LIEU}").into(),
             kind: ActivityKind::CashInLieu,
             net_amount: net,
             qty: None,

@@ -18,7 +18,7 @@ use stockade_core::broker::{Activity, ActivityKind};
 use stockade_core::decimal::Price;
 use stockade_core::id::Symbol;
 
-use super::activities::ratio;
+use super::activities::{IN_LIEU, ratio};
 use super::calendar;
 use super::client::Alpaca;
 use super::number;
@@ -109,6 +109,16 @@ impl Alpaca {
             self.announcements.note(&of_these, found.ok().as_deref());
         }
         activities.retain_mut(|activity| self.announcements.complete(activity));
+        // Cash for a fraction waits for the split that leaves it.
+        let splits: BTreeSet<Arc<str>> = activities
+            .iter()
+            .filter(|one| one.kind == ActivityKind::Split)
+            .map(|one| Arc::clone(&one.id))
+            .collect();
+        activities.retain(|one| {
+            let of = one.id.strip_suffix(IN_LIEU).filter(|_| one.kind == ActivityKind::CashInLieu);
+            of.is_none_or(|split| splits.contains(split))
+        });
     }
 
     /// Announcements of the symbols around the days of the activities; an empty list where the

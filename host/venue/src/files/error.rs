@@ -187,6 +187,15 @@ pub enum Problem {
     /// Not a side.
     #[error("is no side: buy, sell or split")]
     NotASide,
+    /// Not a corporate action.
+    #[error("is no corporate action: dividend or split")]
+    NotAnAction,
+    /// A file that goes on for too long.
+    #[error("is in a row beyond the {allowed} that a file may have")]
+    TooManyRows {
+        /// The most allowed.
+        allowed: usize,
+    },
     /// An execution id that is empty after all or too long.
     #[error("is no execution id: at most {allowed} printable characters")]
     NotAnId {

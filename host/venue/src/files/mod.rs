@@ -4,6 +4,7 @@
 //! file, the line, the column and the value ([`FileError`]); no digit of a price or quantity is
 //! lost; lines, rows and files are bounded. They write nothing and know no sleeve, order or account.
 
+mod actions;
 mod bars;
 mod error;
 mod field;
@@ -18,6 +19,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use actions::{ActionKind, ActionRow, read_actions};
 pub use bars::{BarRow, Bars, interval_ns, read_bars};
 pub use error::{FileError, Problem};
 pub use fills::{FillReader, FillRow, FillSide};
