@@ -35,6 +35,19 @@ impl Position {
         };
         Self { qty, average }
     }
+
+    /// The position as if an execution of `delta` (signed) at `price` had not been. Exact where it had added to what is
+    /// there still; else the average stays, as after a trade the other way.
+    pub(crate) fn without(self, delta: Decimal, price: Decimal) -> Self {
+        let qty = self.qty - delta;
+        let added = self.qty.is_sign_negative() == delta.is_sign_negative()
+            && self.qty.is_sign_negative() == qty.is_sign_negative();
+        let value = self.qty * self.average - delta * price;
+        if added && !qty.is_zero() && (value / qty) > Decimal::ZERO {
+            return Self { qty, average: (value / qty).round_dp(9) };
+        }
+        self.after(-delta, price)
+    }
 }
 
 /// A position as `GET /v2/positions` gives it. Money in US dollars.

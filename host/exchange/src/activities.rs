@@ -26,6 +26,24 @@ words! {
     }
 }
 
+words! {
+    /// What an execution's activity tells.
+    Execution {
+        /// That it happened.
+        Fill = "fill",
+        /// That an earlier one is taken back.
+        Bust = "trade_bust",
+        /// That it takes an earlier one's place.
+        Correct = "trade_correct",
+    }
+}
+
+impl Default for Execution {
+    fn default() -> Self {
+        Self::Fill
+    }
+}
+
 /// What only an execution has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FillPart {
@@ -43,6 +61,11 @@ pub struct FillPart {
     pub order_status: OrderStatus,
     /// Whether the order was complete with it.
     pub complete: bool,
+    #[serde(default)]
+    pub execution: Execution,
+    /// The execution that is taken back.
+    #[serde(default)]
+    pub previous: Option<Id>,
 }
 
 /// One activity.
@@ -51,6 +74,9 @@ pub struct Activity {
     /// For an execution its execution id.
     pub uuid: Id,
     pub kind: ActivityKind,
+    /// Alpaca's sub-type, such as `TAF`; empty where there is none.
+    #[serde(default)]
+    pub sub_type: String,
     pub at: Nanos,
     pub symbol: Option<Arc<str>>,
     /// Of a non-trade activity: shares or coins, signed.

@@ -59,6 +59,9 @@ pub struct Config {
     pub crypto_fee_bps: Decimal,
     /// Take a crypto buy's fee from the coins received, as Alpaca does, and not from cash.
     pub crypto_fee_in_kind: bool,
+    /// Charge the day's stock trades at midnight with what regulators take: REG, TAF and CAT, as Alpaca does.
+    #[serde(default)]
+    pub regulatory_fees: bool,
     /// Worsens market and stop executions by so many hundredths of a per cent.
     pub slippage_bps: Decimal,
     /// An order set trades at most this share (0 < x <= 1) of a bar's volume. Absent: no limit.
@@ -86,6 +89,7 @@ impl Config {
             fee_per_execution: Decimal::ZERO,
             crypto_fee_bps: Decimal::ZERO,
             crypto_fee_in_kind: false,
+            regulatory_fees: false,
             slippage_bps: Decimal::ZERO,
             max_participation: None,
         }

@@ -1,14 +1,18 @@
-//! Money and shares that move without an order: deposits, dividends, splits.
+//! Money and shares that move without an order: deposits, dividends, splits, regulators' fees; and executions that
+//! are taken back or corrected.
+
+use std::collections::BTreeSet;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use crate::activities::ActivityKind;
+use crate::activities::{Activity, ActivityKind, Execution};
 use crate::asset::SymbolId;
 use crate::exchange::Exchange;
 use crate::fill::cents;
+use crate::ids::Id;
 use crate::journal::JournalKind;
-use crate::limits::{MAX_PRICE, MAX_QTY_SCALE};
-use crate::order::OrderStatus;
+use crate::limits::{MAX_PRICE, MAX_QTY, MAX_QTY_SCALE};
+use crate::order::{EventKind, OrderStatus, Side};
 use crate::time::Nanos;
 
 /// An event that can't be booked.
@@ -18,7 +22,18 @@ pub enum CorporateError {
     Unlisted { symbol: String },
     #[error("{what} is {value}, allowed is {allowed}")]
     Value { what: &'static str, value: Decimal, allowed: &'static str },
+    #[error("execution {id} can't be taken back: {why}")]
+    Execution { id: Id, why: &'static str },
 }
+
+/// SEC fee (REG): dollars for each dollar of stocks sold, since 2026-04-04.
+const REG_RATE: Decimal = Decimal::from_parts(206, 0, 0, false, 7);
+/// FINRA's trading activity fee (TAF): dollars for each share sold.
+const TAF_RATE: Decimal = Decimal::from_parts(195, 0, 0, false, 6);
+/// TAF of one trade at most, in dollars.
+const TAF_MAX: Decimal = Decimal::from_parts(979, 0, 0, false, 2);
+/// Consolidated audit trail (CAT): dollars for each share bought or sold.
+const CAT_RATE: Decimal = Decimal::from_parts(3, 0, 0, false, 6);
 
 impl Exchange {
     /// Pays cash in (or out, where negative): a journal line and a CSD or CSW activity.
@@ -76,6 +91,7 @@ impl Exchange {
         );
         if let Some(activity) = self.s.activities.last_mut() {
             activity.per_share = Some(per_share);
+            "CDIV".clone_into(&mut activity.sub_type);
         }
         Ok(())
     }
@@ -127,10 +143,171 @@ impl Exchange {
             Some(id),
             qty - old,
             in_lieu,
-            format!("split, {ratio} for 1"),
+            format!("split, {} for 1", ratio.normalize()),
             now,
         );
+        if let Some(activity) = self.s.activities.last_mut() {
+            let forward = ratio >= Decimal::ONE;
+            activity.sub_type = (if forward { "FSPLIT" } else { "RSPLIT" }).to_owned();
+        }
         Ok(())
+    }
+
+    /// Takes an execution back: shares and cash return, its order has filled less, a `trade_bust` is told and listed.
+    /// Fees that were charged for it stay.
+    ///
+    /// # Errors
+    /// Where there is no such execution, it is taken back already, or its symbol was split since.
+    pub fn bust(&mut self, execution: Id, at: Nanos) -> Result<(), CorporateError> {
+        self.take_back(execution, None, at)
+    }
+
+    /// Puts another quantity and price in the place of an execution: as [`Exchange::bust`], and a new execution.
+    ///
+    /// # Errors
+    /// As [`Exchange::bust`]; and where quantity or price are not positive, or beyond what an order may have.
+    pub fn correct(
+        &mut self,
+        execution: Id,
+        qty: Decimal,
+        price: Decimal,
+        at: Nanos,
+    ) -> Result<(), CorporateError> {
+        for (what, value, max) in
+            [("corrected quantity", qty, MAX_QTY), ("corrected price", price, MAX_PRICE)]
+        {
+            if value <= Decimal::ZERO || value > max || value.scale() > MAX_QTY_SCALE {
+                let allowed = "more than 0, up to 1000000000, nine decimals";
+                return Err(CorporateError::Value { what, value, allowed });
+            }
+        }
+        self.take_back(execution, Some((qty, price)), at)
+    }
+
+    fn take_back(
+        &mut self,
+        execution: Id,
+        instead: Option<(Decimal, Decimal)>,
+        at: Nanos,
+    ) -> Result<(), CorporateError> {
+        let (original, symbol, index) = self.standing(execution)?;
+        let Some(mut part) = original.fill.clone() else {
+            return Err(CorporateError::Execution { id: execution, why: "it is none" });
+        };
+        self.roll(at);
+        let now = self.s.now;
+        let order_id = Some(part.order_id);
+        let signed = part.side.signed(part.qty);
+        let cash = -cents(-signed * part.price);
+        let slot = &mut self.s.slots[symbol.index()];
+        slot.position = slot.position.without(signed, part.price);
+        self.book(now, JournalKind::Bust, Some(symbol), -signed, cash, Some(execution), order_id);
+        let order = &mut self.s.orders[index as usize];
+        order.filled_qty -= part.qty;
+        order.filled_value -= part.qty * part.price;
+        let uuid = self.s.ids.next();
+        (part.execution, part.previous) = (Execution::Bust, Some(execution));
+        if let Some((qty, price)) = instead {
+            (part.execution, part.qty, part.price) = (Execution::Correct, qty, price);
+            let signed = part.side.signed(qty);
+            let order = &mut self.s.orders[index as usize];
+            order.filled_qty += qty;
+            order.filled_value += qty * price;
+            let slot = &mut self.s.slots[symbol.index()];
+            slot.position = slot.position.after(signed, price);
+            let cash = cents(-signed * price);
+            self.book(now, JournalKind::Fill, Some(symbol), signed, cash, Some(uuid), order_id);
+        }
+        let order = &mut self.s.orders[index as usize];
+        order.updated_at = now;
+        let average = order.filled_value.checked_div(order.filled_qty);
+        order.filled_avg_price = average.map(|price| price.round_dp(9));
+        part.cum_qty = order.filled_qty;
+        let (qty, price) = (part.qty, part.price);
+        let correct = part.execution == Execution::Correct;
+        self.s.activities.push(Activity { uuid, at: now, fill: Some(part), ..original });
+        let event = if correct { EventKind::TradeCorrect } else { EventKind::TradeBust };
+        self.emit(event, index, now);
+        let position_qty = self.s.slots[symbol.index()].position.qty;
+        if let Some(update) = self.s.events.last_mut() {
+            update.execution_id = Some(uuid);
+            update.previous_execution_id = Some(execution);
+            update.price = Some(price);
+            update.qty = Some(qty);
+            update.position_qty = Some(position_qty);
+        }
+        Ok(())
+    }
+
+    /// The activity of an execution that nothing has taken back, its symbol and its order's index.
+    fn standing(&self, id: Id) -> Result<(Activity, SymbolId, u32), CorporateError> {
+        let refused = |why| CorporateError::Execution { id, why };
+        let all = &self.s.activities;
+        let is_it = |activity: &Activity| {
+            let fill = activity.fill.as_ref();
+            activity.uuid == id && fill.is_some_and(|fill| fill.execution != Execution::Bust)
+        };
+        let place =
+            all.iter().rposition(is_it).ok_or(refused("the account has none with this id"))?;
+        let since = &all[place + 1..];
+        let taken = |activity: &Activity| {
+            activity.fill.as_ref().is_some_and(|fill| fill.previous == Some(id))
+        };
+        if since.iter().any(taken) {
+            return Err(refused("it is taken back already"));
+        }
+        let original = all[place].clone();
+        let split =
+            |one: &Activity| one.kind == ActivityKind::Split && one.symbol == original.symbol;
+        if since.iter().any(split) {
+            return Err(refused("its symbol was split since"));
+        }
+        let order = original.fill.as_ref().and_then(|fill| self.by_id.get(&fill.order_id)).copied();
+        let index = order.ok_or(refused("its order is not known"))?;
+        Ok((original, self.s.orders[index as usize].symbol_id, index))
+    }
+
+    /// What regulators take for the stock trades of the day that ends, each sum rounded up to a cent.
+    pub(crate) fn charge_regulatory_fees(&mut self) {
+        if !self.s.config.regulatory_fees {
+            return;
+        }
+        let end = self.s.day_end;
+        let day = Nanos(end.0 - 1).new_york_date();
+        let start = day.at_new_york(0, 0);
+        let today: Vec<&Activity> =
+            self.s.activities.iter().rev().take_while(|one| one.at >= start).collect();
+        let taken: BTreeSet<Id> =
+            today.iter().filter_map(|one| one.fill.as_ref()?.previous).collect();
+        let (mut reg, mut taf, mut cat) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
+        for one in today {
+            let Some(fill) = one.fill.as_ref().filter(|fill| fill.execution != Execution::Bust)
+            else {
+                continue;
+            };
+            let crypto = one.symbol.as_deref().is_some_and(|symbol| symbol.contains('/'));
+            if crypto || taken.contains(&one.uuid) || one.at >= end {
+                continue;
+            }
+            cat += fill.qty * CAT_RATE;
+            if fill.side == Side::Sell {
+                reg += fill.qty * fill.price * REG_RATE;
+                taf += (fill.qty * TAF_RATE).min(TAF_MAX);
+            }
+        }
+        for (code, sum) in [("REG", reg), ("TAF", taf), ("CAT", cat)] {
+            let fee = sum.round_dp_with_strategy(2, RoundingStrategy::AwayFromZero);
+            if fee.is_zero() {
+                continue;
+            }
+            self.s.fees += fee;
+            self.book(end, JournalKind::Fee, None, Decimal::ZERO, -fee, None, None);
+            let text = format!("{code} fee for the trades of {day}");
+            self.non_trade(ActivityKind::Fee, None, Decimal::ZERO, -fee, text, end);
+            if let Some(activity) = self.s.activities.last_mut() {
+                code.clone_into(&mut activity.sub_type);
+            }
+        }
     }
 
     fn listed(&self, symbol: &str) -> Result<SymbolId, CorporateError> {

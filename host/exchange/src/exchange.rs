@@ -336,6 +336,7 @@ impl Exchange {
         }
         self.s.now = self.s.now.max(at);
         if at >= self.s.day_end {
+            self.charge_regulatory_fees();
             self.s.last_equity = self.equity();
             for slot in &mut self.s.slots {
                 slot.lastday = slot.last;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
-use crate::activities::{Activity, ActivityKind, FillPart};
+use crate::activities::{Activity, ActivityKind, Execution, FillPart};
 use crate::asset::SymbolId;
 use crate::config::Mode;
 use crate::exchange::Exchange;
@@ -155,10 +155,13 @@ impl Exchange {
             leaves_qty: order.remaining().unwrap_or_default(),
             order_status: order.status,
             complete,
+            execution: Execution::Fill,
+            previous: None,
         };
         self.s.activities.push(Activity {
             uuid,
             kind: ActivityKind::Fill,
+            sub_type: String::new(),
             at,
             symbol: Some(Arc::clone(&order.symbol)),
             qty: Decimal::ZERO,
@@ -265,6 +268,7 @@ impl Exchange {
         self.s.activities.push(Activity {
             uuid,
             kind,
+            sub_type: String::new(),
             at,
             symbol,
             qty,
@@ -322,6 +326,7 @@ impl Exchange {
             event,
             at,
             execution_id: None,
+            previous_execution_id: None,
             price: None,
             qty: None,
             position_qty: None,

@@ -20,6 +20,8 @@ words! {
         Fee = "fee",
         Dividend = "dividend",
         Split = "split",
+        /// An execution that is taken back.
+        Bust = "bust",
         /// A correction by hand.
         Adjust = "adjust",
     }

@@ -59,7 +59,7 @@ mod submit;
 pub mod time;
 
 pub use account::{AccountReport, ClockReport, PositionReport};
-pub use activities::{Activity, ActivityKind, ActivityQuery};
+pub use activities::{Activity, ActivityKind, ActivityQuery, Execution};
 pub use asset::{Asset, AssetClass, ListingError, SymbolId};
 pub use config::{Config, ConfigError, Mode, Sessions};
 pub use corporate::CorporateError;

@@ -117,6 +117,10 @@ words! {
         Rejected = "rejected",
         Replaced = "replaced",
         PendingCancel = "pending_cancel",
+        /// An execution is taken back.
+        TradeBust = "trade_bust",
+        /// An execution takes an earlier one's place.
+        TradeCorrect = "trade_correct",
     }
 }
 
@@ -271,8 +275,11 @@ pub struct TradeUpdate {
     pub event_id: Id,
     pub event: EventKind,
     pub at: Nanos,
-    /// On fills only, as `price`, `qty` and `position_qty`.
+    /// On executions only, as `price`, `qty` and `position_qty`.
     pub execution_id: Option<Id>,
+    /// The execution that is taken back.
+    #[serde(default)]
+    pub previous_execution_id: Option<Id>,
     pub price: Option<Decimal>,
     /// This execution's quantity, positive.
     pub qty: Option<Decimal>,

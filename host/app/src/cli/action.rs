@@ -10,7 +10,7 @@ use stockade_core::broker::{Activity as Reported, ActivityKind};
 use stockade_core::desk::{ActionBooking, Command, Reply, file_activity_id};
 use stockade_core::{Price, Symbol, Timestamp};
 use stockade_store::query::{Activity, activity_page};
-use stockade_venue::files::{CorporateActionKind, CorporateActionRow, read_actions};
+use stockade_venue::files::{ActionKind, ActionRow, read_actions};
 
 use super::argument;
 use super::context::Context;
@@ -178,21 +178,21 @@ pub(crate) async fn import(
     ))
 }
 
-fn reported(row: &CorporateActionRow) -> Reported {
+fn reported(row: &ActionRow) -> Reported {
     let at = Timestamp(row.at);
     let value = row.value.normalize();
     let day = at.0.to_string();
     let parts = [row.symbol.as_str(), row.kind.as_str(), &day, &value.to_string()];
     let kind = match row.kind {
-        CorporateActionKind::Split => ActivityKind::Split,
-        CorporateActionKind::Dividend => ActivityKind::Dividend,
+        ActionKind::Split => ActivityKind::Split,
+        ActionKind::Dividend => ActivityKind::Dividend,
     };
     let mut activity = Reported::new(file_activity_id(&parts), kind, at, Timestamp(i64::MAX));
     activity.symbol = Some(row.symbol.clone());
     activity.description = format!("{} of {value}", row.kind.as_str());
     match row.kind {
-        CorporateActionKind::Split => activity.ratio = Some(value),
-        CorporateActionKind::Dividend => activity.per_share = Some(Price::new(value)),
+        ActionKind::Split => activity.ratio = Some(value),
+        ActionKind::Dividend => activity.per_share = Some(Price::new(value)),
     }
     activity
 }

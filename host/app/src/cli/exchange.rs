@@ -38,6 +38,12 @@ pub(crate) struct ExchangeArgs {
     /// Seed of the generated market and of the faults
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// A file of dividends and splits of the market: timestamp,symbol,kind,value
+    #[arg(long, value_name = "FILE")]
+    pub(crate) actions: Option<PathBuf>,
+    /// Charge REG, TAF and CAT fees at the end of each day of trades
+    #[arg(long)]
+    pub(crate) fees: bool,
     /// A file that says which faults to make
     #[arg(long, value_name = "FILE")]
     pub(crate) faults: Option<PathBuf>,

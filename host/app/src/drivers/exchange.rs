@@ -10,7 +10,8 @@ use stockade_core::Symbol;
 use stockade_exchange::Sessions;
 use stockade_exchange::faults::FaultSettings;
 use stockade_venue::server::{
-    AccountConfig, ExchangeServer, Feed, Generated, ServerConfig, Speed, StartError,
+    AccountConfig, CorporateAction, ExchangeServer, Feed, Generated, ServerConfig, Speed,
+    StartError,
 };
 
 use crate::cli::argument;
@@ -88,6 +89,11 @@ fn config(args: &ExchangeArgs) -> Result<ServerConfig, Failure> {
         accounts,
         speed,
         seed: args.seed,
+        actions: args.actions.as_deref().map_or(Ok(Vec::new()), read_actions)?,
+        rules: args.fees.then(|| {
+            let regulatory_fees = true;
+            stockade_exchange::Config { regulatory_fees, ..stockade_exchange::Config::paper(cash) }
+        }),
         faults: args.faults.as_deref().map_or(Ok(FaultSettings::default()), faults)?,
         state_file: args.state.clone(),
         // In real time the market waits for nobody; a faster one would be over before anybody looks.
@@ -115,6 +121,10 @@ fn generated_feed(args: &ExchangeArgs) -> Feed {
 fn first_price(symbol: &str) -> Decimal {
     let hash = symbol.bytes().fold(7_u64, |hash, byte| (hash * 31 + u64::from(byte)) % 20_000);
     Decimal::new(4_000, 2) + Decimal::from(hash) / Decimal::ONE_HUNDRED
+}
+
+fn read_actions(path: &Path) -> Result<Vec<CorporateAction>, Failure> {
+    stockade_venue::server::read_actions(path).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 fn faults(path: &Path) -> Result<FaultSettings, Failure> {

@@ -26,7 +26,10 @@ pub struct Input {
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "events are moved once; a box would cost each update an allocation")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "events are moved once; a box would cost each update an allocation"
+)]
 pub enum Event {
     /// The host holds the lease and begins; the first event after every restore. `epoch` is the
     /// lease's.

@@ -103,8 +103,8 @@ impl Desk {
         }
         self.reconciliation.asked_at = Some(machine);
         self.reconciliation.again = false;
-        // Account, positions, orders twice, activities, clock, calendar.
-        for _ in 0..7 {
+        // Account, positions, orders twice, fills, other activities, clock, calendar.
+        for _ in 0..8 {
             self.budget.spend(machine, RequestClass::Reconcile);
         }
         let earliest = self.account.opened_at.unwrap_or(self.account.fills_since);

@@ -1,8 +1,8 @@
 //! Reports: positions, activities and their pages, lists of orders, the clock, corporate actions.
 
 use stockade_exchange::{
-    ActivityKind, ActivityQuery, Config, Direction, Exchange, JournalKind, NewOrder, OrderQuery,
-    Side, StatusFilter, TimeInForce,
+    ActivityKind, ActivityQuery, Config, Direction, EventKind, Exchange, Execution, JournalKind,
+    NewOrder, OrderQuery, Side, StatusFilter, TimeInForce,
 };
 
 use crate::{bar, d, minute, paper_at_100, plain_paper, t};
@@ -202,4 +202,105 @@ fn splits_dividends_and_deposits() {
     assert!(x.dividend("NOPE", d("1"), minute(4)).is_err());
     let divs = ActivityQuery { kinds: vec![ActivityKind::Dividend], ..ActivityQuery::default() };
     assert_eq!(x.activities(&divs)[0].per_share, Some(d("0.115")));
+}
+
+/// Cash and position are what the journal sums up to, and a state that is read back agrees.
+fn consistent(x: &Exchange) {
+    Exchange::from_state(x.to_state()).unwrap();
+}
+
+#[test]
+fn an_execution_is_taken_back() {
+    let (mut x, spy) = paper_at_100(plain_paper());
+    x.submit(NewOrder::market("SPY", Side::Buy, d("10")), minute(1)).unwrap();
+    x.on_bar(&bar(spy, minute(1), "110 110 110 110"));
+    let order = x.submit(NewOrder::market("SPY", Side::Buy, d("5")), minute(2)).unwrap();
+    let execution = x.drain_events().last().unwrap().execution_id.unwrap();
+    assert_eq!(x.cash(), d("98450"));
+    x.bust(execution, minute(3)).unwrap();
+    assert_eq!(x.cash(), d("99000"));
+    let position = x.position("SPY").unwrap();
+    assert_eq!((position.qty, position.avg_entry_price), (d("10"), d("100")));
+    let after = x.order(order.id).unwrap();
+    assert_eq!((after.filled_qty, after.filled_avg_price), (d("0"), None));
+    let event = x.drain_events().pop().unwrap();
+    assert_eq!(event.event, EventKind::TradeBust);
+    assert_eq!(event.previous_execution_id, Some(execution));
+    assert_eq!(event.position_qty, Some(d("10")));
+    let listed = x.activities(&ActivityQuery::default())[0].clone();
+    let fill = listed.fill.unwrap();
+    assert_eq!((fill.execution, fill.previous), (Execution::Bust, Some(execution)));
+    let line = x.journal().last().unwrap();
+    assert_eq!(
+        (line.kind, line.qty_delta, line.cash_delta),
+        (JournalKind::Bust, d("-5"), d("550"))
+    );
+    consistent(&x);
+    let twice = x.bust(execution, minute(4)).unwrap_err().to_string();
+    assert!(twice.contains("taken back already"), "{twice}");
+    assert!(x.bust(listed.uuid, minute(4)).is_err(), "a bust is no execution");
+    assert!(x.bust(order.id, minute(4)).is_err());
+}
+
+#[test]
+fn an_execution_is_corrected_and_its_correction_too() {
+    let mut x = bought("10");
+    let execution = x.drain_events().last().unwrap().execution_id.unwrap();
+    assert!(x.correct(execution, d("0"), d("99"), minute(2)).is_err());
+    x.correct(execution, d("8"), d("99"), minute(2)).unwrap();
+    assert_eq!(x.cash(), d("99208"));
+    let position = x.position("SPY").unwrap();
+    assert_eq!((position.qty, position.avg_entry_price), (d("8"), d("99")));
+    let event = x.drain_events().pop().unwrap();
+    assert_eq!(event.event, EventKind::TradeCorrect);
+    assert_eq!((event.qty, event.price), (Some(d("8")), Some(d("99"))));
+    assert_eq!((event.order.filled_qty, event.order.filled_avg_price), (d("8"), Some(d("99"))));
+    let fills = x.journal().iter().filter(|line| line.kind == JournalKind::Fill).count();
+    assert_eq!(fills, 2);
+    x.bust(event.execution_id.unwrap(), minute(3)).unwrap();
+    assert_eq!(x.cash(), d("100000"));
+    assert!(x.position("SPY").is_none());
+    consistent(&x);
+}
+
+#[test]
+fn an_execution_before_a_split_stands() {
+    let mut x = bought("10");
+    let execution = x.drain_events().last().unwrap().execution_id.unwrap();
+    x.split("SPY", d("2"), minute(2)).unwrap();
+    let refused = x.bust(execution, minute(3)).unwrap_err().to_string();
+    assert!(refused.contains("split since"), "{refused}");
+    let split = ActivityQuery { kinds: vec![ActivityKind::Split], ..ActivityQuery::default() };
+    assert_eq!(x.activities(&split)[0].sub_type, "FSPLIT");
+}
+
+#[test]
+fn regulators_are_paid_at_the_end_of_the_day() {
+    let config = Config { regulatory_fees: true, ..plain_paper() };
+    let (mut x, _) = paper_at_100(config);
+    x.submit(NewOrder::market("SPY", Side::Buy, d("500")), minute(1)).unwrap();
+    x.submit(NewOrder::market("SPY", Side::Sell, d("500")), minute(2)).unwrap();
+    assert_eq!(x.cash(), d("100000"));
+    x.advance(t("2019-02-12T05:00:00Z"));
+    // 50,000 × 0.0000206 = 1.03; 500 × 0.000195 = 0.0975; 1,000 × 0.000003 = 0.003.
+    assert_eq!(x.cash(), d("99998.86"));
+    let fees = ActivityQuery { kinds: vec![ActivityKind::Fee], ..ActivityQuery::default() };
+    let found: Vec<_> = x
+        .activities(&fees)
+        .iter()
+        .map(|fee| (fee.sub_type.clone(), fee.net_amount, fee.at))
+        .collect();
+    let midnight = t("2019-02-12T05:00:00Z");
+    assert_eq!(
+        found,
+        [
+            ("CAT".to_owned(), d("-0.01"), midnight),
+            ("TAF".to_owned(), d("-0.10"), midnight),
+            ("REG".to_owned(), d("-1.03"), midnight),
+        ]
+    );
+    assert!(x.activities(&fees)[0].description.contains("2019-02-11"));
+    x.advance(t("2019-02-13T05:00:00Z"));
+    assert_eq!(x.activities(&fees).len(), 3, "a day without trades costs nothing");
+    consistent(&x);
 }

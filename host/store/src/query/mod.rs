@@ -31,7 +31,8 @@ mod value;
 pub use account::{Account, account_list};
 pub use activity::{Activity, activity_page};
 pub use attribution::{
-    Attribution, AttributionRows, Share, attribution, attribution_rows, price_history, round_trip_nets,
+    Attribution, AttributionRows, Share, attribution, attribution_rows, price_history,
+    round_trip_nets,
 };
 pub use bot::{Bot, BotEvent, bot_events, bot_list, bot_show};
 pub use break_::{Break, ClassName, break_list, break_page, break_show};

@@ -22,6 +22,36 @@ pub(crate) fn around(at: Timestamp) -> (String, String) {
     (day(-DAYS_BACK), day(DAYS_AHEAD))
 }
 
+/// A day as text: `YYYY-MM-DD`, or a time that begins with one.
+pub(crate) fn day(text: &str) -> Option<Date> {
+    text.get(..10)?.parse().ok()
+}
+
+/// A day's first moment at the exchange.
+pub(crate) fn first_moment(day: Date) -> Option<Timestamp> {
+    let zoned = day.to_zoned(TimeZone::get(EXCHANGE_ZONE).ok()?).ok()?;
+    i64::try_from(zoned.timestamp().as_nanosecond()).ok().map(Timestamp)
+}
+
+/// The day of a moment at the exchange.
+pub(crate) fn day_of(at: Timestamp) -> Option<Date> {
+    let at = jiff::Timestamp::from_nanosecond(i128::from(at.0)).ok()?;
+    Some(at.to_zoned(TimeZone::get(EXCHANGE_ZONE).ok()?).date())
+}
+
+/// A time written as digits of New York's clock, as activity ids begin: `20260716093012123`.
+pub(crate) fn local_digits(digits: &str) -> Option<Timestamp> {
+    if digits.len() != 17 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let (whole, millis) = digits.split_at(14);
+    let whole = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", whole).ok()?;
+    let zoned = whole.to_zoned(TimeZone::get(EXCHANGE_ZONE).ok()?).ok()?;
+    let millis: i64 = millis.parse().ok()?;
+    let nanos = i64::try_from(zoned.timestamp().as_nanosecond()).ok()?;
+    Some(Timestamp(nanos.checked_add(millis * 1_000_000)?))
+}
+
 pub(crate) fn session(day: &WireDay) -> Result<Session, WireError> {
     let found = || format!("{} {} {}", day.date, day.open, day.close);
     let bad =

@@ -8,6 +8,7 @@ use stockade_core::order::Size;
 use stockade_core::time::Session;
 use stockade_core::{Money, Timestamp};
 
+use super::announcements::Announcements;
 use super::calendar;
 use super::classify::{self, Failure, answer};
 use super::config::{AccountConfig, Endpoints};
@@ -21,6 +22,7 @@ pub struct Alpaca {
     pub(crate) rest: Rest,
     pub(crate) endpoints: Endpoints,
     pub(crate) symbols: SymbolTable,
+    pub(crate) announcements: Announcements,
 }
 
 /// The broker's clock.
@@ -70,6 +72,7 @@ impl Alpaca {
             rest: Rest::new(&account.credentials, limits, notify)?,
             endpoints: account.endpoints.clone(),
             symbols: SymbolTable::default(),
+            announcements: Announcements::default(),
         })
     }
 

@@ -5,9 +5,14 @@
 //!   a request that may have arrived and has no definitive answer is unknown, and nothing else.
 //! - [`account_stream`] and [`DataStream`] are the streams, which connect again by themselves.
 //!
+//! Beside executions a snapshot tells of everything else that moved cash or shares; what the broker
+//! announces of it elsewhere (ex-dates, ratios) is looked up once.
+//!
 //! It holds no state of orders, decides nothing about money and reads no environment.
 
 mod account_stream;
+mod activities;
+mod announcements;
 mod assets;
 mod backoff;
 mod calendar;

@@ -2,7 +2,8 @@
 //!
 //! Guarantees: every page of every list is read, lists that shift between pages are read with an
 //! overlap and counted once, and one part that fails makes the whole fail. Positions are read
-//! before orders and fills, so that no position reflects a fill that is missing here.
+//! before activities, orders and fills, so that no position reflects a fill, split or the like that
+//! is missing here; activities before fills, so that no fee comes without its trades.
 //! Orders that were sent before the overlap and ended since without a fill are in no list that the
 //! broker offers; they have to be looked up one by one.
 
@@ -10,24 +11,26 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::value::RawValue;
 use stockade_core::Timestamp;
-use stockade_core::broker::{Answer, BrokerSnapshot, Fill, OrderReport, PositionReport};
+use stockade_core::broker::{
+    Answer, BrokerSnapshot, Correction, Fill, OrderReport, PositionReport,
+};
 use stockade_core::limits::NANOS_PER_SECOND;
 
 use super::classify::{self, Failure, answer};
 use super::client::Alpaca;
-use super::wire::{self, WireError, WireFill, WireOrder, WirePosition};
+use super::wire::{self, FillItem, WireError, WireFill, WireOrder, WirePosition};
 
 /// How far before the asked time lists are read: items surface late (RELIABILITY W20).
 pub const OVERLAP_NS: i64 = 300 * NANOS_PER_SECOND;
 /// Orders of one page: the broker's maximum.
 const ORDERS_PAGE: usize = 500;
 /// Activities of one page: the broker's maximum.
-const FILLS_PAGE: usize = 100;
+pub(crate) const ACTIVITIES_PAGE: usize = 100;
 /// How far before the last order of a page the next one begins. Equal times then meet again
 /// rather than fall between two pages.
 const PAGE_OVERLAP_NS: i64 = 1_000_000;
 /// Pages of one list: beyond it something else than a list is being read.
-const PAGES_MAX: usize = 1_000;
+pub(crate) const PAGES_MAX: usize = 1_000;
 /// Orders that are read one by one because a fill names them and no list holds them.
 const STRAY_ORDERS_MAX: usize = 100;
 
@@ -47,10 +50,11 @@ impl Alpaca {
         let began = self.try_clock().await?.at;
         let account = self.try_account().await?;
         let positions = self.positions().await?;
+        let activities = self.account_activities(since).await?;
         let mut orders = Orders::default();
         self.orders(&mut orders, "open", None).await?;
         self.orders(&mut orders, "all", Some(since)).await?;
-        let mut fills = self.fills(since).await?;
+        let (mut fills, corrections) = self.fills(since).await?;
         self.stray_orders(&mut orders, &fills).await?;
         for fill in &mut fills {
             fill.client_order_id = orders.client_order_id(&fill.broker_order_id);
@@ -68,8 +72,8 @@ impl Alpaca {
             since,
             began,
             sessions,
-            activities: Vec::new(),
-            corrections: Vec::new(),
+            corrections,
+            activities,
         })
     }
 
@@ -118,38 +122,62 @@ impl Alpaca {
         Err(WireError::Long { what: "the orders", allowed: PAGES_MAX * ORDERS_PAGE }.into())
     }
 
-    async fn fills(&self, since: Timestamp) -> Result<Vec<Fill>, Failure> {
-        let mut fills = Vec::new();
+    async fn fills(&self, since: Timestamp) -> Result<(Vec<Fill>, Vec<Correction>), Failure> {
+        let (mut fills, mut corrections) = (Vec::new(), Vec::new());
+        let path = ["v2", "account", "activities", "FILL"];
+        self.activity_pages(&path, &[], since, |raw| {
+            let item: WireFill<'_> = wire::json("the activities", raw.get().as_bytes())?;
+            match item.item()? {
+                FillItem::Fill(fill) => fills.push(fill),
+                FillItem::Correction(correction) => corrections.push(correction),
+            }
+            Ok(())
+        })
+        .await?;
+        Ok((fills, corrections))
+    }
+
+    /// Walks a list of activities from its oldest on, each once.
+    pub(crate) async fn activity_pages(
+        &self,
+        path: &[&str],
+        extra: &[(&str, &str)],
+        since: Timestamp,
+        mut take: impl FnMut(&RawValue) -> Result<(), WireError>,
+    ) -> Result<(), Failure> {
         let mut seen = HashSet::new();
         let mut token: Option<String> = None;
         for _ in 0..PAGES_MAX {
-            let mut url = self.trading(&["v2", "account", "activities", "FILL"])?;
+            let mut url = self.trading(path)?;
             url.query_pairs_mut()
                 .append_pair("direction", "asc")
-                .append_pair("page_size", &FILLS_PAGE.to_string())
-                .append_pair("after", &wire::rfc3339(since));
+                .append_pair("page_size", &ACTIVITIES_PAGE.to_string())
+                .append_pair("after", &wire::rfc3339(since))
+                .extend_pairs(extra);
             if let Some(token) = &token {
                 url.query_pairs_mut().append_pair("page_token", token);
             }
             let body = classify::success(&self.rest, self.rest.get(url).await)?;
-            let page: Vec<WireFill<'_>> = classify::read("the activities", &body)?;
-            let full = page.len() >= FILLS_PAGE;
+            let page: Vec<&RawValue> = classify::read("the activities", &body)?;
             let mut news = false;
-            for item in page {
+            for raw in &page {
+                let item: WireId = wire::json("the activities", raw.get().as_bytes())?;
                 token = Some(item.id.clone());
-                if seen.insert(item.id.clone()) {
+                if seen.insert(item.id) {
                     news = true;
-                    fills.push(item.fill()?);
+                    take(raw)?;
                 }
             }
-            if !full {
-                return Ok(fills);
+            if page.len() < ACTIVITIES_PAGE {
+                return Ok(());
             }
             if !news {
-                return Err(WireError::Stuck { what: "the activities", size: FILLS_PAGE }.into());
+                let (what, size) = ("the activities", ACTIVITIES_PAGE);
+                return Err(WireError::Stuck { what, size }.into());
             }
         }
-        Err(WireError::Long { what: "the activities", allowed: PAGES_MAX * FILLS_PAGE }.into())
+        let allowed = PAGES_MAX * ACTIVITIES_PAGE;
+        Err(WireError::Long { what: "the activities", allowed }.into())
     }
 
     /// Orders that a fill names but that were sent before the overlap and are closed.
@@ -172,6 +200,12 @@ impl Alpaca {
         }
         Ok(())
     }
+}
+
+/// What every activity has.
+#[derive(serde::Deserialize)]
+struct WireId {
+    id: String,
 }
 
 /// The orders met so far; a later sight of one replaces an earlier one.

@@ -6,7 +6,9 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use stockade_core::broker::{BrokerStatus, Fill, OrderReport, PositionReport, TradeUpdate};
+use stockade_core::broker::{
+    BrokerStatus, Correction, Fill, OrderReport, PositionReport, TradeUpdate,
+};
 use stockade_core::id::{NameError, Symbol};
 use stockade_core::instrument::{AssetClass, Instrument};
 use stockade_core::order::Side;
@@ -227,6 +229,8 @@ pub(crate) struct WireTradeUpdate<'a> {
     timestamp: Option<String>,
     at: Option<String>,
     execution_id: Option<String>,
+    previous_execution_id: Option<String>,
+    previous_id: Option<String>,
     #[serde(borrow)]
     price: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -238,44 +242,134 @@ pub(crate) struct WireTradeUpdate<'a> {
 }
 
 impl WireTradeUpdate<'_> {
-    /// The update. A fill whose own numbers can't be read is left out and its fault returned
-    /// beside: the order's filled quantity still says that one is missing.
+    /// The update. A fill, bust or correction whose own members can't be read is left out and its
+    /// fault returned beside: the order's filled quantity, or the list of activities, still says
+    /// that one is missing.
     pub(crate) fn update(self) -> Result<(TradeUpdate, Option<WireError>), WireError> {
-        const WHAT: &str = "a trade update";
-        let is_fill = matches!(self.event.as_str(), "fill" | "partial_fill");
         let order = self.order.report()?;
-        let read = || -> Result<Fill, WireError> {
-            let at = self.timestamp.as_ref().or(self.at.as_ref());
-            let id = self.execution_id.clone().filter(|id| !id.is_empty());
-            let price = number::price("price", self.price).and_then(|v| required("price", v));
-            let fee = of(WHAT, number::money("commission", self.commission))?;
-            Ok(Fill {
-                execution_id: of(WHAT, required("execution_id", id))?,
-                broker_order_id: order.broker_order_id.clone(),
-                client_order_id: Some(order.client_order_id.clone()),
-                symbol: order.symbol.clone(),
-                side: order.side,
-                qty: of(WHAT, number::filled("qty", self.qty))?,
-                price: of(WHAT, price)?,
-                fee: fee.unwrap_or_default(),
-                cumulative_qty: Some(order.filled_qty),
-                at: time(WHAT, of(WHAT, required("timestamp", at))?)?,
-                fee_qty: stockade_core::Qty::ZERO,
-            })
+        let told = Told {
+            execution_id: self.execution_id.as_deref(),
+            previous: self.previous_execution_id.as_deref().or(self.previous_id.as_deref()),
+            time: self.timestamp.as_deref().or(self.at.as_deref()),
+            price: self.price,
+            qty: self.qty,
+            commission: self.commission,
         };
-        let (fill, fault) = match is_fill.then(read) {
-            Some(Ok(fill)) => (Some(fill), None),
-            Some(Err(fault)) => (None, Some(fault)),
-            None => (None, None),
-        };
-        Ok((TradeUpdate { event: self.event, order, fill, correction: None }, fault))
+        let (mut fill, mut correction, mut fault) = (None, None, None);
+        match Execution::of(&self.event) {
+            Some(Execution::Fill) => match told.fill(&order) {
+                Ok(read) => fill = Some(Fill { cumulative_qty: Some(order.filled_qty), ..read }),
+                Err(error) => fault = Some(error),
+            },
+            Some(kind) => match told.correction(kind, || told.fill(&order)) {
+                Ok(read) => correction = Some(read),
+                Err(error) => fault = Some(error),
+            },
+            None => {}
+        }
+        Ok((TradeUpdate { event: self.event, order, fill, correction }, fault))
     }
+}
+
+/// What the broker says of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Execution {
+    /// It happened.
+    Fill,
+    /// An earlier one is taken back.
+    Bust,
+    /// Another takes an earlier one's place.
+    Correct,
+}
+
+impl Execution {
+    /// The word of an event or an activity; `None` for one that is about no execution.
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        match word {
+            "fill" | "partial_fill" => Some(Self::Fill),
+            "trade_bust" => Some(Self::Bust),
+            "trade_correct" => Some(Self::Correct),
+            _ => None,
+        }
+    }
+}
+
+/// The members of an update that tell of an execution.
+struct Told<'a> {
+    execution_id: Option<&'a str>,
+    previous: Option<&'a str>,
+    time: Option<&'a str>,
+    price: Option<&'a RawValue>,
+    qty: Option<&'a RawValue>,
+    commission: Option<&'a RawValue>,
+}
+
+impl Told<'_> {
+    const WHAT: &'static str = "a trade update";
+
+    fn at(&self) -> Result<Timestamp, WireError> {
+        time(Self::WHAT, of(Self::WHAT, required("timestamp", self.time))?)
+    }
+
+    fn fill(&self, order: &OrderReport) -> Result<Fill, WireError> {
+        let id = self.execution_id.filter(|id| !id.is_empty());
+        let price = number::price("price", self.price).and_then(|v| required("price", v));
+        let fee = of(Self::WHAT, number::money("commission", self.commission))?;
+        Ok(Fill {
+            execution_id: of(Self::WHAT, required("execution_id", id))?.to_owned(),
+            broker_order_id: order.broker_order_id.clone(),
+            client_order_id: Some(order.client_order_id.clone()),
+            symbol: order.symbol.clone(),
+            side: order.side,
+            qty: of(Self::WHAT, number::filled("qty", self.qty))?,
+            price: of(Self::WHAT, price)?,
+            fee: fee.unwrap_or_default(),
+            cumulative_qty: None,
+            at: self.at()?,
+            fee_qty: stockade_core::Qty::ZERO,
+        })
+    }
+
+    fn correction(
+        &self,
+        kind: Execution,
+        fill: impl FnOnce() -> Result<Fill, WireError>,
+    ) -> Result<Correction, WireError> {
+        let replacement = if kind == Execution::Correct { Some(fill()?) } else { None };
+        taken_back(Self::WHAT, kind, self.previous, self.execution_id, replacement, self.at()?)
+    }
+}
+
+/// The part of an activity's id that is the execution's: `20260716093012123::<execution id>`.
+pub(crate) fn execution_of(id: &str) -> &str {
+    id.split_once("::").map_or(id, |(_, id)| id)
+}
+
+/// A bust or correction. One that names no earlier execution can be a bust of the one that it
+/// bears the id of, and nothing else.
+pub(crate) fn taken_back(
+    what: &'static str,
+    kind: Execution,
+    previous: Option<&str>,
+    own: Option<&str>,
+    replacement: Option<Fill>,
+    at: Timestamp,
+) -> Result<Correction, WireError> {
+    let own = own.filter(|_| kind == Execution::Bust);
+    let id = previous.filter(|id| !id.is_empty()).or(own.filter(|id| !id.is_empty()));
+    let id = of(what, required("previous_execution_id", id))?;
+    Ok(Correction { execution_id: execution_of(id).to_owned(), replacement, at })
 }
 
 /// A FILL activity.
 #[derive(Debug, Deserialize)]
 pub(crate) struct WireFill<'a> {
     pub(crate) id: String,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    execution_type: Option<String>,
+    previous_execution_id: Option<String>,
+    previous_id: Option<String>,
     transaction_time: String,
     #[serde(borrow)]
     price: Option<&'a RawValue>,
@@ -290,24 +384,49 @@ pub(crate) struct WireFill<'a> {
     order_id: String,
 }
 
+/// What a FILL activity tells.
+#[derive(Debug)]
+pub(crate) enum FillItem {
+    /// An execution.
+    Fill(Fill),
+    /// That an earlier one is not as it was told.
+    Correction(Correction),
+}
+
 impl WireFill<'_> {
-    pub(crate) fn fill(self) -> Result<Fill, WireError> {
-        const WHAT: &str = "a FILL activity";
-        // `20260716093012123::<execution id>`: the second half is what the stream calls it.
-        let execution_id = self.id.split_once("::").map_or(self.id.as_str(), |(_, id)| id);
+    const WHAT: &'static str = "a FILL activity";
+
+    pub(crate) fn item(self) -> Result<FillItem, WireError> {
+        let word = self.execution_type.as_deref().or(self.kind.as_deref());
+        let kind = word.and_then(Execution::of).unwrap_or(Execution::Fill);
+        if kind == Execution::Fill {
+            return Ok(FillItem::Fill(self.fill()?));
+        }
+        let previous = self.previous_execution_id.clone().or(self.previous_id.clone());
+        let (own, at) = (self.id.clone(), time(Self::WHAT, &self.transaction_time)?);
+        let replacement = match kind {
+            Execution::Correct => Some(Fill { cumulative_qty: None, ..self.fill()? }),
+            _ => None,
+        };
+        let (previous, own) = (previous.as_deref(), Some(own.as_str()));
+        let correction = taken_back(Self::WHAT, kind, previous, own, replacement, at)?;
+        Ok(FillItem::Correction(correction))
+    }
+
+    fn fill(self) -> Result<Fill, WireError> {
         let price = number::price("price", self.price).and_then(|v| required("price", v));
-        let fee = of(WHAT, number::money("commission", self.commission))?;
+        let fee = of(Self::WHAT, number::money("commission", self.commission))?;
         Ok(Fill {
-            execution_id: execution_id.to_owned(),
+            execution_id: execution_of(&self.id).to_owned(),
             broker_order_id: self.order_id,
             client_order_id: None,
-            symbol: symbol(WHAT, &self.symbol)?,
-            side: side(WHAT, &self.side)?,
-            qty: of(WHAT, number::filled("qty", self.qty))?,
-            price: of(WHAT, price)?,
+            symbol: symbol(Self::WHAT, &self.symbol)?,
+            side: side(Self::WHAT, &self.side)?,
+            qty: of(Self::WHAT, number::filled("qty", self.qty))?,
+            price: of(Self::WHAT, price)?,
             fee: fee.unwrap_or_default(),
-            cumulative_qty: of(WHAT, number::qty("cum_qty", self.cum_qty))?,
-            at: time(WHAT, &self.transaction_time)?,
+            cumulative_qty: of(Self::WHAT, number::qty("cum_qty", self.cum_qty))?,
+            at: time(Self::WHAT, &self.transaction_time)?,
             fee_qty: stockade_core::Qty::ZERO,
         })
     }

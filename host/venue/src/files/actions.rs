@@ -23,15 +23,15 @@ const VALUE: usize = 3;
 const ACTIONS_MAX: usize = 2_000_000;
 
 /// What a row of an actions file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CorporateActionKind {
-    /// `value` is new shares for one old share.
-    Split,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ActionKind {
     /// `value` is dollars a share, of shares before a split of the same day.
     Dividend,
+    /// `value` is new shares for one old share.
+    Split,
 }
 
-impl CorporateActionKind {
+impl ActionKind {
     /// As it is written in the file.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -44,14 +44,14 @@ impl CorporateActionKind {
 
 /// A row of an actions file, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CorporateActionRow {
+pub struct ActionRow {
     /// The ex-date's first moment, in nanoseconds since 1970 UTC.
     pub at: i64,
     /// Of what.
     pub symbol: Symbol,
     /// What it is.
-    pub kind: CorporateActionKind,
-    /// Above zero; see [`CorporateActionKind`].
+    pub kind: ActionKind,
+    /// Above zero; see [`ActionKind`].
     pub value: Decimal,
 }
 
@@ -59,7 +59,7 @@ pub struct CorporateActionRow {
 ///
 /// # Errors
 /// [`FileError`], with line, column and value.
-pub fn read_actions(path: &Path) -> Result<Vec<CorporateActionRow>, FileError> {
+pub fn read_actions(path: &Path) -> Result<Vec<ActionRow>, FileError> {
     let mut table = Table::start(Lines::open(path)?, &LAYOUT)?;
     let mut rows = Vec::new();
     while table.next()? {
@@ -67,7 +67,7 @@ pub fn read_actions(path: &Path) -> Result<Vec<CorporateActionRow>, FileError> {
             let file = table.file().to_owned();
             return Err(FileError::TooMany { file, what: "actions", allowed: ACTIONS_MAX });
         }
-        rows.push(CorporateActionRow {
+        rows.push(ActionRow {
             at: table.read(TIME, field::time)?,
             symbol: table.read(SYMBOL, super::fills::symbol_of)?,
             kind: table.read(KIND, kind_of)?,
@@ -77,9 +77,9 @@ pub fn read_actions(path: &Path) -> Result<Vec<CorporateActionRow>, FileError> {
     Ok(rows)
 }
 
-fn kind_of(text: &[u8]) -> Result<CorporateActionKind, Problem> {
-    let kinds = [CorporateActionKind::Split, CorporateActionKind::Dividend];
-    let is = |kind: &CorporateActionKind| text.eq_ignore_ascii_case(kind.as_str().as_bytes());
+fn kind_of(text: &[u8]) -> Result<ActionKind, Problem> {
+    let kinds = [ActionKind::Split, ActionKind::Dividend];
+    let is = |kind: &ActionKind| text.eq_ignore_ascii_case(kind.as_str().as_bytes());
     kinds.into_iter().find(is).ok_or(Problem::NotAnAction)
 }
 
@@ -95,7 +95,7 @@ fn value_of(text: &[u8]) -> Result<Decimal, Problem> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Vec<CorporateActionRow>, String> {
+    fn read(text: &str) -> Result<Vec<ActionRow>, String> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.csv");
         std::fs::write(&path, text).expect("it is written");
@@ -108,7 +108,7 @@ mod tests {
             "timestamp,symbol,kind,value,previous_close\n2014-06-09T04:00:00Z,AAPL,split,7,645.57\n",
         );
         let rows = rows.expect("it is right");
-        assert_eq!((rows[0].kind, rows[0].value), (CorporateActionKind::Split, Decimal::from(7)));
+        assert_eq!((rows[0].kind, rows[0].value), (ActionKind::Split, Decimal::from(7)));
     }
 
     #[test]

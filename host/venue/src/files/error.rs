@@ -186,12 +186,18 @@ pub enum Problem {
     /// A price or fee of a split.
     #[error("must be empty or 0 in a split")]
     NotZeroInSplit,
-    /// No kind of corporate action.
-    #[error("is neither split nor dividend")]
-    NotAnAction,
     /// Not a side.
     #[error("is no side: buy, sell or split")]
     NotASide,
+    /// Not a corporate action.
+    #[error("is no corporate action: dividend or split")]
+    NotAnAction,
+    /// A file that goes on for too long.
+    #[error("is in a row beyond the {allowed} that a file may have")]
+    TooManyRows {
+        /// The most allowed.
+        allowed: usize,
+    },
     /// An execution id that is empty after all or too long.
     #[error("is no execution id: at most {allowed} printable characters")]
     NotAnId {

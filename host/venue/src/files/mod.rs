@@ -19,7 +19,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use actions::{CorporateActionKind, CorporateActionRow, read_actions};
+pub use actions::{ActionKind, ActionRow, read_actions};
 pub use bars::{BarRow, Bars, interval_ns, read_bars};
 pub use error::{FileError, Problem};
 pub use fills::{FillReader, FillRow, FillSide};

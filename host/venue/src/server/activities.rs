@@ -8,7 +8,7 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use serde_json::{Value, json};
 use stockade_exchange::time::Date;
-use stockade_exchange::{Activity, ActivityKind, ActivityQuery, Direction};
+use stockade_exchange::{Activity, ActivityKind, ActivityQuery, Direction, Execution};
 
 use super::answer::{Refusal, ok};
 use super::params::Params;
@@ -98,7 +98,7 @@ fn activity(activity: &Activity, account_id: &str) -> Value {
             "id": activity.id(),
             "account_id": account_id,
             "activity_type": activity.kind.as_str(),
-            "activity_sub_type": "",
+            "activity_sub_type": activity.sub_type,
             "date": activity.at.new_york_date().to_string(),
             "created_at": activity.at.rfc3339(),
             "net_amount": decimal(activity.net_amount),
@@ -110,11 +110,18 @@ fn activity(activity: &Activity, account_id: &str) -> Value {
             "status": "executed",
         });
     };
+    let kind = match fill.execution {
+        Execution::Fill if fill.complete => "fill",
+        Execution::Fill => "partial_fill",
+        taken_back => taken_back.as_str(),
+    };
     json!({
         "id": activity.id(),
         "account_id": account_id,
         "activity_type": activity.kind.as_str(),
-        "type": if fill.complete { "fill" } else { "partial_fill" },
+        "type": kind,
+        "execution_type": fill.execution.as_str(),
+        "previous_id": fill.previous.map(|id| id.to_string()),
         "transaction_time": activity.at.rfc3339(),
         "price": decimal(fill.price),
         "qty": decimal(fill.qty),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use stockade_exchange::faults::{FaultError, FaultSettings};
 
+use super::actions::CorporateAction;
 use super::feed::Feed;
 
 /// The key id of the account that there is when none is named. It starts as paper keys do.
@@ -66,6 +67,8 @@ pub struct ServerConfig {
     pub speed: Speed,
     /// Decides ids, partial fills and the generated market.
     pub seed: u64,
+    /// What happens to the shares of the market, in any order; see [`super::read_actions`].
+    pub actions: Vec<CorporateAction>,
     /// What is disturbed from the start.
     pub faults: FaultSettings,
     /// Where the accounts survive the process. `None`: nowhere.
@@ -97,6 +100,7 @@ impl ServerConfig {
             feed,
             speed: Speed::Max,
             seed: 1,
+            actions: Vec::new(),
             faults: FaultSettings::default(),
             state_file: None,
             start_on_subscribe: true,
@@ -156,6 +160,9 @@ pub enum StartError {
     /// The feed cannot be read.
     #[error("exchange feed: {0}")]
     Feed(String),
+    /// The corporate actions cannot be read.
+    #[error("corporate actions (--actions): {0}")]
+    Actions(String),
     /// The state file cannot be used.
     #[error(transparent)]
     State(#[from] super::oplog::OplogError),

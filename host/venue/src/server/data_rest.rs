@@ -67,7 +67,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/v2/stocks/{symbol}/bars", get(bars_of_one))
         .route("/v2/stocks/snapshots", get(|s, p| snapshots(s, p, false)))
         .route("/v2/stocks/{symbol}/snapshot", get(snapshot_of_one))
-        .route("/v1/corporate-actions", get(corporate_actions))
+        .route("/v1/corporate-actions", get(super::actions::announced))
         .route("/v1beta3/crypto/us/bars", get(|s, p| bars(s, p, true)))
         .route("/v1beta3/crypto/us/snapshots", get(|s, p| snapshots(s, p, true)));
     for kind in [Latest::Bars, Latest::Quotes, Latest::Trades] {
@@ -175,12 +175,6 @@ fn page_token(text: &str) -> Result<(String, i64), Refusal> {
     text.split_once('|')
         .and_then(|(symbol, at)| Some((symbol.to_owned(), at.parse().ok()?)))
         .ok_or_else(|| Refusal::bad_parameter("invalid page_token"))
-}
-
-/// A feed is bars alone: it announces no corporate actions.
-async fn corporate_actions() -> Response {
-    let none = Value::Map(Vec::new());
-    json_text(Value::map([("corporate_actions", none), ("next_page_token", Value::Null)]).to_json())
 }
 
 async fn latest(

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sha2::{Digest as _, Sha256};
 use stockade_exchange::faults::Fault;
 use stockade_exchange::{
     Bar, CancelOutcome, Changes, CloseSize, Exchange, Id, Nanos, NewOrder, Order, Reject, SymbolId,
@@ -15,6 +16,7 @@ use stockade_exchange::{
 use tokio::sync::watch;
 
 use super::account::{Configurations, Equities};
+use super::actions::{CorporateAction, in_order};
 use super::answer::Refusal;
 use super::config::{ServerConfig, Speed, StartError};
 use super::data_message::stream_messages;
@@ -25,6 +27,7 @@ use super::hub::{Cut, Hub, MarketMessage};
 use super::oplog::{Call, Entry, Header, Oplog, OplogError};
 use super::time::MINUTE;
 use super::wire;
+use crate::files::ActionKind;
 
 /// Market time in which a gap of the feed is passed over.
 const GAP_MAX: i64 = 15 * MINUTE;
@@ -32,6 +35,8 @@ const GAP_MAX: i64 = 15 * MINUTE;
 const CALL_DISTANCE: i64 = 1_000;
 /// Trade updates that the fault plan holds back at once.
 const HELD_MAX: usize = 1_000;
+/// Corporate actions that are announced; beyond it the oldest stay.
+const ANNOUNCED_MAX: usize = 1_000_000;
 
 /// One account and what the server keeps beside it.
 #[derive(Debug)]
@@ -69,6 +74,10 @@ pub(crate) struct Engine {
     skip_gaps: bool,
     log: Oplog,
     faults: Board,
+    /// Of the market's symbols, in the order in which they are due.
+    actions: Vec<CorporateAction>,
+    next_action: usize,
+    announced: Vec<CorporateAction>,
 }
 
 impl Engine {
@@ -98,8 +107,10 @@ impl Engine {
             });
         }
         let symbols = list_symbols(&mut accounts, &feed)?;
-        let header =
-            Header { version: 1, feed: feed.digest(), seed: config.seed, accounts: rules_of };
+        let mut actions = in_order(&config.actions);
+        actions.retain(|action| action.at >= start && symbols.contains_key(&action.symbol));
+        let digest = digest(&feed, &actions);
+        let header = Header { version: 1, feed: digest, seed: config.seed, accounts: rules_of };
         let (log, entries) = Oplog::open(config.state_file.as_deref(), &header)?;
         let mut engine = Self {
             accounts,
@@ -114,6 +125,9 @@ impl Engine {
             skip_gaps: config.skip_gaps,
             log,
             faults,
+            actions,
+            next_action: 0,
+            announced: Vec::new(),
         };
         engine.repeat(entries);
         Ok(engine)
@@ -229,6 +243,8 @@ impl Engine {
         let (Some(end), known) = (feed.end_of(self.next_step), feed.bars_of(self.next_step)) else {
             return Vec::new();
         };
+        let begin = known.iter().map(|bar| bar.start).min().unwrap_or(end);
+        self.take_actions(begin);
         let bars: Vec<Bar> = known.iter().filter_map(|bar| self.exchange_bar(bar)).collect();
         for account in &mut self.accounts {
             // The exchange takes bars of one start at a time; a feed can mix minutes and hours.
@@ -242,6 +258,37 @@ impl Engine {
         self.clock = (end, self.clock.1.map(|_| Instant::now()));
         self.last_at = self.last_at.max(end);
         known.iter().flat_map(stream_messages).collect()
+    }
+
+    /// Carries out what is due before a bar that starts at `begin`, for every account.
+    fn take_actions(&mut self, begin: i64) {
+        while let Some(action) = self.actions.get(self.next_action).filter(|a| a.at <= begin) {
+            let action = action.clone();
+            self.next_action += 1;
+            for account in &mut self.accounts {
+                let exchange = &mut account.exchange;
+                let at = Nanos(begin.max(self.last_at));
+                let booked = match action.kind {
+                    ActionKind::Dividend => exchange.dividend(&action.symbol, action.value, at),
+                    ActionKind::Split => exchange.split(&action.symbol, action.value, at),
+                };
+                if let Err(error) = booked {
+                    tracing::warn!(%error, "a corporate action is left out");
+                }
+            }
+            self.announce(action);
+        }
+    }
+
+    fn announce(&mut self, action: CorporateAction) {
+        if self.announced.len() < ANNOUNCED_MAX && !self.announced.contains(&action) {
+            self.announced.push(action);
+        }
+    }
+
+    /// What has been announced, in the order of the announcements.
+    pub(crate) fn announced(&self) -> &[CorporateAction] {
+        &self.announced
     }
 
     fn exchange_bar(&self, bar: &FeedBar) -> Option<Bar> {
@@ -338,6 +385,9 @@ impl Engine {
     }
 
     fn take_call(&mut self, account: usize, at: i64, call: &Call) -> Outcome {
+        if let Some(action) = self.action_of(at, call) {
+            self.announce(action);
+        }
         let account = &mut self.accounts[account];
         let exchange = &mut account.exchange;
         let at = Nanos(at);
@@ -364,11 +414,30 @@ impl Engine {
             Call::Split { symbol, ratio } => {
                 Outcome::Booked(exchange.split(symbol, *ratio, at).map_err(|e| e.to_string()))
             }
+            Call::Bust { execution } => {
+                Outcome::Booked(exchange.bust(*execution, at).map_err(|e| e.to_string()))
+            }
+            Call::Correct { execution, qty, price } => Outcome::Booked(
+                exchange.correct(*execution, *qty, *price, at).map_err(|e| e.to_string()),
+            ),
             Call::Configure(configurations) => {
                 account.configurations = configurations.clone();
                 Outcome::Done(Ok(()))
             }
         }
+    }
+
+    /// The corporate action of a call that gives one, on its day.
+    fn action_of(&self, at: i64, call: &Call) -> Option<CorporateAction> {
+        let (symbol, kind, value) = match call {
+            Call::Dividend { symbol, per_share } => (symbol, ActionKind::Dividend, *per_share),
+            Call::Split { symbol, ratio } => (symbol, ActionKind::Split, *ratio),
+            _ => return None,
+        };
+        self.symbols.contains_key(symbol).then(|| {
+            let at = Nanos(at).new_york_date().at_new_york(0, 0).0;
+            CorporateAction { at, symbol: symbol.clone(), kind, value }
+        })
     }
 
     fn publish_all(&mut self) {
@@ -440,6 +509,19 @@ impl Outcome {
             _ => Err(Refusal::internal("the call gave no order")),
         }
     }
+}
+
+/// What tells this market from another: its bars, and its corporate actions where it has some.
+fn digest(feed: &Loaded, actions: &[CorporateAction]) -> String {
+    let mut digest = feed.digest();
+    if !actions.is_empty() {
+        let mut hash = Sha256::new();
+        for CorporateAction { at, symbol, kind, value } in actions {
+            hash.update(format!("{at} {symbol} {} {value}\n", kind.as_str()));
+        }
+        digest.extend(hash.finalize().iter().map(|byte| format!("{byte:02x}")));
+    }
+    digest
 }
 
 /// Lists the feed's symbols with every account, in the same order, so that ids agree.

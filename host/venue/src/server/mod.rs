@@ -17,6 +17,7 @@
 
 mod account;
 mod account_stream;
+mod actions;
 mod activities;
 mod answer;
 mod assets;
@@ -47,6 +48,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use actions::{CorporateAction, read as read_actions};
 pub use config::{
     AccountConfig, DEFAULT_CASH, DEFAULT_KEY_ID, DEFAULT_LISTEN, DEFAULT_SECRET,
     REQUESTS_PER_MINUTE, ServerConfig, Speed, StartError,

@@ -69,6 +69,20 @@ pub(crate) enum Call {
         /// New shares for one old share.
         ratio: Decimal,
     },
+    /// An execution is taken back.
+    Bust {
+        /// Which.
+        execution: Id,
+    },
+    /// Another execution takes the place of one.
+    Correct {
+        /// Which.
+        execution: Id,
+        /// Shares or coins of the other.
+        qty: Decimal,
+        /// Its price in US dollars.
+        price: Decimal,
+    },
     /// `PATCH /v2/account/configurations`: the whole outcome.
     Configure(super::account::Configurations),
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rust_decimal::Decimal;
 use stockade_exchange::faults::{FaultError, FaultSettings};
-use stockade_exchange::{Exchange, JournalLine};
+use stockade_exchange::{Exchange, Id, JournalLine};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -205,6 +205,28 @@ impl RunningExchange {
     /// [`BookingError`].
     pub fn split(&self, key_id: &str, symbol: &str, ratio: Decimal) -> Result<(), BookingError> {
         self.book(key_id, Call::Split { symbol: symbol.to_owned(), ratio })
+    }
+
+    /// Takes an execution of an account back: shares and cash return, a `trade_bust` is told.
+    ///
+    /// # Errors
+    /// [`BookingError`].
+    pub fn bust(&self, key_id: &str, execution: Id) -> Result<(), BookingError> {
+        self.book(key_id, Call::Bust { execution })
+    }
+
+    /// Puts another quantity and price (US dollars) in the place of an execution's.
+    ///
+    /// # Errors
+    /// [`BookingError`].
+    pub fn correct(
+        &self,
+        key_id: &str,
+        execution: Id,
+        qty: Decimal,
+        price: Decimal,
+    ) -> Result<(), BookingError> {
+        self.book(key_id, Call::Correct { execution, qty, price })
     }
 
     fn book(&self, key_id: &str, call: Call) -> Result<(), BookingError> {

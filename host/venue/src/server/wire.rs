@@ -93,6 +93,9 @@ pub(crate) fn trade_update(update: &TradeUpdate) -> Value {
     put("order", order(&update.order));
     if let Some(execution) = update.execution_id {
         put("execution_id", json!(execution.to_string()));
+        if let Some(previous) = update.previous_execution_id {
+            put("previous_execution_id", json!(previous.to_string()));
+        }
         put("price", decimal_or_null(update.price));
         put("qty", decimal_or_null(update.qty));
         put("position_qty", decimal_or_null(update.position_qty));

@@ -18,7 +18,7 @@ use stockade_core::desk::{Command, Event, Reply, Scope};
 use stockade_core::{Money, OrderId, Price, Qty, Slug, Symbol, Timestamp};
 use stockade_exchange::Sessions;
 use stockade_store::Cluster;
-use stockade_venue::alpaca::{AccountMessage, MarketMessage, SymbolBar};
+use stockade_venue::alpaca::{AccountMessage, Feed, MarketMessage, SymbolBar};
 use tokio::sync::{mpsc, oneshot};
 
 use super::commits::Bare;
@@ -151,7 +151,7 @@ async fn look_through(
 ) {
     while let Some(incoming) = from.recv().await {
         let news = match &incoming {
-            Incoming::Market(MarketMessage::Bars(bars)) => {
+            Incoming::Market(_, MarketMessage::Bars(bars)) => {
                 let last = bars.iter().map(|bar| bar.at).max();
                 let _ = last.map(|at| seen.send(Seen::Bar(at)));
                 continue;
@@ -295,7 +295,7 @@ impl Bench {
             let (open, high, low, close) = (price, price, price, price);
             let (symbol, at, volume) = (Symbol::new(SYMBOL)?, self.at, Qty::new(Decimal::TEN));
             let bar = SymbolBar { symbol, at, open, high, low, close, volume };
-            let bars = Incoming::Market(MarketMessage::Bars(vec![bar]));
+            let bars = Incoming::Market(Feed::Stock, MarketMessage::Bars(vec![bar]));
             self.host.send(bars).await.map_err(|_| anyhow!("the host ended"))?;
         }
         let asked = |seen: &Seen| match seen {

@@ -378,7 +378,8 @@ impl LocalBot {
         let alone = !self.hears.sessions && self.hears.timer_period == 0;
         let free = alone && desk.open_order_count(self.sleeve) == 0;
         let range = market.range(group);
-        let ahead = if free && group >= self.single_until { self.pace.batch(range.len()) } else { 1 };
+        let ahead =
+            if free && group >= self.single_until { self.pace.batch(range.len()) } else { 1 };
         let first = range.start;
         let mut end = (group + ahead).min(market.len());
         while end > group + 1 && market.range(end - 1).end - first > EVENTS_PER_CALL_MAX {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod activities;
 mod broker;
 mod config;
 mod number;

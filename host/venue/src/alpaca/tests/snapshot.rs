@@ -70,6 +70,7 @@ fn rest(request: &Request) -> Reply {
             {"symbol": "AAPL", "qty": "-5", "side": "short", "avg_entry_price": "150",
              "current_price": "151.5"},
         ]),
+        "/v2/account/activities" => json!([]),
         "/v2/calendar" => json!([{"date": "2026-03-02", "open": "09:30", "close": "16:00"}]),
         _ => {
             return Reply::Json(
@@ -121,6 +122,8 @@ async fn all_pages_are_read_once_though_times_repeat_at_their_edges() {
     let read = broker.requests();
     let first = |path: &str| read.iter().position(|r| r.url.path() == path).unwrap();
     assert!(first("/v2/positions") < first("/v2/orders"));
+    assert!(first("/v2/positions") < first("/v2/account/activities"));
+    assert!(first("/v2/account/activities") < first("/v2/account/activities/FILL"));
     assert!(first("/v2/orders") < first("/v2/account/activities/FILL"));
     let after = read[first("/v2/account/activities/FILL")].query("after");
     assert_eq!(after, Some(time(-300_000)));
@@ -158,6 +161,8 @@ async fn r14_a_part_that_fails_makes_the_whole_unknown() {
         ("/v2/orders", 504, String::new()),
         ("/v2/account/activities/FILL", 200, sick_fill),
         ("/v2/account/activities/FILL", 200, "null".to_owned()),
+        ("/v2/account/activities", 500, String::new()),
+        ("/v2/account/activities", 200, json!([{"id": "x", "activity_type": "FEE"}]).to_string()),
         ("/v2/clock", 200, "{\"timestamp\":\"yesterday\"}".to_owned()),
         ("/v2/calendar", 502, String::new()),
     ];

@@ -1,6 +1,7 @@
 //! The server over real sockets.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod actions;
 mod client;
 mod faults;
 mod market;
