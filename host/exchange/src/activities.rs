@@ -38,6 +38,7 @@ words! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the macro makes the list of words")]
 impl Default for Execution {
     fn default() -> Self {
         Self::Fill

@@ -8,6 +8,10 @@ use crate::row::ActivityState;
 
 const DAY: i64 = 24 * 3600 * 1_000_000_000;
 
+/// Lots (signed quantity, cost, fee), sums (cash, realised, fees, dividends), round trips (quantity,
+/// gross, net).
+type Picture = (Vec<(Decimal, Decimal, Decimal)>, [Decimal; 4], Vec<[Decimal; 3]>);
+
 /// Books without a broker, and their past.
 struct Books {
     desk: Desk,
@@ -113,7 +117,7 @@ impl Books {
     fn picture(
         &self,
         name: &str,
-    ) -> (Vec<(Decimal, Decimal, Decimal)>, [Decimal; 4], Vec<[Decimal; 3]>) {
+    ) -> Picture {
         let row = self.desk.sleeve(&slug(name)).unwrap();
         let lots = self
             .desk
@@ -321,7 +325,7 @@ fn other_shares_take_cost_and_date_with_them() {
     let mut books = Books::new(LotMethod::Fifo);
     books.trade("a", 1, Side::Buy, dec!(10), dec!(100), dec!(1));
     books.activity(ActivityKind::SpinOff, 2, |_| {});
-    let id = format!("action:SpinOff:2");
+    let id = "action:SpinOff:2".to_owned();
     assert_eq!(books.desk.activities[&*id].state, ActivityState::Flagged);
     let booking = ActionBooking::SpinOff {
         symbol: symbol("CHILD"),
