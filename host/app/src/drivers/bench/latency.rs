@@ -87,8 +87,11 @@ async fn through_host(
 ) -> Result<Vec<Figure>> {
     let account =
         settings.accounts(false)?.into_iter().next().context("the environment names no account")?;
+    // Its own component alone: the host compiles whatever it finds.
+    let bots = place.folder("latency-bots")?;
+    std::fs::write(bots.join(format!("{BOT}.wasm")), place.component()?)?;
     let args = RunArgs {
-        plugins: Some(place.plugins()?.to_path_buf()),
+        plugins: Some(bots),
         paper_exchange: Vec::new(),
         until_end: false,
         take_over: false,
