@@ -114,10 +114,7 @@ impl Books {
     }
 
     /// What can be seen of a sleeve: lots by age, its sums, its round trips that stand.
-    fn picture(
-        &self,
-        name: &str,
-    ) -> Picture {
+    fn picture(&self, name: &str) -> Picture {
         let row = self.desk.sleeve(&slug(name)).unwrap();
         let lots = self
             .desk
