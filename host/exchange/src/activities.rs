@@ -28,19 +28,15 @@ words! {
 
 words! {
     /// What an execution's activity tells.
+    #[derive(Default)]
     Execution {
         /// That it happened.
+        #[default]
         Fill = "fill",
         /// That an earlier one is taken back.
         Bust = "trade_bust",
         /// That it takes an earlier one's place.
         Correct = "trade_correct",
-    }
-}
-
-impl Default for Execution {
-    fn default() -> Self {
-        Self::Fill
     }
 }
 
