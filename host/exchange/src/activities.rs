@@ -28,20 +28,15 @@ words! {
 
 words! {
     /// What an execution's activity tells.
+    #[derive(Default)]
     Execution {
         /// That it happened.
+        #[default]
         Fill = "fill",
         /// That an earlier one is taken back.
         Bust = "trade_bust",
         /// That it takes an earlier one's place.
         Correct = "trade_correct",
-    }
-}
-
-#[expect(clippy::derivable_impls, reason = "the macro makes the list of words")]
-impl Default for Execution {
-    fn default() -> Self {
-        Self::Fill
     }
 }
 

@@ -194,6 +194,13 @@ impl Exchange {
         let Some(mut part) = original.fill.clone() else {
             return Err(CorporateError::Execution { id: execution, why: "it is none" });
         };
+        let order = &self.s.orders[index as usize];
+        let filled = order.filled_qty - part.qty + instead.map_or(Decimal::ZERO, |(qty, _)| qty);
+        let open = !order.status.is_final() && instead.is_some();
+        if open && order.qty.is_some_and(|qty| filled >= qty) {
+            let why = "its order is open and would have filled all that it asked for";
+            return Err(CorporateError::Execution { id: execution, why });
+        }
         self.roll(at);
         let now = self.s.now;
         let order_id = Some(part.order_id);

@@ -222,6 +222,7 @@ pub(crate) fn ratio_of(text: &str) -> Option<Decimal> {
 pub(crate) fn ratio(new: Decimal, old: Decimal) -> Option<Decimal> {
     let positive = new > Decimal::ZERO && old > Decimal::ZERO;
     let ratio = if positive { new.checked_div(old) } else { None };
+    let ratio = ratio.map(|ratio| ratio.normalize());
     ratio.filter(|ratio| *ratio > Decimal::ZERO && *ratio != Decimal::ONE)
 }
 
