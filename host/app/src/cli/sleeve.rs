@@ -136,7 +136,8 @@ pub(crate) fn table(sleeves: &[Sleeve]) -> Screen {
 /// Its state, with what it should not be.
 fn state(sleeve: &Sleeve) -> String {
     let odd = sleeve.oddities().join(", ");
-    if odd.is_empty() { sleeve.state.clone() } else { format!("{}: {odd}", sleeve.state) }
+    let state = text_or_dash(sleeve.state.as_deref());
+    if odd.is_empty() { state } else { format!("{state}: {odd}") }
 }
 
 fn show(sleeve: &Sleeve) -> Result<(), Failure> {
