@@ -14,10 +14,10 @@ use stockade_core::risk::Controls;
 use stockade_core::row::{OrderChangeRow, OrderRow, Row, Rows};
 use stockade_core::{Money, Now, Qty};
 use stockade_store::query::{
-    Filter, OrderFilter, PgPool, account_list, attribution, bot_events, equity_curve,
-    equity_periods, execution_list, execution_quality, journal_list, price_history, lot_list, lot_page,
-    order_list, order_show, position_list, refusal_list, round_trip_list, round_trip_nets,
-    sleeve_list, sleeve_show, trades_crypto,
+    Filter, OrderFilter, PgPool, account_list, activity_page, attribution, bot_events,
+    equity_curve, equity_periods, execution_list, execution_quality, journal_list, lot_list,
+    lot_page, order_list, order_show, position_list, price_history, refusal_list, round_trip_list,
+    round_trip_nets, sleeve_list, sleeve_show, trades_crypto,
 };
 use stockade_store::testing::TestDatabase;
 use stockade_store::{Store, WriterHandle, WriterOptions};
@@ -39,7 +39,8 @@ impl Books {
     async fn new() -> Self {
         let db = TestDatabase::new().await;
         let begin = Now { market: NOON, machine: NOON };
-        let new = Rows::new_account(slug(LABEL), "e1".to_owned(), false, Controls::default(), begin);
+        let new =
+            Rows::new_account(slug(LABEL), "e1".to_owned(), false, Controls::default(), begin);
         db.store.account_create(&new.account, &new.to_rows()).await.expect("made");
         let writer = writer_of(&db.store).await;
         let rows = db.store.account_load(LABEL).await.expect("loaded").expect("there");
@@ -79,14 +80,22 @@ impl Books {
         self.put(Event::Command { command }).await;
     }
 
-    async fn trade(&mut self, sleeve: &str, ago: i64, side: Side, units: &str, at: &str, fee: &str) {
-        self.fills += 1;
+    async fn trade(
+        &mut self,
+        sleeve: &str,
+        ago: i64,
+        side: Side,
+        units: &str,
+        at: &str,
+        fee: &str,
+    ) {
         let kind = ImportKind::Trade { side, qty: qty(units), price: price(at), fee: money(fee) };
         self.import(sleeve, ago, kind).await;
     }
 
     /// Booked now, traded so many seconds ago.
     async fn import(&mut self, sleeve: &str, ago: i64, kind: ImportKind) {
+        self.fills += 1;
         let fills = vec![ImportedFill {
             execution_id: format!("x{}", self.fills),
             at: NOON.plus((self.seconds + 1 - ago) * SECOND),
@@ -155,10 +164,8 @@ async fn answers(pool: &PgPool, at: Option<i64>) -> Value {
     let mut found = serde_json::Map::new();
     let mut keep = |name: String, answer: Value| drop(found.insert(name, answer));
     let sleeves = sleeve_list(pool, &all, true).await.expect("sleeves");
-    let capital: Vec<_> = sleeves
-        .iter()
-        .map(|s| json!([s.name, s.added, s.withdrawn, s.kind, s.lots]))
-        .collect();
+    let capital: Vec<_> =
+        sleeves.iter().map(|s| json!([s.name, s.added, s.withdrawn, s.kind, s.lots])).collect();
     keep("capital".to_owned(), value(capital));
     let mut sleeves = value(sleeves);
     for sleeve in sleeves.as_array_mut().expect("a list") {
@@ -307,6 +314,11 @@ async fn each_step_of_a_history_can_be_asked_for_again() {
     then!(books.trade("one", 0, Side::Sell, "1", "17", "0.01"));
     then!(books.put(Event::Sample { session_close: Some(20_190_212) }));
     history.ask_again(books.db.store.reads()).await;
+
+    let activities = activity_page(books.db.store.reads(), &Filter::default(), None).await;
+    for activity in activities.expect("activities").rows {
+        assert_eq!(activity.state, "booked", "{activity:?}");
+    }
 
     // What stands in no sum any more is still shown, with what took its place.
     let pool = books.db.store.reads();

@@ -180,7 +180,6 @@ pub fn entry(id: u64, execution_id: Option<&str>, amounts: &[(LedgerAccount, &st
             })
             .collect(),
         corrects: None,
-        ratio: None,
         link: stockade_core::ledger::Link::default(),
         source_id: None,
     }
