@@ -33,6 +33,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "index_lists",
         sql: include_str!("../../../migrations/0004_index_lists.sql"),
     },
+    Migration {
+        version: 5,
+        name: "ask_the_past",
+        sql: include_str!("../../../migrations/0005_ask_the_past.sql"),
+    },
 ];
 
 /// The schema that this binary works with.

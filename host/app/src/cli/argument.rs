@@ -119,6 +119,17 @@ pub(crate) fn time(text: &str) -> Result<Timestamp, ArgumentError> {
         .map_err(|_| wrong(format!("\"{text}\" lies outside the years 1678 to 2261")))
 }
 
+/// A moment of the past: RFC 3339, or a date, which means the end of that day in UTC.
+pub(crate) fn moment(text: &str) -> Result<Timestamp, ArgumentError> {
+    let Ok(date) = Date::from_str(text) else { return time(text) };
+    // Of a text with a time of day the date is the beginning alone.
+    if Instant::from_str(text).is_ok() {
+        return time(text);
+    }
+    let next = date.tomorrow().map_err(|error| wrong(format!("\"{text}\" is too late: {error}")))?;
+    time(&next.to_string()).map(|midnight| midnight.plus(-1))
+}
+
 /// `NAME=VALUE`.
 pub(crate) fn assignment(text: &str) -> Result<(String, String), ArgumentError> {
     match text.split_once('=') {

@@ -117,6 +117,7 @@ async fn events(context: &Context, bot: &Bot, limit: u32) -> Result<Vec<BotEvent
         account: Some(bot.account.clone()),
         sleeve: Some(bot.name.clone()),
         limit: Some(limit),
+        at: context.at(),
         ..Filter::default()
     };
     bot_events(&pool, &filter).await.map_err(failed)

@@ -121,12 +121,16 @@ pub(crate) async fn run(context: &Context, command: CapitalCommand) -> Result<()
 
 async fn show(context: &Context, json: bool) -> Result<(), Failure> {
     let pool = context.pool().await?;
-    let filter = Filter { account: context.account(), ..Filter::default() };
+    let filter = Filter { account: context.account(), at: context.at(), ..Filter::default() };
     let accounts = account_list(&pool, &filter).await.map_err(failed)?;
     let mut found = Vec::with_capacity(accounts.len());
     for account in accounts {
-        let of_account = Filter { account: Some(account.account.clone()), ..Filter::default() };
+        let of_account = Filter { account: Some(account.account.clone()), ..filter.clone() };
         let sleeves = sleeve_list(&pool, &of_account, false).await.map_err(failed)?;
+        // An account that was not there yet.
+        if context.at().is_some() && sleeves.is_empty() {
+            continue;
+        }
         found.push(allocation(account, &sleeves));
     }
     if json {

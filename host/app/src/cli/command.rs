@@ -9,10 +9,12 @@ use tracing_subscriber::EnvFilter;
 
 use super::context::Context;
 use super::{
-    account, action, backtest, bench, bot, break_, capital, db, demo, exchange, execution, export,
-    figures, import, journal, lot, order, pack, plugin, position, reconcile, refusal, report, risk,
+    account, action, argument, backtest, bench, bot, break_, capital, db, demo, exchange, execution,
+    export, figures, import, journal, lot, order, pack, plugin, position, reconcile, refusal, report, risk,
     roundtrip, run, sim, sleeve, statement,
 };
+use stockade_core::Timestamp;
+
 use crate::config::{Environment, Flags, KEYS, Settings};
 use crate::drivers;
 use crate::failure::Failure;
@@ -53,6 +55,9 @@ struct Global {
     /// The configuration file (default: stockade.toml here or in the data folder)
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// As the books were then: RFC 3339, or a date for the end of that day (UTC)
+    #[arg(long, global = true, value_name = "TIME", value_parser = argument::moment)]
+    at: Option<Timestamp>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -139,6 +144,32 @@ fn with_negatives(command: clap::Command) -> clap::Command {
     command.mut_args(take).mut_subcommands(with_negatives)
 }
 
+impl Command {
+    /// Whether it answers as the books were at a moment; all others would ignore the moment.
+    fn asks_the_past(&self) -> bool {
+        match self {
+            Self::Sleeve(command) => matches!(
+                command,
+                sleeve::SleeveCommand::List { .. } | sleeve::SleeveCommand::Show { .. }
+            ),
+            Self::Order(command) => matches!(
+                command,
+                order::OrderCommand::List { .. } | order::OrderCommand::Show { .. }
+            ),
+            Self::Position(command) => matches!(command, position::PositionCommand::List(_)),
+            Self::Capital(command) => matches!(command, capital::CapitalCommand::Show { .. }),
+            Self::Bot(command) => matches!(command, bot::BotCommand::Logs { .. }),
+            Self::Figures(args) => args.of_books(),
+            Self::Lot(_)
+            | Self::Roundtrip(_)
+            | Self::Execution(_)
+            | Self::Journal(_)
+            | Self::Refusal(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Carries out what the command line asks for.
 ///
 /// # Errors
@@ -150,18 +181,30 @@ pub(crate) fn execute(cli: Cli, environment: Environment) -> Result<(), Failure>
     if matches!(cli.command, Command::Settings) {
         return settings();
     }
-    let Global { data, database_url, account, config } = cli.global;
+    let Global { data, database_url, account, config, at } = cli.global;
+    if at.is_some() && !cli.command.asks_the_past() {
+        return Err(Failure::Usage(
+            "this command knows the present alone: --at is for sleeve list, sleeve show, position list, lot list, \
+             roundtrip list, execution list, order list, order show, journal list, refusal list, capital show, \
+             bot logs and figures SLEEVE"
+                .to_owned(),
+        ));
+    }
     let settings = Settings::load(Flags { data, database_url, account, config }, environment)?;
     let serves = matches!(cli.command, Command::Run(_) | Command::Exchange(_));
     log(settings.log.as_deref().unwrap_or(if serves { "info" } else { "warn" }))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(dispatch(settings, cli.command));
+    let outcome = runtime.block_on(dispatch(settings, cli.command, at));
     // A task that still waits for a person or a socket must not hold the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     outcome
 }
 
-async fn dispatch(settings: Settings, command: Command) -> Result<(), Failure> {
+async fn dispatch(
+    settings: Settings,
+    command: Command,
+    at: Option<Timestamp>,
+) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => return drivers::demo::run(&settings, &args).await,
         Command::Run(args) => return drivers::live::run(&settings, &args).await,
@@ -173,7 +216,7 @@ async fn dispatch(settings: Settings, command: Command) -> Result<(), Failure> {
         Command::Plugin(command) => return plugin::run(&settings, command).await,
         _ => {}
     }
-    let context = Context::new(settings);
+    let context = Context::new(settings, at);
     let outcome = on_the_books(&context, command).await;
     let closed = context.close().await;
     outcome.and(closed)

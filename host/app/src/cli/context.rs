@@ -5,7 +5,7 @@
 //! folder, and through the same `step` in this process where none does; what needs a broker or a
 //! live bot then ends with exit code 5.
 
-use stockade_core::Slug;
+use stockade_core::{Slug, Timestamp};
 use stockade_core::desk::{Command, Reply};
 use stockade_store::query::{Account, Filter, PgPool, account_list};
 use stockade_store::{Cluster, Store};
@@ -22,14 +22,20 @@ pub(crate) struct Context {
     /// Its settings.
     pub(crate) settings: Settings,
     base: OnceCell<Base>,
+    at: Option<Timestamp>,
     /// Whether the account that was named was looked up.
     account_known: OnceCell<()>,
 }
 
 impl Context {
-    /// Of these settings; opens nothing yet.
-    pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, base: OnceCell::new(), account_known: OnceCell::new() }
+    /// Of these settings, asking for the present or a moment; opens nothing yet.
+    pub(crate) fn new(settings: Settings, at: Option<Timestamp>) -> Self {
+        Self { settings, base: OnceCell::new(), at, account_known: OnceCell::new() }
+    }
+
+    /// The moment that is asked for with `--at`, as queries take it; `None` is now.
+    pub(crate) fn at(&self) -> Option<i64> {
+        self.at.map(|at| at.0)
     }
 
     /// Ends the connections that were opened; the private cluster too, unless somebody uses it.

@@ -93,6 +93,13 @@ pub(crate) struct FiguresArgs {
     json: bool,
 }
 
+impl FiguresArgs {
+    /// Whether it is about the books' history: files have no past.
+    pub(crate) fn of_books(&self) -> bool {
+        self.sleeve.is_some()
+    }
+}
+
 /// All that is known of it.
 #[derive(Debug, Serialize)]
 struct Shown {

@@ -131,7 +131,7 @@ pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(),
     let rows = u64::try_from(imported.rows).unwrap_or(u64::MAX);
     imported.ignored = rows.saturating_sub(imported.booked + imported.known);
     let pool = context.pool().await?;
-    let found = sleeve_show(&pool, Some(&account), sleeve.as_str()).await.map_err(failed)?;
+    let found = sleeve_show(&pool, Some(&account), sleeve.as_str(), None).await.map_err(failed)?;
     imported.warnings = found.map(|found| found.oddities()).unwrap_or_default();
     for warning in &imported.warnings {
         screen::note(&format!("warning: sleeve \"{sleeve}\": {warning}"));

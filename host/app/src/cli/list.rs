@@ -104,6 +104,7 @@ impl ListArgs {
             to: self.to.map(|time| time.0),
             limit: self.limit.or((!self.json).then_some(ROWS_SHOWN)),
             after: self.after.clone(),
+            at: context.at(),
             ..Filter::default()
         }
     }

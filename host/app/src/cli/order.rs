@@ -96,7 +96,7 @@ pub(crate) async fn run(context: &Context, command: OrderCommand) -> Result<(), 
         }
         OrderCommand::Show { id, json } => {
             let pool = context.pool().await?;
-            let found = order_show(&pool, context.account().as_deref(), &id).await;
+            let found = order_show(&pool, context.account().as_deref(), &id, context.at()).await;
             let order =
                 found.map_err(failed)?.ok_or(Failure::NotFound { what: "order", name: id })?;
             if json { screen::json(&order) } else { show(&order) }

@@ -123,7 +123,7 @@ async fn show(context: &Context, json: bool) -> Result<(), Failure> {
         scope: "sleeve",
         name: sleeve.name,
         account: sleeve.account,
-        state: sleeve.state,
+        state: sleeve.state.unwrap_or_default(),
         reason: sleeve.state_reason,
         controls: sleeve.controls,
     }));

@@ -84,13 +84,14 @@ pub(crate) async fn run(context: &Context, command: SleeveCommand) -> Result<(),
         }
         SleeveCommand::List { all, json } => {
             let pool = context.pool().await?;
-            let filter = Filter { account: context.account(), ..Filter::default() };
+            let filter = Filter { account: context.account(), at: context.at(), ..Filter::default() };
             let sleeves = sleeve_list(&pool, &filter, all).await.map_err(failed)?;
             if json { screen::json(&sleeves) } else { table(&sleeves).print() }
         }
         SleeveCommand::Show { name, json } => {
             let pool = context.pool().await?;
-            let found = sleeve_show(&pool, context.account().as_deref(), name.as_str()).await;
+            let at = context.at();
+            let found = sleeve_show(&pool, context.account().as_deref(), name.as_str(), at).await;
             let sleeve = found.map_err(failed)?.ok_or_else(|| not_found("sleeve", &name))?;
             if json { screen::json(&sleeve) } else { show(&sleeve) }
         }
@@ -135,7 +136,8 @@ pub(crate) fn table(sleeves: &[Sleeve]) -> Screen {
 /// Its state, with what it should not be.
 fn state(sleeve: &Sleeve) -> String {
     let odd = sleeve.oddities().join(", ");
-    if odd.is_empty() { sleeve.state.clone() } else { format!("{}: {odd}", sleeve.state) }
+    let state = text_or_dash(sleeve.state.as_deref());
+    if odd.is_empty() { state } else { format!("{state}: {odd}") }
 }
 
 fn show(sleeve: &Sleeve) -> Result<(), Failure> {

@@ -107,7 +107,7 @@ async fn scope(
     let (account, sleeve) = match &args.sleeve {
         None => (context.account_for_change().await?, None),
         Some(name) => {
-            let found = sleeve_show(pool, context.account().as_deref(), name.as_str()).await;
+            let found = sleeve_show(pool, context.account().as_deref(), name.as_str(), None).await;
             let sleeve = found.map_err(failed)?.ok_or_else(|| not_found("sleeve", name))?;
             (sleeve.account, Some(sleeve.name))
         }

@@ -51,18 +51,6 @@ pub struct Account {
 }
 
 const BODY: &str = "
-    WITH worth AS (
-        SELECT p.account,
-               sum(coalesce(round(p.qty * m.price, 12), p.cost)) AS market_value
-          FROM stockade.position p
-          LEFT JOIN stockade.mark m ON m.account = p.account AND m.symbol = p.symbol
-         GROUP BY p.account
-    ), held AS (
-        SELECT account, sum(cash) AS cash, sum(reserved) AS reserved,
-               coalesce(sum(initial_capital + added - withdrawn) FILTER (WHERE kind IN ('bot', 'hand')), 0) AS allocated,
-               count(*) FILTER (WHERE kind IN ('bot', 'hand') AND NOT retired) AS sleeves
-          FROM stockade.sleeve GROUP BY account
-    )
     SELECT a.account, a.broker_account_id, a.has_broker, a.state, a.state_reason,
            coalesce(h.cash, 0) AS cash, coalesce(h.reserved, 0) AS reserved,
            coalesce(w.market_value, 0) AS market_value,
@@ -75,16 +63,28 @@ const BODY: &str = "
            a.market_ns AS market_time, a.machine_ns AS machine_time, a.input_index,
            l.holder
       FROM stockade.account a
-      LEFT JOIN held h ON h.account = a.account
-      LEFT JOIN worth w ON w.account = a.account
+      LEFT JOIN (
+        SELECT s.account, sum(s.cash) AS cash, sum(s.reserved) AS reserved,
+               coalesce(sum(s.initial_capital + s.added - s.withdrawn) FILTER (WHERE s.kind IN ('bot', 'hand')), 0)
+                   AS allocated,
+               count(*) FILTER (WHERE s.kind IN ('bot', 'hand') AND NOT s.retired) AS sleeves
+          FROM stockade.sleeve s GROUP BY s.account
+      ) h ON h.account = a.account
+      LEFT JOIN (
+        SELECT p.account, sum(coalesce(round(p.qty * m.price, 12), p.cost)) AS market_value
+          FROM stockade.position p
+          LEFT JOIN stockade.mark m ON m.account = p.account AND m.symbol = p.symbol
+         GROUP BY p.account
+      ) w ON w.account = a.account
       LEFT JOIN stockade.lease l ON l.account = a.account AND l.released_at IS NULL AND l.expires_at > now()";
 
-/// Accounts by label.
+/// Accounts by label; of the past the sums alone: states, times and breaks are those of now, and an
+/// account that had no sleeve yet has sums of zero.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn account_list(pool: &PgPool, filter: &Filter) -> Result<Vec<Account>, QueryError> {
-    Select::new("accounts", BODY)
+    Select::at("accounts", BODY, filter.at)
         .and("a.account =", filter.account.clone())
         .then("ORDER BY a.account")
         .fetch(pool)

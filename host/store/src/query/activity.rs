@@ -51,7 +51,7 @@ pub async fn activity_page(
     filter: &Filter,
     state: Option<&str>,
 ) -> Result<Page<Activity>, QueryError> {
-    LIST.select()
+    LIST.select(None)
         .and("a.account =", filter.account.clone())
         .and("a.symbol =", filter.symbol.clone())
         .and("a.effective_ns >=", filter.from)

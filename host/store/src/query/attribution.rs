@@ -13,6 +13,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 use stockade_core::decimal::round_half_even;
 
 use super::filter::QueryError;
+use super::past;
 use super::value::{At, Number, Percent};
 
 /// Where the profit comes from.
@@ -146,8 +147,9 @@ pub async fn attribution(
     pool: &PgPool,
     account: &str,
     sleeve: &str,
+    at: Option<i64>,
 ) -> Result<Option<Attribution>, QueryError> {
-    let rows = attribution_rows(pool, account, sleeve).await?;
+    let rows = attribution_rows(pool, account, sleeve, at).await?;
     Ok(rows.map(|rows| rows.attribution()))
 }
 
@@ -159,6 +161,7 @@ pub async fn attribution_rows(
     pool: &PgPool,
     account: &str,
     sleeve: &str,
+    at: Option<i64>,
 ) -> Result<Option<AttributionRows>, QueryError> {
     let failed = |source| QueryError::Database { what: "the attribution", source };
     let mut snapshot = pool.begin().await.map_err(failed)?;
@@ -166,14 +169,13 @@ pub async fn attribution_rows(
         .execute(&mut *snapshot)
         .await
         .map_err(failed)?;
-    let whole: Option<Whole> = sqlx::query_as(WHOLE)
-        .bind(account)
-        .bind(sleeve)
+    let query = sqlx::query_as(past::statement(WHOLE, at, "$3"));
+    let whole: Option<Whole> = past::bound(query.bind(account).bind(sleeve), at)
         .fetch_optional(&mut *snapshot)
         .await
         .map_err(failed)?;
     let Some(whole) = whole else { return Ok(None) };
-    let found = read(&mut snapshot, account, whole).await.map_err(failed)?;
+    let found = read(&mut snapshot, account, whole, at).await.map_err(failed)?;
     snapshot.commit().await.map_err(failed)?;
     Ok(Some(found))
 }
@@ -182,27 +184,25 @@ async fn read(
     snapshot: &mut Transaction<'_, Postgres>,
     account: &str,
     whole: Whole,
+    at: Option<i64>,
 ) -> Result<AttributionRows, sqlx::Error> {
+    let query = sqlx::query_as(past::statement(VERSIONS, at, "$3"));
     let events: Vec<(i64, String, String)> =
-        sqlx::query_as(VERSIONS).bind(account).bind(whole.id).fetch_all(&mut **snapshot).await?;
+        past::bound(query.bind(account).bind(whole.id), at).fetch_all(&mut **snapshot).await?;
     let versions = timeline(&events);
     let since: Vec<i64> = versions.iter().map(|(at, _)| *at).collect();
-    let closed: Vec<Closed> = sqlx::query_as(CLOSED)
-        .bind(account)
-        .bind(whole.id)
-        .bind(&since)
-        .fetch_all(&mut **snapshot)
-        .await?;
-    let open: Vec<Open> = sqlx::query_as(OPEN)
-        .bind(account)
-        .bind(whole.id)
-        .bind(&since)
-        .fetch_all(&mut **snapshot)
-        .await?;
+    let query = sqlx::query_as(past::statement(CLOSED, at, "$4"));
+    let query = query.bind(account).bind(whole.id).bind(&since);
+    let closed: Vec<Closed> = past::bound(query, at).fetch_all(&mut **snapshot).await?;
+    let query = sqlx::query_as(past::statement(OPEN, at, "$4"));
+    let query = query.bind(account).bind(whole.id).bind(&since);
+    let open: Vec<Open> = past::bound(query, at).fetch_all(&mut **snapshot).await?;
+    let query = sqlx::query_as(past::statement(HELD, at, "$3"));
     let held: Vec<Held> =
-        sqlx::query_as(HELD).bind(account).bind(whole.id).fetch_all(&mut **snapshot).await?;
+        past::bound(query.bind(account).bind(whole.id), at).fetch_all(&mut **snapshot).await?;
+    let query = sqlx::query_as(past::statement(INCOME, at, "$3"));
     let income: Vec<Income> =
-        sqlx::query_as(INCOME).bind(account).bind(whole.id).fetch_all(&mut **snapshot).await?;
+        past::bound(query.bind(account).bind(whole.id), at).fetch_all(&mut **snapshot).await?;
     Ok(AttributionRows { whole, versions, closed, open, held, income })
 }
 
@@ -352,24 +352,25 @@ pub async fn round_trip_nets(
     pool: &PgPool,
     account: &str,
     sleeve: &str,
+    at: Option<i64>,
 ) -> Result<Vec<Number>, QueryError> {
-    sqlx::query_scalar(
-        "SELECT r.net FROM stockade.round_trip r
+    const NETS: &str = "
+         SELECT r.net FROM stockade.round_trip r
            JOIN stockade.sleeve s ON s.account = r.account AND s.id = r.sleeve
           WHERE r.account = $1 AND s.name = $2 AND NOT EXISTS (
                 SELECT FROM stockade.round_trip_void v
                  WHERE v.account = r.account AND v.round_trip = r.id)
-          ORDER BY r.exit_ns, r.id",
-    )
-    .bind(account)
-    .bind(sleeve)
-    .fetch_all(pool)
-    .await
-    .map_err(|source| QueryError::Database { what: "round trips", source })
+          ORDER BY r.exit_ns, r.id";
+    let query = sqlx::query_as(past::statement(NETS, at, "$3"));
+    let nets: Vec<(Number,)> = past::bound(query.bind(account).bind(sleeve), at)
+        .fetch_all(pool)
+        .await
+        .map_err(|source| QueryError::Database { what: "round trips", source })?;
+    Ok(nets.into_iter().map(|(net,)| net).collect())
 }
 
 /// The prices of a symbol that the books keep, from the earliest: the marks of each snapshot of the
-/// sleeves, and the latest mark.
+/// sleeves, and the latest mark. With `at` those that were known then.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -377,17 +378,17 @@ pub async fn price_history(
     pool: &PgPool,
     account: &str,
     symbol: &str,
+    at: Option<i64>,
 ) -> Result<Vec<(At, Number)>, QueryError> {
-    sqlx::query_as(
-        "SELECT at_ns, price FROM stockade.price WHERE account = $1 AND symbol = $2
-          UNION SELECT at_ns, price FROM stockade.mark WHERE account = $1 AND symbol = $2
-          ORDER BY at_ns",
-    )
-    .bind(account)
-    .bind(symbol)
-    .fetch_all(pool)
-    .await
-    .map_err(|source| QueryError::Database { what: "the prices of a symbol", source })
+    const KEPT: &str = "
+        SELECT at_ns, price FROM stockade.price WHERE account = $1 AND symbol = $2
+         UNION SELECT at_ns, price FROM stockade.mark WHERE account = $1 AND symbol = $2
+         ORDER BY at_ns";
+    let query = sqlx::query_as(past::statement(KEPT, at, "$3"));
+    past::bound(query.bind(account).bind(symbol), at)
+        .fetch_all(pool)
+        .await
+        .map_err(|source| QueryError::Database { what: "the prices of a symbol", source })
 }
 
 #[cfg(test)]

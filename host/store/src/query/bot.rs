@@ -117,7 +117,7 @@ const EVENTS: &str = "
 /// # Errors
 /// When the database does not answer.
 pub async fn bot_events(pool: &PgPool, filter: &Filter) -> Result<Vec<BotEvent>, QueryError> {
-    Select::new("a bot's events", EVENTS)
+    Select::at("a bot's events", EVENTS, filter.at)
         .and("e.account =", filter.account.clone())
         .and("b.name =", filter.sleeve.clone())
         .and("e.at_ns >=", filter.from)

@@ -97,7 +97,7 @@ pub async fn break_page(
     filter: &Filter,
     resolved: bool,
 ) -> Result<Page<Break>, QueryError> {
-    LIST.select()
+    LIST.select(None)
         .only(!resolved, "b.resolved_ns IS NULL")
         .and("b.account =", filter.account.clone())
         .and("b.symbol =", filter.symbol.clone())

@@ -4,6 +4,7 @@ use serde::Serialize;
 use sqlx::PgPool;
 
 use super::filter::{Filter, QueryError, Select};
+use super::past;
 use super::value::{At, Number};
 
 /// A sleeve's value at a time.
@@ -54,7 +55,7 @@ async fn points(
     filter: &Filter,
     close_above: Option<i32>,
 ) -> Result<Vec<EquityPoint>, QueryError> {
-    Select::new("the equity curve", BODY)
+    Select::at("the equity curve", BODY, filter.at)
         .and("e.account =", filter.account.clone())
         .and("s.name =", filter.sleeve.clone())
         .and("e.at_ns >=", filter.from)
@@ -114,7 +115,7 @@ const PERIODS: &str = "
 /// the first sample and the last are there in any case.
 ///
 /// A period ends with a session; where there was none, or with `by_day`, with the last sample of
-/// each day (UTC).
+/// each day (UTC). With `at` those that were known then.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -123,11 +124,10 @@ pub async fn equity_periods(
     account: &str,
     sleeve: &str,
     by_day: bool,
+    at: Option<i64>,
 ) -> Result<Vec<EquityPeriod>, QueryError> {
-    sqlx::query_as(PERIODS)
-        .bind(account)
-        .bind(sleeve)
-        .bind(by_day)
+    let query = sqlx::query_as(past::statement(PERIODS, at, "$4"));
+    past::bound(query.bind(account).bind(sleeve).bind(by_day), at)
         .fetch_all(pool)
         .await
         .map_err(|source| QueryError::Database { what: "the equity curve", source })

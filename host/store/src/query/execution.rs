@@ -34,15 +34,20 @@ pub struct Execution {
     pub at: At,
     /// The entry that books it.
     pub entry: i64,
-    /// `stream`, `activity`, `import` or `opening`.
+    /// `stream`, `activity`, `import`, `opening` or `action`.
     pub source: String,
+    /// What stands in its place since the broker took it back: an execution's id, or `bust`. It
+    /// counts in no sum then.
+    pub corrected_by: Option<String>,
 }
 
 const LIST: List = List {
     what: "executions",
     noun: "execution",
     columns: "e.execution_id, e.account, s.name AS sleeve, e.order_id, e.broker_order_id, e.symbol,
-        e.side, e.qty, e.price, e.fee, e.at_ns AS at, e.entry, e.source",
+        e.side, e.qty, e.price, e.fee, e.at_ns AS at, e.entry, e.source,
+        (SELECT coalesce(c.replacement, 'bust') FROM stockade.correction c
+          WHERE c.account = e.account AND c.execution_id = e.execution_id) AS corrected_by",
     rows: Rows::OfSleeves { table: "stockade.execution", alias: "e" },
     key: &[
         ("e.at_ns", "bigint"),
@@ -61,7 +66,7 @@ const OF_ORDER: [&str; 3] = order_conditions!("WHERE o.account = e.account AND o
 /// When the database does not answer, or a cursor is not this list's.
 pub async fn execution_page(pool: &PgPool, filter: &Filter) -> Result<Page<Execution>, QueryError> {
     let [tag, reason, version] = OF_ORDER;
-    LIST.select()
+    LIST.select(filter.at)
         .and("e.symbol =", filter.symbol.clone())
         .and("e.side =", filter.side.clone())
         .and("e.at_ns >=", filter.from)

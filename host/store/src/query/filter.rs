@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Encode, FromRow, PgPool, Postgres, QueryBuilder, Type};
 
 use super::page::Cursor;
+use super::past;
 
 /// Why a query gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +75,9 @@ pub struct Filter {
     pub limit: Option<u32>,
     /// The page behind this one.
     pub after: Option<Cursor>,
+    /// As the books were at this moment, in nanoseconds since 1970: what was booked by then, and
+    /// nothing that was booked later. `None` is now.
+    pub at: Option<i64>,
 }
 
 /// The condition that an order stands behind a row: `$link` joins it, `$condition` narrows it.
@@ -101,14 +105,30 @@ pub(super) struct Select {
     builder: QueryBuilder<Postgres>,
     what: &'static str,
     reversed: bool,
+    /// Where the moment of a question to the past is bound.
+    past: Option<&'static str>,
+}
+
+/// Begins a statement; of a past one the moment is the first value, `$1`.
+pub(super) fn begin(at: Option<i64>) -> (QueryBuilder<Postgres>, Option<&'static str>) {
+    let mut builder = QueryBuilder::new("");
+    let Some(at) = at else { return (builder, None) };
+    builder.push("WITH asked AS (SELECT ").push_bind(at).push("::bigint) ");
+    (builder, Some("$1"))
 }
 
 impl Select {
     /// Starts from `body`, whose conditions are still to come.
     pub(super) fn new(what: &'static str, body: &'static str) -> Self {
-        let mut builder = QueryBuilder::new(body);
-        builder.push(" WHERE true");
-        Self { builder, what, reversed: false }
+        Self::at(what, body, None)
+    }
+
+    /// The same, of the past where a moment is given. A body with a `WITH` of its own is no body
+    /// for that.
+    pub(super) fn at(what: &'static str, body: &'static str, at: Option<i64>) -> Self {
+        let (mut builder, past) = begin(at);
+        builder.push(past::asking(body, past)).push(" WHERE true");
+        Self { builder, what, reversed: false, past }
     }
 
     /// A condition with a value, where there is one; `%` stands for it, else it comes at the end.
@@ -117,7 +137,8 @@ impl Select {
         T: for<'q> Encode<'q, Postgres> + Type<Postgres> + Send + 'static,
     {
         if let Some(value) = value {
-            let (before, after) = condition.split_once('%').unwrap_or((condition, ""));
+            let condition = past::asking(condition, self.past);
+            let (before, after) = condition.split_once('%').unwrap_or((&condition, ""));
             self.builder.push(" AND ").push(before).push(" ").push_bind(value).push(after);
         }
         self
@@ -125,7 +146,7 @@ impl Select {
 
     /// A condition without a value.
     pub(super) fn only(mut self, condition: &'static str) -> Self {
-        self.builder.push(" AND ").push(condition);
+        self.builder.push(" AND ").push(past::asking(condition, self.past));
         self
     }
 

@@ -79,7 +79,7 @@ pub async fn journal_page(pool: &PgPool, filter: &Filter) -> Result<Page<Entry>,
     let [tag, reason, version] = OF_ORDER;
     // Their LIMIT keeps these subqueries with their entry: joined, they would read every posting.
     let page: Page<Stored> = LIST
-        .select()
+        .select(filter.at)
         .and("e.account =", filter.account.clone())
         .and(
             "(SELECT true FROM stockade.posting p WHERE p.account = e.account AND p.entry = e.id

@@ -10,6 +10,8 @@ use super::value::{At, Number};
 /// A lot with what remains of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Lot {
+    /// Its number in its account.
+    pub id: i64,
     /// Whose.
     pub sleeve: String,
     /// Of what.
@@ -37,7 +39,7 @@ pub struct Lot {
 const LIST: List = List {
     what: "lots",
     noun: "lot",
-    columns: "s.name AS sleeve, l.symbol, l.side, l.opened_ns AS opened_at, l.qty, l.remaining,
+    columns: "l.id, s.name AS sleeve, l.symbol, l.side, l.opened_ns AS opened_at, l.qty, l.remaining,
         l.entry_price, l.cost, l.cost_left, l.fee_left, l.execution_id",
     rows: Rows::OfSleeves { table: "stockade.lot", alias: "l" },
     key: &[("l.opened_ns", "bigint"), ("l.account", "text"), ("l.id", "bigint")],
@@ -60,7 +62,7 @@ pub async fn lot_page(
     closed: bool,
 ) -> Result<Page<Lot>, QueryError> {
     let [tag, reason, version] = OF_ORDER;
-    LIST.select()
+    LIST.select(filter.at)
         .only(!closed, "l.remaining > 0")
         .and("l.symbol =", filter.symbol.clone())
         .and("l.side =", filter.side.clone())

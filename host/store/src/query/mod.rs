@@ -18,6 +18,7 @@ mod journal;
 mod lot;
 mod order;
 mod page;
+mod past;
 mod position;
 mod quality;
 mod refusal;

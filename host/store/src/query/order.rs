@@ -121,7 +121,7 @@ pub async fn order_page(
     filter: &Filter,
     narrower: &OrderFilter,
 ) -> Result<Page<Order>, QueryError> {
-    LIST.select()
+    LIST.select(filter.at)
         .and("o.account =", filter.account.clone())
         .and("s.name =", filter.sleeve.clone())
         .and("o.symbol =", filter.symbol.clone())
@@ -152,7 +152,7 @@ pub async fn order_list(
     Ok(order_page(pool, filter, narrower).await?.rows)
 }
 
-/// One order by its number, or by its client or broker order id.
+/// One order by its number, or by its client or broker order id; with `at` as it was then.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -160,8 +160,9 @@ pub async fn order_show(
     pool: &PgPool,
     account: Option<&str>,
     id: &str,
+    at: Option<i64>,
 ) -> Result<Option<Order>, QueryError> {
-    let select = Select::new("an order", BODY).and("o.account =", account.map(str::to_owned));
+    let select = Select::at("an order", BODY, at).and("o.account =", account.map(str::to_owned));
     let select = match id.parse::<i64>() {
         Ok(number) => select.and("o.id =", Some(number)),
         Err(_) => select.and("% IN (o.client_order_id, o.broker_order_id)", Some(id.to_owned())),

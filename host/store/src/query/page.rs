@@ -11,7 +11,8 @@ use std::str::FromStr;
 use sqlx::postgres::PgRow;
 use sqlx::{Encode, FromRow, PgPool, Postgres, QueryBuilder, Row, Type};
 
-use super::filter::{Filter, QueryError};
+use super::filter::{Filter, QueryError, begin};
+use super::past;
 
 /// Where a page ended: its text is what `--after` takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,17 +129,28 @@ pub(super) enum Rows {
 pub(super) struct Listing {
     list: List,
     builder: QueryBuilder<Postgres>,
+    /// Where the moment of a question to the past is bound.
+    past: Option<&'static str>,
 }
 
 impl List {
-    /// Starts its statement; conditions on its rows follow.
-    pub(super) fn select(self) -> Listing {
+    /// Starts its statement, of the past where a moment is given; conditions on its rows follow.
+    pub(super) fn select(self, at: Option<i64>) -> Listing {
         let key: Vec<String> =
             self.key.iter().map(|(column, _)| format!("{column}::text")).collect();
         let (columns, key) = (self.columns, key.join(", "));
-        let mut builder =
-            QueryBuilder::new(format!("SELECT {columns}, ARRAY[{key}] AS page_key FROM "));
+        let (mut builder, past) = begin(at);
+        let columns = past::asking(columns, past);
+        builder.push(format!("SELECT {columns}, ARRAY[{key}] AS page_key FROM "));
         match self.rows {
+            // The past has no index along a sleeve's time: it is read once, not sleeve by sleeve.
+            Rows::OfSleeves { table, alias } if past.is_some() => {
+                let tables = format!(
+                    "stockade.sleeve s JOIN {table} {alias} \
+                     ON {alias}.account = s.account AND {alias}.sleeve = s.id WHERE true"
+                );
+                builder.push(past::asking(&tables, past));
+            }
             Rows::OfSleeves { table, alias } => {
                 builder.push(format!(
                     "stockade.sleeve s CROSS JOIN LATERAL (SELECT * FROM {table} {alias} \
@@ -146,10 +158,10 @@ impl List {
                 ));
             }
             Rows::Joined(tables) => {
-                builder.push(tables).push(" WHERE true");
+                builder.push(past::asking(tables, past)).push(" WHERE true");
             }
         }
-        Listing { list: self, builder }
+        Listing { list: self, builder, past }
     }
 }
 
@@ -160,7 +172,8 @@ impl Listing {
         T: for<'q> Encode<'q, Postgres> + Type<Postgres> + Send + 'static,
     {
         if let Some(value) = value {
-            let (before, after) = condition.split_once('%').unwrap_or((condition, ""));
+            let condition = past::asking(condition, self.past);
+            let (before, after) = condition.split_once('%').unwrap_or((&condition, ""));
             self.builder.push(" AND ").push(before).push(" ").push_bind(value).push(after);
         }
         self
@@ -169,7 +182,7 @@ impl Listing {
     /// A condition without a value, where it holds.
     pub(super) fn only(mut self, wanted: bool, condition: &'static str) -> Self {
         if wanted {
-            self.builder.push(" AND ").push(condition);
+            self.builder.push(" AND ").push(past::asking(condition, self.past));
         }
         self
     }
@@ -192,11 +205,13 @@ impl Listing {
         // One more than asked for tells whether a page follows.
         let limit = filter.limit.map(|limit| i64::from(limit) + 1);
         if let Rows::OfSleeves { alias, .. } = list.rows {
-            if let Some(limit) = limit {
-                self.order(backward);
-                self.builder.push(" LIMIT ").push_bind(limit);
+            if self.past.is_none() {
+                if let Some(limit) = limit {
+                    self.order(backward);
+                    self.builder.push(" LIMIT ").push_bind(limit);
+                }
+                self.builder.push(format!(") {alias} WHERE true"));
             }
-            self.builder.push(format!(") {alias} WHERE true"));
             self = self
                 .and("s.account =", filter.account.clone())
                 .and("s.name =", filter.sleeve.clone());

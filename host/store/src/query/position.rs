@@ -72,7 +72,7 @@ const OF_ORDER: [&str; 3] = order_conditions!(
 /// When the database does not answer, or a cursor is not this list's.
 pub async fn position_page(pool: &PgPool, filter: &Filter) -> Result<Page<Position>, QueryError> {
     let [tag, reason, version] = OF_ORDER;
-    LIST.select()
+    LIST.select(filter.at)
         .and("held.account =", filter.account.clone())
         .and("held.sleeve =", filter.sleeve.clone())
         .and("held.symbol =", filter.symbol.clone())

@@ -12,6 +12,7 @@ use sqlx::PgPool;
 use stockade_core::decimal::round_half_even;
 
 use super::filter::QueryError;
+use super::past;
 use super::value::Number;
 
 /// How well orders were executed.
@@ -139,7 +140,7 @@ const SUMS: &str = "
            round(e.traded, 12) AS traded, round(e.fees, 12) AS fees
       FROM of_orders o, of_executions e";
 
-/// The quality of a sleeve's executions.
+/// The quality of a sleeve's executions, or with `at` of those that were known then.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -147,10 +148,10 @@ pub async fn execution_quality(
     pool: &PgPool,
     account: &str,
     sleeve: &str,
+    at: Option<i64>,
 ) -> Result<ExecutionQuality, QueryError> {
-    let sums: Sums = sqlx::query_as(SUMS)
-        .bind(account)
-        .bind(sleeve)
+    let query = sqlx::query_as(past::statement(SUMS, at, "$3"));
+    let sums: Sums = past::bound(query.bind(account).bind(sleeve), at)
         .fetch_one(pool)
         .await
         .map_err(|source| QueryError::Database { what: "the quality of executions", source })?;

@@ -48,7 +48,7 @@ pub async fn refusal_page(
     filter: &Filter,
     code: Option<&str>,
 ) -> Result<Page<Refusal>, QueryError> {
-    LIST.select()
+    LIST.select(filter.at)
         .and("r.account =", filter.account.clone())
         .and("s.name =", filter.sleeve.clone())
         .and("r.intent->>'symbol' =", filter.symbol.clone())

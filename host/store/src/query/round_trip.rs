@@ -60,6 +60,10 @@ const OF_ALL: List = List {
     ..LIST
 };
 
+/// A correction took none of it back.
+const STANDS: &str = "NOT EXISTS (SELECT FROM stockade.round_trip_void v
+    WHERE v.account = r.account AND v.round_trip = r.id)";
+
 const OF_ORDER: [&str; 3] = order_conditions!(
     "JOIN stockade.execution x ON x.account = o.account AND x.order_id = o.id
      WHERE x.account = r.account AND x.execution_id = r.exit_execution_id"
@@ -77,12 +81,8 @@ pub async fn round_trip_page(
     let [tag, _, version] = OF_ORDER;
     // All sleeves together have an index of their own; those of one are read along the sleeve's.
     let list = if filter.sleeve.is_none() { OF_ALL } else { LIST };
-    list.select()
-        .only(
-            true,
-            "NOT EXISTS (SELECT FROM stockade.round_trip_void v
-            WHERE v.account = r.account AND v.round_trip = r.id)",
-        )
+    list.select(filter.at)
+        .only(true, STANDS)
         .and("r.account =", filter.account.clone())
         .and("r.symbol =", filter.symbol.clone())
         .and("r.side =", filter.side.clone())

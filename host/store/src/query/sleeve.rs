@@ -44,8 +44,8 @@ pub struct Sleeve {
     pub return_pct: Option<Percent>,
     /// What it holds.
     pub positions: Vec<Holding>,
-    /// Its trading state.
-    pub state: String,
+    /// Its trading state; `None` in the past, which keeps none.
+    pub state: Option<String>,
     /// Its capital now: at its creation, what was added since less what was withdrawn.
     pub net_capital: Number,
     /// Capital added since its creation.
@@ -103,7 +103,7 @@ struct Stored {
     realised: Number,
     fees: Number,
     positions: Json<Vec<Holding>>,
-    state: String,
+    state: Option<String>,
     state_reason: Option<String>,
 }
 
@@ -173,7 +173,7 @@ pub async fn sleeve_list(
     filter: &Filter,
     retired: bool,
 ) -> Result<Vec<Sleeve>, QueryError> {
-    let mut select = Select::new("sleeves", BODY)
+    let mut select = Select::at("sleeves", BODY, filter.at)
         .only("s.kind <> 'rounding'")
         .only("(s.kind <> 'suspense' OR s.cash <> 0 OR h.positions IS NOT NULL)")
         .and("s.account =", filter.account.clone())
@@ -186,6 +186,7 @@ pub async fn sleeve_list(
 }
 
 /// One sleeve by name, also a retired or empty one; the first account's where several have it.
+/// With `at` as it was then.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -193,8 +194,9 @@ pub async fn sleeve_show(
     pool: &PgPool,
     account: Option<&str>,
     name: &str,
+    at: Option<i64>,
 ) -> Result<Option<Sleeve>, QueryError> {
-    let rows: Vec<Stored> = Select::new("a sleeve", BODY)
+    let rows: Vec<Stored> = Select::at("a sleeve", BODY, at)
         .and("s.account =", account.map(str::to_owned))
         .and("s.name =", Some(name.to_owned()))
         .then(ORDER)

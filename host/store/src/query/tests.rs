@@ -179,8 +179,8 @@ async fn sleeves_of_the_worked_case() {
     let names: Vec<&str> =
         sleeves.as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["a", "b", "house"]);
-    assert!(sleeve_show(pool, Some("paper"), "suspense").await.unwrap().is_some());
-    assert!(sleeve_show(pool, Some("other"), "a").await.unwrap().is_none());
+    assert!(sleeve_show(pool, Some("paper"), "suspense", None).await.unwrap().is_some());
+    assert!(sleeve_show(pool, Some("other"), "a", None).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -449,11 +449,11 @@ async fn orders_are_found_by_each_of_their_ids() {
     let database = database(&rows).await;
     let pool = database.store.reads();
     for id in ["1", "sk-client", "broker-1"] {
-        let order = order_show(pool, Some("paper"), id).await.unwrap().unwrap();
+        let order = order_show(pool, Some("paper"), id, None).await.unwrap().unwrap();
         assert_eq!((order.id, order.sleeve.as_str()), (1, "a"), "{id}");
     }
     for id in ["2", "nothing"] {
-        assert_eq!(order_show(pool, None, id).await.unwrap(), None);
+        assert_eq!(order_show(pool, None, id, None).await.unwrap(), None);
     }
     let open = OrderFilter { open: true, status: None };
     let orders = to_json(&order_list(pool, &Filter::default(), &open).await.unwrap());

@@ -59,7 +59,8 @@ impl Benchmark {
             )));
         };
         let pool = context.pool().await?;
-        let prices = price_history(&pool, account, symbol.as_str()).await.map_err(failed)?;
+        let prices = price_history(&pool, account, symbol.as_str(), context.at()).await;
+        let prices = prices.map_err(failed)?;
         let found = match prices.as_slice() {
             [] => Some("no price".to_owned()),
             [(at, _)] => Some(format!("one price, of {at},")),

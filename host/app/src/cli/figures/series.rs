@@ -49,15 +49,16 @@ pub(super) fn of_file(file: &Path) -> Result<Data, Failure> {
 /// What the books of a sleeve give.
 pub(super) async fn of_sleeve(context: &Context, name: &Slug) -> Result<Data, Failure> {
     let pool = context.pool().await?;
-    let found =
-        sleeve_show(&pool, context.account().as_deref(), name.as_str()).await.map_err(failed)?;
+    let at = context.at();
+    let found = sleeve_show(&pool, context.account().as_deref(), name.as_str(), at).await;
+    let found = found.map_err(failed)?;
     let sleeve = found.ok_or_else(|| not_found("sleeve", name))?;
     let (account, name) = (sleeve.account.as_str(), sleeve.name.as_str());
-    let crypto = trades_crypto(&pool, account, name).await.map_err(failed)?;
-    let periods = equity_periods(&pool, account, name, crypto).await.map_err(failed)?;
-    let nets = round_trip_nets(&pool, account, name).await.map_err(failed)?;
-    let attributed = attribution(&pool, account, name).await.map_err(failed)?;
-    let quality = execution_quality(&pool, account, name).await.map_err(failed)?;
+    let crypto = trades_crypto(&pool, account, name, at).await.map_err(failed)?;
+    let periods = equity_periods(&pool, account, name, crypto, at).await.map_err(failed)?;
+    let nets = round_trip_nets(&pool, account, name, at).await.map_err(failed)?;
+    let attributed = attribution(&pool, account, name, at).await.map_err(failed)?;
+    let quality = execution_quality(&pool, account, name, at).await.map_err(failed)?;
     Ok(Data {
         valuations: periods.iter().filter_map(valuation).collect(),
         round_trips: nets.iter().filter_map(value).collect(),

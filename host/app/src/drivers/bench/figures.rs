@@ -90,10 +90,10 @@ struct Books {
 }
 
 async fn read(pool: &PgPool) -> Result<Books> {
-    let periods = equity_periods(pool, LABEL, SLEEVE, false).await?;
-    let nets = round_trip_nets(pool, LABEL, SLEEVE).await?;
-    let attribution = attribution_rows(pool, LABEL, SLEEVE).await?.context("no sleeve")?;
-    execution_quality(pool, LABEL, SLEEVE).await?;
+    let periods = equity_periods(pool, LABEL, SLEEVE, false, None).await?;
+    let nets = round_trip_nets(pool, LABEL, SLEEVE, None).await?;
+    let attribution = attribution_rows(pool, LABEL, SLEEVE, None).await?.context("no sleeve")?;
+    execution_quality(pool, LABEL, SLEEVE, None).await?;
     Ok(Books { periods, nets, attribution })
 }
 

@@ -107,7 +107,7 @@ async fn limit_below(tour: &Tour<'_>, symbol: &str, below_bps: u32) -> Result<De
 async fn at_broker(tour: &Tour<'_>, id: &str) -> Result<Order> {
     let began = Instant::now();
     loop {
-        let order = order_show(tour.stage.store()?.reads(), None, id).await?;
+        let order = order_show(tour.stage.store()?.reads(), None, id, None).await?;
         let order = order.with_context(|| format!("the database has no order {id}"))?;
         if tour.stage.broker()?.order(&order.client_order_id).await?.is_some() {
             return Ok(order);

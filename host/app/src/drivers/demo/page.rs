@@ -111,7 +111,7 @@ fn sleeve(sleeve: &Sleeve) -> SleeveRow {
         fees: money(sleeve.fees),
         return_pct: percent(sleeve.return_pct),
         positions: table::positions(sleeve),
-        state: sleeve.state.clone(),
+        state: text_or_dash(sleeve.state.as_deref()),
     }
 }
 

@@ -22,7 +22,7 @@ fn sample(seconds: i64, worth: &str, capital: &str, session_close: Option<u32>) 
 
 async fn periods(rows: Vec<Row>, by_day: bool) -> Vec<(i64, String, String, bool)> {
     let database = database(&[worked_case(), rows].concat()).await;
-    let found = equity_periods(database.store.reads(), "paper", "a", by_day).await.unwrap();
+    let found = equity_periods(database.store.reads(), "paper", "a", by_day, None).await.unwrap();
     let short = |p: &EquityPeriod| {
         ((p.at.0 - OPEN) / SECOND, p.equity.to_string(), p.flow.to_string(), p.closes_period)
     };
@@ -113,8 +113,8 @@ fn profitable() -> Vec<Row> {
 async fn attribution_adds_up_to_the_sleeves_profit() {
     let database = database(&profitable()).await;
     let pool = database.store.reads();
-    let found = attribution(pool, "paper", "a").await.unwrap().unwrap();
-    let sleeve = sleeve_show(pool, Some("paper"), "a").await.unwrap().unwrap();
+    let found = attribution(pool, "paper", "a", None).await.unwrap().unwrap();
+    let sleeve = sleeve_show(pool, Some("paper"), "a", None).await.unwrap().unwrap();
     assert_eq!(found.profit.0, sleeve.realised.0 + sleeve.unrealised.0);
     for table in [&found.by_symbol, &found.by_version] {
         assert_eq!(table.iter().map(|share| share.profit.0).sum::<Decimal>(), found.profit.0);
@@ -135,12 +135,12 @@ async fn attribution_adds_up_to_the_sleeves_profit() {
         .collect();
     // Opened before the reload: the version that opened it has it.
     assert_eq!(versions, [(None, "-1.5".to_owned()), (Some("sma-cross 0.1.0"), "70".to_owned())]);
-    assert!(attribution(pool, "paper", "nobody").await.unwrap().is_none());
-    let nets = round_trip_nets(pool, "paper", "a").await.unwrap();
+    assert!(attribution(pool, "paper", "nobody", None).await.unwrap().is_none());
+    let nets = round_trip_nets(pool, "paper", "a", None).await.unwrap();
     assert_eq!(to_json(&nets), json!(["40"]));
-    let prices = price_history(pool, "paper", "AAPL").await.unwrap();
+    let prices = price_history(pool, "paper", "AAPL", None).await.unwrap();
     assert_eq!(to_json(&prices), json!([["2026-02-11T14:31:00Z", "155"]]));
-    assert!(price_history(pool, "paper", "SPY").await.unwrap().is_empty());
+    assert!(price_history(pool, "paper", "SPY", None).await.unwrap().is_empty());
 }
 
 fn placed(id: u64, status: OrderStatus, side: Side, arrival: &str, filled: (&str, &str)) -> Row {
@@ -181,7 +181,7 @@ async fn quality_of_executions_from_orders_and_executions() {
     ]);
     let database = database(&rows).await;
     let pool = database.store.reads();
-    let found = to_json(&execution_quality(pool, "paper", "a").await.unwrap());
+    let found = to_json(&execution_quality(pool, "paper", "a", None).await.unwrap());
     assert_eq!(
         found,
         json!({
@@ -198,7 +198,7 @@ async fn quality_of_executions_from_orders_and_executions() {
             "why": {}
         })
     );
-    let nothing = to_json(&execution_quality(pool, "paper", "b").await.unwrap());
+    let nothing = to_json(&execution_quality(pool, "paper", "b", None).await.unwrap());
     for key in ["fill_rate", "filled_in_full", "fees_bps"] {
         assert!(nothing[key].is_null() && nothing["why"][key].is_string(), "{key}: {nothing}");
     }
