@@ -565,7 +565,7 @@ async fn bots_breaks_refusals_and_curves() {
     assert_eq!(equity_curve(pool, &all).await.unwrap().len(), 2);
     let closes = equity_closes(pool, &all).await.unwrap();
     assert_eq!((closes.len(), closes[0].equity.to_string().as_str()), (1, "10050"));
-    assert!(!trades_crypto(pool, "paper", "a").await.unwrap());
+    assert!(!trades_crypto(pool, "paper", "a", None).await.unwrap());
     let accounts = to_json(&account_list(pool, &all).await.unwrap());
     assert_eq!(
         (&accounts[0]["equity"], &accounts[0]["open_breaks"]),

@@ -243,7 +243,7 @@ async fn dividends_are_their_symbols_and_what_was_taken_back_is_left_out() {
     )
     .await;
     let pool = database.store.reads();
-    let found = attribution(pool, "paper", "a").await.unwrap().unwrap();
+    let found = attribution(pool, "paper", "a", None).await.unwrap().unwrap();
     let of_symbol = |found: &Attribution| {
         let share = found.by_symbol.iter().find(|share| share.symbol.is_some()).unwrap().clone();
         (share.round_trips, share.income.to_string(), share.profit.to_string())
@@ -255,9 +255,9 @@ async fn dividends_are_their_symbols_and_what_was_taken_back_is_left_out() {
          VALUES ('paper', 1, 3, 0)",
     )
     .await;
-    let after = attribution(pool, "paper", "a").await.unwrap().unwrap();
+    let after = attribution(pool, "paper", "a", None).await.unwrap().unwrap();
     assert_eq!(of_symbol(&after), (0, "2.5".to_owned(), "32.5".to_owned()));
-    assert!(round_trip_nets(pool, "paper", "a").await.unwrap().is_empty());
+    assert!(round_trip_nets(pool, "paper", "a", None).await.unwrap().is_empty());
     for found in [&found, &after] {
         for table in [&found.by_symbol, &found.by_version] {
             assert_eq!(table.iter().map(|share| share.profit.0).sum::<Decimal>(), found.profit.0);
