@@ -78,7 +78,7 @@ CREATE FUNCTION stockade.position_at(moment bigint) RETURNS SETOF stockade.posit
 $$;
 
 -- A price stands under its own time: one that came with an entry that was booked later was not
--- known yet.
+-- known yet (a correction brings no price).
 CREATE FUNCTION stockade.price_at(moment bigint) RETURNS SETOF stockade.price
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT p.* FROM stockade.price p
@@ -86,7 +86,7 @@ CREATE FUNCTION stockade.price_at(moment bigint) RETURNS SETOF stockade.price
        AND NOT EXISTS (SELECT FROM stockade.entry e
             JOIN stockade.posting q ON q.account = e.account AND q.entry = e.id
            WHERE e.account = p.account AND e.effective_ns = p.at_ns AND e.at_ns > moment
-             AND q.ledger = 'position' AND q.symbol = p.symbol)
+             AND e.kind <> 'correction' AND q.ledger = 'position' AND q.symbol = p.symbol)
 $$;
 
 -- Each mark that was stored left its price; before the first one an execution's price is the nearest.

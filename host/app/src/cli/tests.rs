@@ -175,6 +175,7 @@ fn wrong_usage_ends_with_two() {
         ("stockade sleeve create a --capital 1 --lots dearest".to_owned(), "is no lot method"),
         ("stockade lot list --from yesterday".to_owned(), "is no time"),
         ("stockade lot list --limit 0".to_owned(), "0 is not in 1.."),
+        ("stockade lot list --at yesterday".to_owned(), "is no time"),
         ("stockade export entry --format xml --out x".to_owned(), "invalid value"),
         ("stockade order list --side long".to_owned(), "invalid value"),
         ("stockade lot list --after what".to_owned(), "is no cursor"),
