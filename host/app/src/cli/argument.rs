@@ -126,7 +126,8 @@ pub(crate) fn moment(text: &str) -> Result<Timestamp, ArgumentError> {
     if Instant::from_str(text).is_ok() {
         return time(text);
     }
-    let next = date.tomorrow().map_err(|error| wrong(format!("\"{text}\" is too late: {error}")))?;
+    let next =
+        date.tomorrow().map_err(|error| wrong(format!("\"{text}\" is too late: {error}")))?;
     time(&next.to_string()).map(|midnight| midnight.plus(-1))
 }
 

@@ -9,9 +9,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::context::Context;
 use super::{
-    account, action, argument, backtest, bench, bot, break_, capital, db, demo, exchange, execution,
-    export, figures, import, journal, lot, order, pack, plugin, position, reconcile, refusal, report, risk,
-    roundtrip, run, sim, sleeve, statement,
+    account, action, argument, backtest, bench, bot, break_, capital, db, demo, exchange,
+    execution, export, figures, import, journal, lot, order, pack, plugin, position, reconcile,
+    refusal, report, risk, roundtrip, run, sim, sleeve, statement,
 };
 use stockade_core::Timestamp;
 

@@ -5,8 +5,8 @@
 //! folder, and through the same `step` in this process where none does; what needs a broker or a
 //! live bot then ends with exit code 5.
 
-use stockade_core::{Slug, Timestamp};
 use stockade_core::desk::{Command, Reply};
+use stockade_core::{Slug, Timestamp};
 use stockade_store::query::{Account, Filter, PgPool, account_list};
 use stockade_store::{Cluster, Store};
 use tokio::sync::OnceCell;

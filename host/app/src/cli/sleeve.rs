@@ -84,7 +84,8 @@ pub(crate) async fn run(context: &Context, command: SleeveCommand) -> Result<(),
         }
         SleeveCommand::List { all, json } => {
             let pool = context.pool().await?;
-            let filter = Filter { account: context.account(), at: context.at(), ..Filter::default() };
+            let filter =
+                Filter { account: context.account(), at: context.at(), ..Filter::default() };
             let sleeves = sleeve_list(&pool, &filter, all).await.map_err(failed)?;
             if json { screen::json(&sleeves) } else { table(&sleeves).print() }
         }

@@ -39,7 +39,8 @@ pub struct Lot {
 const LIST: List = List {
     what: "lots",
     noun: "lot",
-    columns: "l.id, s.name AS sleeve, l.symbol, l.side, l.opened_ns AS opened_at, l.qty, l.remaining,
+    columns:
+        "l.id, s.name AS sleeve, l.symbol, l.side, l.opened_ns AS opened_at, l.qty, l.remaining,
         l.entry_price, l.cost, l.cost_left, l.fee_left, l.execution_id",
     rows: Rows::OfSleeves { table: "stockade.lot", alias: "l" },
     key: &[("l.opened_ns", "bigint"), ("l.account", "text"), ("l.id", "bigint")],

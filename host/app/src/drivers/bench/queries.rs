@@ -102,7 +102,9 @@ async fn one(pool: &PgPool, name: &'static str, query: Query) -> Result<Figure> 
             Query::Lots => next(lot_page(pool, &filter, false).await)?,
             Query::Journal => next(journal_page(pool, &filter).await)?,
             Query::Sleeve => {
-                sleeve_show(pool, Some(LABEL), &sleeve, None).await?.context("a sleeve of the books")?;
+                sleeve_show(pool, Some(LABEL), &sleeve, None)
+                    .await?
+                    .context("a sleeve of the books")?;
                 None
             }
         };
