@@ -32,8 +32,11 @@ pub(crate) const RULES: &[Rule] = &[
         name: "an order's filled quantity is the sum of its executions",
         sql: "SELECT format('order %s: filled %s, executions %s', o.id, o.filled_qty, coalesce(x.qty, 0))
               FROM (SELECT * FROM stockade.order WHERE account = $1) o FULL JOIN (
-                  SELECT order_id, sum(qty) AS qty FROM stockade.execution
-                  WHERE account = $1 AND order_id IS NOT NULL GROUP BY order_id
+                  SELECT order_id, sum(qty) AS qty FROM stockade.execution e
+                  WHERE account = $1 AND order_id IS NOT NULL AND NOT EXISTS (
+                      SELECT FROM stockade.correction c
+                      WHERE c.account = e.account AND c.execution_id = e.execution_id
+                  ) GROUP BY order_id
               ) x ON x.order_id = o.id
               WHERE o.id IS NULL OR o.filled_qty <> coalesce(x.qty, 0) ORDER BY o.id LIMIT $2",
     },
