@@ -167,7 +167,8 @@ async fn sleeves_of_the_worked_case() {
             "name": "a", "account": "paper", "bot": "a", "initial_capital": "10000", "cash": "8500",
             "reserved": "100.5", "buying_power": "8399.5", "market_value": "1550", "equity": "10050",
             "realised": "0", "unrealised": "50", "fees": "0", "return_pct": 0.5,
-            "positions": [{"symbol": "AAPL", "qty": "10"}], "state": "active"
+            "positions": [{"symbol": "AAPL", "qty": "10"}], "state": "active",
+            "net_capital": "10000"
         })
     );
     assert_eq!(
@@ -336,7 +337,7 @@ async fn lots_and_round_trips_have_their_firm_shape() {
     assert_eq!(
         lots,
         json!([{
-            "sleeve": "a", "symbol": "AAPL", "side": "long", "opened_at": "2026-02-11T14:30:01Z",
+            "id": 1, "sleeve": "a", "symbol": "AAPL", "side": "long", "opened_at": "2026-02-11T14:30:01Z",
             "qty": "10", "remaining": "6", "entry_price": "150", "cost": "1500", "cost_left": "900",
             "fee_left": "0", "execution_id": "e1"
         }])
