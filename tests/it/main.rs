@@ -16,6 +16,7 @@ mod crash;
 mod database;
 mod demo;
 mod disk;
+mod dividends;
 mod documents;
 mod figures;
 mod hosts;

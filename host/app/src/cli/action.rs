@@ -36,10 +36,9 @@ pub(crate) enum ActionCommand {
     },
     /// Say what a flagged action is, so that it is booked
     #[command(
-        after_help = "Examples:\n  stockade action book ID --as spin-off --symbol CHILD --ratio 0.5 --cost-share 20\n  \
-stockade action book ID --as merger --symbol BUYER --ratio 1.25\n  stockade action book ID --as merger --cash 31.50\n  \
-stockade action book ID --as split --ratio 4\n  stockade action book ID --as symbol-change --symbol NEW\n  \
-stockade action book ID --as cash\n  stockade action book ID --as ignore"
+        after_help = "What each kind needs: split --ratio; symbol-change --symbol; spin-off --symbol --ratio --cost-share; \
+merger --cash, or --symbol --ratio; cash and ignore nothing.\n\n\
+Example:\n  stockade action book 20260716093012123::spin --as spin-off --symbol CHILD --ratio 0.5 --cost-share 20"
     )]
     Book(BookArgs),
 }
