@@ -112,7 +112,7 @@ async fn a_hundred_shares_become_eleven_thousand_two_hundred() {
         .unwrap()
         .iter()
         .filter(|entry| entry["kind"] == "dividend")
-        .flat_map(|entry| entry["legs"].as_array().unwrap().clone())
+        .flat_map(|entry| entry["postings"].as_array().unwrap().clone())
         .filter(|leg| leg["ledger"] == "cash")
         .map(|leg| dec(leg["amount"].as_str().unwrap()).normalize())
         .collect();
@@ -141,7 +141,9 @@ async fn dividends_reinvested_are_the_total_return() {
         let last_of_day = rows.get(place + 1).is_none_or(|next| next.at != row.at);
         if let (true, false, Some(close)) = (last_of_day, due.is_zero(), close_on(row.at)) {
             let qty = (due / close).round_dp_with_strategy(9, RoundingStrategy::ToZero);
-            fills.push_str(&fill(row.at + CLOSE, qty, close));
+            if !qty.is_zero() {
+                fills.push_str(&fill(row.at + CLOSE, qty, close));
+            }
             (held, due) = (held + qty, due - qty * close);
         }
     }

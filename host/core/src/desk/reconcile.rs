@@ -28,6 +28,9 @@ const SNAPSHOT_LOST_NS: i64 = 60 * NANOS_PER_SECOND;
 /// Orders of another host count as recent for this long, in market nanoseconds.
 const RECENT_NS: i64 = 24 * 3600 * NANOS_PER_SECOND;
 
+/// An order that was given up can turn up with a fill for this long, in machine nanoseconds: ten
+/// times what it waited for evidence.
+const GIVEN_UP_LATELY_NS: i64 = 600 * NANOS_PER_SECOND;
 /// Where shares come from that the account held when it was opened.
 const OPENING: &str = "opening";
 
@@ -319,10 +322,17 @@ impl Desk {
 
     /// Whether a fill of a broker order that nobody knows may be of an order that was sent and not
     /// found yet: lists lag behind fills (RELIABILITY R11). It is read again until that is known.
+    /// So with an order that was given up not long ago: it may turn up after all.
     fn may_be_ours(&self, fill: &crate::broker::Fill) -> bool {
+        let machine = self.now.machine;
+        let in_doubt = |order: &crate::row::OrderRow| match order.status {
+            OrderStatus::Sending | OrderStatus::Unknown => true,
+            OrderStatus::Abandoned => machine.since(order.claimed_at) < GIVEN_UP_LATELY_NS,
+            _ => false,
+        };
         self.by_broker_id(&fill.broker_order_id).is_none()
-            && self.open_orders().any(|order| {
-                matches!(order.status, OrderStatus::Sending | OrderStatus::Unknown)
+            && self.orders.values().any(|order| {
+                in_doubt(order)
                     && order.broker_order_id.is_none()
                     && (&order.symbol, order.side) == (&fill.symbol, fill.side)
             })

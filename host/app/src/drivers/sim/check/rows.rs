@@ -8,7 +8,7 @@ use stockade_core::{Money, Qty};
 
 use super::super::broker::READ_LAG_S;
 use super::super::world::World;
-use super::{Checked, Known, OpenLot, Seen, ensure};
+use super::{Checked, Known, OpenLot, Seen, Violation, broken, ensure};
 
 /// Takes a committed group.
 pub(crate) fn committed(world: &mut World, seen: &Seen, group: &[(Row, Vec<u8>)]) -> Checked {
@@ -273,7 +273,7 @@ fn sums(world: &World, row: &Row) -> Checked {
                     order.id, order.filled_qty
                 )
             })?;
-            let held = reservation(order);
+            let Some(held) = held(world, order)? else { return Ok(()) };
             ensure(held == order.reserved, "I19", || {
                 format!(
                     "order {} ({:?}) holds {}, its worst case is {held}",
@@ -283,6 +283,35 @@ fn sums(world: &World, row: &Row) -> Checked {
         }
         _ => Ok(()),
     }
+}
+
+/// What an order has to hold. One that waits for the end of another holds what the two can cost
+/// beyond what the other holds: at worst the other fills first, or not at all. `None` for a row
+/// that a later one of its group has replaced.
+fn held(world: &World, order: &OrderRow) -> Result<Option<Money>, Violation> {
+    let alone = reservation(order);
+    let (true, Some(other)) = (order.status == OrderStatus::Accepted, order.replaces) else {
+        return Ok(Some(alone));
+    };
+    let stored = |id| world.tables.order(id).map_err(broken);
+    if stored(order.id)?.is_none_or(|last| last != *order) {
+        return Ok(None);
+    }
+    let Some(other) = stored(other)?.filter(|other| !other.status.is_final()) else {
+        return Ok(Some(alone));
+    };
+    let (Size::Qty(all), Size::Qty(others)) = (order.size, other.size) else {
+        return Ok(Some(alone));
+    };
+    if order.side == Side::Sell || other.side == Side::Sell {
+        return Ok(Some(alone));
+    }
+    let zero = rust_decimal::Decimal::ZERO;
+    let rest = (all - other.filled_qty).get().max(zero);
+    let open = (others - other.filled_qty).get().max(zero);
+    let first = open * other.worst_price.get() + (rest - open).max(zero) * order.worst_price.get();
+    let worst = first.max(rest * order.worst_price.get());
+    Ok(Some(Money::new((worst - other.reserved.get()).max(zero))))
 }
 
 /// What an order has to hold: its rest at the worst price, for as long as it may trade.
