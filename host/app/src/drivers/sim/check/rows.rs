@@ -273,7 +273,12 @@ fn sums(world: &World, row: &Row) -> Checked {
                     order.id, order.filled_qty
                 )
             })?;
-            let held = reservation(order);
+            // A replacement that waits holds what it can cost beside the one before it.
+            let beside = world.host.as_ref().filter(|_| order.status == OrderStatus::Accepted);
+            let held = match beside {
+                Some(host) if order.side == Side::Buy => super::sleeves::exposed(&host.desk, order),
+                _ => reservation(order),
+            };
             ensure(held == order.reserved, "I19", || {
                 format!(
                     "order {} ({:?}) holds {}, its worst case is {held}",

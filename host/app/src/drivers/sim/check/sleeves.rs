@@ -86,7 +86,7 @@ fn overfilled(desk: &Desk, row: &SleeveRow) -> bool {
 
 /// What an open buy can cost beside the one that it waits for: of two legs only one is ever spent in
 /// full, the rest of the other is taken off.
-fn exposed(desk: &Desk, order: &OrderRow) -> Money {
+pub(super) fn exposed(desk: &Desk, order: &OrderRow) -> Money {
     let alone = worst(order);
     let before = order.replaces.and_then(|other| desk.order(other));
     let Some(before) = before.filter(|other| {
