@@ -25,6 +25,8 @@ use crate::time::Timestamp;
 /// A snapshot that was asked for and never answered is asked for again after this long, in machine
 /// nanoseconds.
 const SNAPSHOT_LOST_NS: i64 = 60 * NANOS_PER_SECOND;
+/// The broker's lists are at most so far behind its fills, in market nanoseconds.
+const LIST_LAG_NS: i64 = 60 * NANOS_PER_SECOND;
 /// Orders of another host count as recent for this long, in market nanoseconds.
 const RECENT_NS: i64 = 24 * 3600 * NANOS_PER_SECOND;
 
@@ -320,12 +322,20 @@ impl Desk {
     /// Whether a fill of a broker order that nobody knows may be of an order that was sent and not
     /// found yet: lists lag behind fills (RELIABILITY R11). It is read again until that is known.
     fn may_be_ours(&self, fill: &crate::broker::Fill) -> bool {
-        self.by_broker_id(&fill.broker_order_id).is_none()
-            && self.open_orders().any(|order| {
-                matches!(order.status, OrderStatus::Sending | OrderStatus::Unknown)
-                    && order.broker_order_id.is_none()
-                    && (&order.symbol, order.side) == (&fill.symbol, fill.side)
-            })
+        if self.by_broker_id(&fill.broker_order_id).is_some() {
+            return false;
+        }
+        // One that was given up may have been taken late: as long as lists lag, its fills wait too.
+        let fresh = self.now.market.since(fill.at) < LIST_LAG_NS;
+        let closed = self.closed.iter().rev().filter_map(|id| self.orders.get(id));
+        let given_up = closed.filter(|order| fresh && order.status == OrderStatus::Abandoned);
+        let sending = self
+            .open_orders()
+            .filter(|order| matches!(order.status, OrderStatus::Sending | OrderStatus::Unknown));
+        sending.chain(given_up).any(|order| {
+            order.broker_order_id.is_none()
+                && (&order.symbol, order.side) == (&fill.symbol, fill.side)
+        })
     }
 
     fn is_fill_missing(&self) -> bool {
