@@ -294,6 +294,8 @@ impl Bench {
     /// One order and its end; `None` where the bot gave none: the market is closed.
     async fn order(&mut self) -> Result<Option<Duration>> {
         for cents in [100, 110] {
+            // A bar of a time that the bot has seen would be taken for a repetition.
+            self.at = self.at.plus(1);
             let price = Price::new(Decimal::new(cents, 2));
             let (open, high, low, close) = (price, price, price, price);
             let (symbol, at, volume) = (Symbol::new(SYMBOL)?, self.at, Qty::new(Decimal::TEN));
