@@ -72,6 +72,8 @@ bugs! {
     SendingForgotten = "sending-forgotten",
     /// Fills are read again without an overlap.
     NoOverlap = "no-overlap",
+    /// A price changes the mark, and not what its holders are worth.
+    WorthForgotten = "worth-forgotten",
 }
 
 #[cfg(feature = "seeded-bugs")]

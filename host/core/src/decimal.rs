@@ -100,6 +100,46 @@ pub fn add_exact(a: Decimal, b: Decimal) -> Result<Decimal, DecimalError> {
     }
 }
 
+/// The sum of two decimals in the digits that there are; the largest number where it has more.
+fn nearest_sum(a: Decimal, b: Decimal) -> Decimal {
+    let most = if a.is_sign_negative() { Decimal::MIN } else { Decimal::MAX };
+    a.checked_add(b).unwrap_or(most)
+}
+
+/// `value` as a whole number of the smallest amounts that the books can hold, of
+/// [`limits::STORED_SCALE`] decimal places; `None` where it has more places or is beyond 1.7e20.
+#[must_use]
+pub fn smallest_units(value: Decimal) -> Option<i128> {
+    let scale = limits::STORED_SCALE;
+    let value = if value.scale() > scale { trimmed(value) } else { value };
+    let missing = scale.checked_sub(value.scale())?;
+    value.mantissa().checked_mul(10_i128.pow(missing))
+}
+
+/// The amount of so many smallest units; rounded half-even at [`limits::LEDGER_SCALE`] places, or
+/// at none, where 28 digits don't hold it.
+#[must_use]
+pub fn of_smallest_units(units: i128) -> Decimal {
+    let scale = limits::STORED_SCALE;
+    // Nearly every amount has nine decimals at most: one division instead of one a digit.
+    let half = 10_i128.pow(scale / 2);
+    let (whole, rest) = (units / half, units % half);
+    if rest == 0
+        && let Ok(digits) = i64::try_from(whole)
+    {
+        return Decimal::new(digits, scale / 2);
+    }
+    [scale, limits::LEDGER_SCALE, 0]
+        .into_iter()
+        .find_map(|places| {
+            let divisor = 10_i128.pow(scale - places);
+            let (quotient, rest) = (units.div_euclid(divisor), units.rem_euclid(divisor));
+            let up = 2 * rest > divisor || (2 * rest == divisor && quotient % 2 != 0);
+            Decimal::try_from_i128_with_scale(quotient + i128::from(up), places).ok()
+        })
+        .unwrap_or(if units < 0 { Decimal::MIN } else { Decimal::MAX })
+}
+
 /// The one rounding of this product: half to even, at `places` decimal places.
 #[must_use]
 pub fn round_half_even(value: Decimal, places: u32) -> Decimal {
@@ -218,9 +258,10 @@ macro_rules! decimal_newtype {
 
         impl std::ops::Add for $name {
             type Output = Self;
-            /// Exact; a sum that has no exact decimal is a broken invariant, not a result.
+            /// Exact within the limits of what comes from outside. Beyond 28 digits it is as near as
+            /// they come, and nothing that rests on it is booked: every entry is checked.
             fn add(self, other: Self) -> Self {
-                Self(add_exact(self.0, other.0).expect("amounts within limits have exact sums"))
+                Self(add_exact(self.0, other.0).unwrap_or_else(|_| nearest_sum(self.0, other.0)))
             }
         }
 
@@ -285,11 +326,17 @@ impl Price {
     }
 
     /// The value of `qty` at this price, rounded half-even at the ledger's scale where there is
-    /// no exact one. For marks and facts, which are never refused.
+    /// no exact one that can be stored. For marks and facts, which are never refused.
     #[must_use]
     pub fn value_of(self, qty: Qty) -> Money {
-        self.times(qty)
-            .unwrap_or_else(|_| Money(round_half_even(self.0 * qty.0, limits::LEDGER_SCALE)))
+        let exact = self.times(qty).map(Money::get).ok();
+        let exact = exact.map(|value| {
+            if value.scale() > limits::STORED_SCALE { trimmed(value) } else { value }
+        });
+        Money(exact.filter(|value| value.scale() <= limits::STORED_SCALE).unwrap_or_else(|| {
+            let nearest = self.0.checked_mul(qty.0).unwrap_or(Decimal::MAX);
+            round_half_even(nearest, limits::LEDGER_SCALE)
+        }))
     }
 }
 

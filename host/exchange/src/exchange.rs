@@ -120,6 +120,27 @@ impl Exchange {
         } else {
             self.match_bars(bars, first);
         }
+        self.remember(bars);
+    }
+
+    /// Until when nothing comes of bars but last prices, and of time nothing at all; `None` where an
+    /// order is open or an event waits.
+    #[must_use]
+    pub fn idle_until(&self) -> Option<Nanos> {
+        let idle = self.open.is_empty() && self.s.events.is_empty();
+        idle.then(|| self.s.day_end.min(self.next_deadline))
+    }
+
+    /// The bars of many time stamps at once, in order, and the time `end` at which the last of them
+    /// ends, which has to lie before [`Exchange::idle_until`].
+    pub fn on_quiet_bars(&mut self, bars: &[Bar], end: Nanos) {
+        debug_assert!(self.idle_until().is_some_and(|until| end < until), "an order may trade");
+        self.s.now = self.s.now.max(end);
+        self.remember(bars);
+    }
+
+    /// Closes become last prices.
+    fn remember(&mut self, bars: &[Bar]) {
         for bar in bars {
             if let Some(slot) = self.s.slots.get_mut(bar.symbol.index())
                 && bar.close.is_sign_positive()

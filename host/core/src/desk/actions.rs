@@ -8,7 +8,7 @@ use super::activities::Booked;
 use super::effect::Effects;
 use super::fills::Draft;
 use super::inquiry::HoldingHistory;
-use super::state::Desk;
+use super::state::{Desk, Mark};
 use crate::broker::{Activity, Fill};
 use crate::decimal::{Money, Price, Qty, round_half_even};
 use crate::id::{EntryId, OrderId, SleeveId, Symbol};
@@ -124,11 +124,11 @@ impl Desk {
         ratio: Decimal,
         at: crate::time::Timestamp,
     ) {
-        if let Some(mark) = &mut self.marks[instrument.index()]
+        if let Some(mark) = self.marks[instrument.index()]
             && mark.at <= at
         {
             let price = round_half_even(mark.price.get() / ratio, limits::LEDGER_SCALE);
-            (mark.price, mark.at, mark.stored) = (Price::new(price), at, false);
+            self.set_mark(instrument, Mark { price: Price::new(price), at, stored: false });
         }
         self.touched.marks.insert(instrument);
     }
@@ -172,7 +172,8 @@ impl Desk {
         let price = match sale {
             Sale::At(price) => price,
             Sale::For(amount) => {
-                Price::new(round_half_even(amount.get() / fraction, limits::LEDGER_SCALE))
+                // Times a quantity from outside, it must be an amount that can be stored.
+                Price::new(round_half_even(amount.get() / fraction, limits::PRICE_SCALE_MAX))
             }
         };
         let weights: Vec<Decimal> = held.iter().map(|(_, part)| *part).collect();

@@ -47,10 +47,9 @@ impl Desk {
         if !price.is_positive() {
             return;
         }
-        if let Some(slot) = self.marks.get_mut(id.index())
-            && slot.is_none_or(|mark| mark.at <= at)
-        {
-            *slot = Some(Mark { price, at, stored: false });
+        let known = self.marks.get(id.index());
+        if known.is_some_and(|slot| slot.is_none_or(|mark| mark.at <= at)) {
+            self.set_mark(id, Mark { price, at, stored: false });
         }
     }
 
@@ -86,6 +85,12 @@ impl Desk {
         self.sessions.get(next).filter(|session| session.open <= at).map(|session| session.day)
     }
 
+    /// When the present day ends: nothing but prices and inputs changes anything before.
+    #[must_use]
+    pub const fn day_ends(&self) -> Timestamp {
+        self.day_ends
+    }
+
     /// The day key of the session that a time belongs to, or that ended last before it.
     #[must_use]
     pub fn session_day(&self, at: Timestamp) -> Option<u32> {
@@ -103,10 +108,12 @@ impl Desk {
             self.day = u32::try_from(number.max(0)).unwrap_or(0);
             self.day_ends = Timestamp((number + 1).saturating_mul(DAY_NS));
         }
+        self.begin_losses();
     }
 
-    /// The equity that today's loss is measured from; set at the first look of a day.
-    pub(super) fn day_start(&mut self, id: SleeveId) -> crate::Money {
+    /// Sets the equity that today's loss is measured from, at the first look of a day where no limit
+    /// had it set at the day's begin.
+    pub(super) fn day_start(&mut self, id: SleeveId) {
         let sleeve = &self.sleeves[&id];
         if sleeve.row.day != self.day {
             let equity = self.equity(id);
@@ -115,7 +122,6 @@ impl Desk {
             sleeve.row.day = day;
             sleeve.row.day_start_equity = equity;
         }
-        self.sleeves[&id].row.day_start_equity
     }
 
     /// Time passed: retries, lookups, comparisons, back-offs.

@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 
 use super::effect::Effects;
 use super::event::{Command, Reply, Scope};
-use super::state::Desk;
+use super::state::{Desk, Sleeve};
 use crate::decimal::Money;
 use crate::id::{OrderId, SleeveId, Slug, Symbol};
 use crate::risk::{Refusal, TradingState};
@@ -129,9 +129,8 @@ impl Desk {
                 self.account.controls = controls;
                 self.account.allocation_factor = factor;
                 self.touched.account = true;
-                for sleeve in self.sleeves.values_mut() {
-                    sleeve.version += 1;
-                }
+                self.sleeves.values_mut().for_each(Sleeve::forget_controls);
+                self.settle_floors();
             }
             Scope::Sleeve { name } => {
                 let id = self.named(name)?;
@@ -139,7 +138,10 @@ impl Desk {
                 for (control, value) in settings {
                     controls.set(control, value)?;
                 }
-                self.sleeve_mut(id).row.controls = controls;
+                let sleeve = self.sleeve_mut(id);
+                sleeve.row.controls = controls;
+                sleeve.forget_controls();
+                self.begin_losses();
             }
         }
         let set = settings.iter().map(|(control, value)| format!("{control} is {value}"));

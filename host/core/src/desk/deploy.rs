@@ -53,7 +53,9 @@ impl Desk {
                 id
             }
         };
-        self.sleeve_mut(id).row.controls.symbols = Some(symbols.clone());
+        let sleeve = self.sleeve_mut(id);
+        sleeve.row.controls.symbols = Some(symbols.clone());
+        sleeve.forget_controls();
         let generation = self.bots.get(&id).map_or(0, |b| b.generation);
         let bot = BotRow {
             sleeve: id,

@@ -7,13 +7,14 @@ use super::restore::Prints;
 use super::state::Desk;
 use crate::broker::Fill;
 use crate::bug::{self, Bug};
-use crate::decimal::{Money, Qty};
+use crate::decimal::{Money, Qty, add_exact, of_smallest_units, smallest_units};
 use crate::id::{EntryId, OrderId, SleeveId};
 use crate::ledger::{Booking, EntryKind, LedgerAccount, Link, Posting, Trade};
+use crate::limits;
 use crate::order::{OrderStatus, Side, Size};
 use crate::risk::TradingState;
 use crate::row::{
-    EntryRow, ExecutionKey, ExecutionRow, ExecutionSource, LotChangeRow, LotRow, Row,
+    EntryRow, ExecutionRow, ExecutionSource, LotChangeRow, LotRow, Row,
 };
 use crate::time::Timestamp;
 
@@ -41,6 +42,27 @@ pub(super) fn rounding(amount: Money) -> [Posting; 2] {
     [leg(LedgerAccount::Cash, amount), leg(LedgerAccount::Rounding, -amount)]
 }
 
+/// Whether legs sum to zero, to the last digit that can be stored.
+fn balance(postings: &[Posting]) -> Result<(), String> {
+    let mut sum = Some(0_i128);
+    for posting in postings {
+        let Some(units) = smallest_units(posting.amount.get()) else {
+            return Err(format!(
+                "{} of {} is no amount of at most {} decimal places",
+                posting.amount,
+                posting.account,
+                limits::STORED_SCALE
+            ));
+        };
+        sum = sum.and_then(|sum| sum.checked_add(units));
+    }
+    match sum {
+        Some(0) => Ok(()),
+        Some(units) => Err(format!("it is off balance by {}", of_smallest_units(units))),
+        None => Err("its amounts are beyond what can be summed up".to_owned()),
+    }
+}
+
 impl Desk {
     /// Books a fill that the broker reports, unless it is known. Gives whether it was new.
     pub(super) fn on_fill(
@@ -49,15 +71,11 @@ impl Desk {
         source: ExecutionSource,
         out: &mut Effects,
     ) -> bool {
-        let key = ExecutionKey {
-            execution_id: fill.execution_id.clone(),
-            broker_order_id: fill.broker_order_id.clone(),
-            cumulative_qty: fill.cumulative_qty,
-        };
         if self.is_dropped_by_a_bug(fill) {
             return false;
         }
-        let prints = Prints::of(&key);
+        let prints =
+            Prints::new(&fill.execution_id, &fill.broker_order_id, fill.cumulative_qty);
         let before_opening = self.account.opened_at.is_some_and(|opened| fill.at < opened);
         if before_opening || self.is_known(&prints) || !fill.qty.is_positive() {
             return false;
@@ -148,13 +166,21 @@ impl Desk {
         if holding.is_empty() {
             sleeve.holdings.remove(&instrument);
         }
-        sleeve.row.realised += booking.net;
+        let realised = add_exact(sleeve.row.realised.get(), booking.net.get());
         self.account.counters = counters;
+        match realised {
+            Ok(sum) => self.sleeve_mut(sleeve_id).row.realised = Money::new(sum),
+            Err(error) => self.refuse_to_book("realised profit", &error),
+        }
         self.touched.positions.insert((sleeve_id, instrument));
         let postings = self.legs_of(&trade, &booking, source);
-        let name = &self.sleeves[&sleeve_id].row.name;
-        let verb = if fill.side == Side::Buy { "bought" } else { "sold" };
-        let memo = format!("{name} {verb} {} {} at {}", fill.qty, fill.symbol, fill.price);
+        let memo = if self.settings.restorable {
+            let name = &self.sleeves[&sleeve_id].row.name;
+            let verb = if fill.side == Side::Buy { "bought" } else { "sold" };
+            format!("{name} {verb} {} {} at {}", fill.qty, fill.symbol, fill.price)
+        } else {
+            String::new()
+        };
         let draft = Draft {
             execution_id: Some(execution_id.clone()),
             effective_at: fill.at,
@@ -241,26 +267,43 @@ impl Desk {
 
     /// Writes a balanced entry, chains it to the journal, and moves what the sleeves keep of cash,
     /// fees and income by it. Legs that move nothing are left out.
+    ///
+    /// An amount that can't be stored (more than [`limits::STORED_SCALE`] decimal places), a sum that
+    /// 28 digits don't hold, an entry off balance: nothing of the input is booked, and this host does
+    /// not go on. Facts are never rounded into the books, and never lost: the broker, or the file,
+    /// still has them.
     pub(super) fn post_entry(
         &mut self,
         draft: Draft,
         mut postings: Vec<Posting>,
         out: &mut Effects,
     ) -> EntryId {
-        let sum: Money = postings.iter().map(|posting| posting.amount).sum();
-        assert!(sum.is_zero(), "entry \"{}\" is off balance by {sum}", draft.memo);
         let id = EntryId(self.account.counters.entry);
         self.account.counters.entry += 1;
         self.touched.account = true;
+        if let Err(why) = balance(&postings) {
+            self.refuse_to_book(&format!("entry {id} \"{}\"", draft.memo), &why);
+            return id;
+        }
         for posting in &postings {
             let row = &mut self.sleeve_mut(posting.sleeve).row;
-            match posting.account {
-                LedgerAccount::Cash => row.cash += posting.amount,
-                LedgerAccount::Fees => row.fees += posting.amount,
-                LedgerAccount::Dividends => row.dividends -= posting.amount,
-                LedgerAccount::Interest => row.interest -= posting.amount,
-                _ => {}
+            let (sum, amount) = match posting.account {
+                LedgerAccount::Cash => (&mut row.cash, posting.amount),
+                LedgerAccount::Fees => (&mut row.fees, posting.amount),
+                LedgerAccount::Dividends => (&mut row.dividends, -posting.amount),
+                LedgerAccount::Interest => (&mut row.interest, -posting.amount),
+                _ => continue,
+            };
+            match add_exact(sum.get(), amount.get()) {
+                Ok(exact) => *sum = Money::new(exact),
+                Err(error) => {
+                    self.refuse_to_book(posting.account.kind(), &error);
+                    return id;
+                }
             }
+        }
+        if !self.settings.restorable {
+            return id;
         }
         postings.retain(|posting| !posting.amount.is_zero() || !posting.qty.is_zero());
         let Draft { kind, memo, execution_id, source_id, corrects, effective_at, ratio } = draft;
@@ -283,8 +326,19 @@ impl Desk {
         id
     }
 
+    /// The present input leaves nothing behind, see [`super::step`]. The first reason stands.
+    fn refuse_to_book(&mut self, what: &str, why: &dyn std::fmt::Display) {
+        let label = &self.account.label;
+        self.unbookable.get_or_insert_with(|| {
+            format!("account {label}: {what} can't be booked: {why}; nothing of the input was kept")
+        });
+    }
+
     /// Writes lots as an entry left them.
     pub(super) fn push_lots(&self, entry: EntryId, lots: Vec<LotRow>, out: &mut Effects) {
+        if !self.settings.restorable {
+            return;
+        }
         let at = self.now.market;
         for lot in lots {
             out.rows.push(Row::LotChange(LotChangeRow { entry, at, lot: lot.clone() }));

@@ -33,7 +33,7 @@ impl Desk {
     pub fn view(&self, id: SleeveId) -> Option<SleeveView> {
         let sleeve = self.sleeves.get(&id)?;
         let (state, state_reason) = self.trading_state(&sleeve.row);
-        let controls = sleeve.row.controls.and(&self.account.controls);
+        let controls = sleeve.controls(&self.account.controls).clone();
         let collar_pct = controls.price_collar_pct.unwrap_or_else(|| COLLAR_DEFAULT_PCT.into());
         let position =
             |(id, holding): (&crate::InstrumentId, &crate::ledger::Holding)| PositionView {
@@ -102,7 +102,7 @@ impl Desk {
             };
             return Err(Refusal::Reconciling { why: why.to_owned() });
         }
-        let start = self.day_start(id);
+        self.day_start(id);
         let view = self
             .view(id)
             .ok_or_else(|| Refusal::NotFound { what: "sleeve".to_owned(), name: id.to_string() })?;
@@ -120,7 +120,7 @@ impl Desk {
         if let Some(allowed) = view.controls.daily_loss
             && intent.side == Side::Buy
         {
-            let found = start - self.equity(id);
+            let found = self.lost_today(id);
             if found >= allowed {
                 return Err(Refusal::DailyLoss { found, allowed });
             }

@@ -28,6 +28,7 @@ mod reconcile;
 mod replay;
 mod restore;
 mod state;
+mod worth;
 
 pub use actions::file_activity_id;
 pub use breaks::{class_name, is_accepted};
@@ -50,17 +51,32 @@ use crate::id::{InputIndex, OrderId};
 use crate::limits;
 use crate::market::Bar;
 use crate::order::OrderStatus;
+use crate::risk::Refusal;
 use crate::row::{ExecutionSource, InputRow, Row};
 use crate::time::Now;
 
 /// Takes one input. `out` is added to, never read.
 ///
+/// An amount that the books can't hold exactly is booked nowhere: the input leaves no rows, and the
+/// only action says why this host must not go on ([`Action::Refuse`]).
+///
 /// # Panics
 /// Where an invariant of the books is broken: the driver must not commit, and must not go on.
 pub fn step(desk: &mut Desk, input: Input, out: &mut Effects) {
-    let rows_before = out.rows.len();
+    let (rows_before, actions_before) = (out.rows.len(), out.actions.len());
     desk.advance(input.now);
-    desk.apply(&input.event, out);
+    if desk.unbookable.is_none() {
+        desk.apply(&input.event, out);
+    }
+    if let Some(why) = desk.unbookable.clone() {
+        out.rows.truncate(rows_before);
+        out.actions.truncate(actions_before);
+        desk.give_up(&input.event, why, out);
+        return;
+    }
+    let owed = std::mem::take(&mut desk.owed);
+    owed.into_iter().for_each(|id| desk.touched.sleeves.insert(id));
+    desk.settle_worth();
     desk.hold_to_allocations(out);
     let recorded = desk.settings.record_inputs && is_recorded(&input.event);
     // The record writes the account's row itself, with the input's number in it.
@@ -75,6 +91,9 @@ pub fn step(desk: &mut Desk, input: Input, out: &mut Effects) {
 /// no event to give away. Prices have no effects.
 pub fn observe(desk: &mut Desk, now: Now, bars: &[Bar]) {
     debug_assert!(desk.touched.is_empty(), "step writes down what it touched");
+    if desk.unbookable.is_some() {
+        return;
+    }
     desk.advance(now);
     desk.on_bars(bars);
 }
@@ -86,6 +105,22 @@ const fn is_recorded(event: &Event) -> bool {
 }
 
 impl Desk {
+    /// Something of the input could not be booked: what it changed here is worth nothing, and what
+    /// is committed stands.
+    fn give_up(&mut self, event: &Event, why: String, out: &mut Effects) {
+        self.refused = true;
+        if matches!(event, Event::Command { .. }) {
+            out.reply = Some(Reply::Refused {
+                refusal: Refusal::NotAllowed {
+                    what: "account".to_owned(),
+                    name: self.account.label.to_string(),
+                    why: why.clone(),
+                },
+            });
+        }
+        out.actions.push(Action::Refuse { why });
+    }
+
     fn apply(&mut self, event: &Event, out: &mut Effects) {
         match event {
             Event::Market { market } => self.on_market(market),

@@ -14,10 +14,10 @@ use super::effect::{Action, Effects};
 use super::state::{Desk, Mark};
 use crate::broker::{BrokerSnapshot, BrokerStatus};
 use crate::bug::{self, Bug};
-use crate::decimal::{Money, Qty};
+use crate::decimal::{Money, Price, Qty, round_half_even};
 use crate::id::{BreakId, OrderId, SleeveId, Symbol};
 use crate::ledger::{EntryKind, LedgerAccount, LotSide, Posting};
-use crate::limits::NANOS_PER_SECOND;
+use crate::limits::{self, NANOS_PER_SECOND};
 use crate::order::{ClientOrderId, OrderStatus};
 use crate::row::{BreakRow, ExecutionSource, LotRow, Row};
 use crate::time::Timestamp;
@@ -257,6 +257,8 @@ impl Desk {
         let id = crate::id::LotId(self.account.counters.lot);
         self.account.counters.lot += 1;
         let side = if qty.is_negative() { LotSide::Short } else { LotSide::Long };
+        // A mean may have more places than a price.
+        let price = Price::new(round_half_even(price.get(), limits::PRICE_SCALE_MAX));
         let cost = price.value_of(qty.abs());
         let lot = LotRow {
             id,
@@ -287,7 +289,7 @@ impl Desk {
         self.push_lots(entry, vec![lot], out);
         if self.marks[instrument.index()].is_none() {
             let at = self.now.market;
-            self.marks[instrument.index()] = Some(Mark { price, at, stored: false });
+            self.set_mark(instrument, Mark { price, at, stored: false });
         }
         self.touched.marks.insert(instrument);
     }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::budget::Budget;
 use super::reconcile::Reconciliation;
 use super::state::{Desk, Mark, Settings, Sleeve, Touched};
+use super::worth::Worth;
 use crate::bug::{self, Bug};
+use crate::decimal::Qty;
 use crate::id::{IntentId, SleeveId, Slug};
 use crate::ledger::Holding;
 use crate::limits;
@@ -187,6 +189,9 @@ impl Desk {
             day: 0,
             day_ends: Timestamp(i64::MIN),
             touched: Touched::default(),
+            owed: Vec::new(),
+            worth: Worth::default(),
+            unbookable: None,
         };
         for instrument in rows.instruments {
             desk.add_instrument(instrument);
@@ -212,6 +217,7 @@ impl Desk {
             desk.executions.insert(settled(id));
         }
         desk.check_sums(&rows.positions)?;
+        desk.restore_worth();
         Ok(desk)
     }
 
@@ -315,10 +321,13 @@ pub(super) struct Prints {
 
 impl Prints {
     pub(super) fn of(key: &ExecutionKey) -> Self {
-        let order = key.broker_order_id.as_str();
-        let cumulative = key.cumulative_qty.filter(|_| !order.is_empty());
+        Self::new(&key.execution_id, &key.broker_order_id, key.cumulative_qty)
+    }
+
+    pub(super) fn new(execution_id: &str, order: &str, cumulative_qty: Option<Qty>) -> Self {
+        let cumulative = cumulative_qty.filter(|_| !order.is_empty());
         Self {
-            execution: fingerprint(&["e", &key.execution_id]),
+            execution: fingerprint(&["e", execution_id]),
             cumulative: cumulative.map(|qty| fingerprint(&["c", order, &qty.to_string()])),
         }
     }

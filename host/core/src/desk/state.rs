@@ -1,11 +1,12 @@
 //! The desk's state, and the bookkeeping of what an input touched.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::budget::Budget;
 use super::effect::{Action, Effects};
 use super::reconcile::Reconciliation;
+use super::worth::Worth;
 use crate::bug::{self, Bug};
 use crate::decimal::{Money, Price, Qty};
 use crate::id::{BreakId, InstrumentId, IntentId, OrderId, SleeveId, Slug, Symbol};
@@ -13,7 +14,7 @@ use crate::instrument::Instrument;
 use crate::ledger::Holding;
 use crate::limits::NANOS_PER_SECOND;
 use crate::order::{OrderStatus, OrderType, Side, Size};
-use crate::risk::TradingState;
+use crate::risk::{Controls, TradingState};
 use crate::row::{
     AccountRow, ActivityRow, BotRow, BreakRow, OrderChangeRow, OrderRow, PositionRow, Row,
     SleeveKind, SleeveRow,
@@ -46,6 +47,10 @@ pub struct Settings {
     /// Whether inputs are recorded with what they caused. A run that can be repeated from its files
     /// has no use for it.
     pub record_inputs: bool,
+    /// Whether rows are written from which a desk can be restored and the past be asked: accounts,
+    /// sleeves, orders, lots, entries with their chain. A run that keeps its results alone does
+    /// without; executions, round trips, refusals, bots' states and events come out all the same.
+    pub restorable: bool,
 }
 
 impl Default for Settings {
@@ -61,6 +66,7 @@ impl Default for Settings {
             accepted_max_ns: 300 * NANOS_PER_SECOND,
             cancel_retry_ns: 10 * NANOS_PER_SECOND,
             record_inputs: true,
+            restorable: true,
         }
     }
 }
@@ -92,18 +98,32 @@ pub(super) struct Sleeve {
     /// Accepted orders inside the duplicate window.
     pub(super) recent: VecDeque<(Timestamp, Symbol, Side, Size, OrderType)>,
     pub(super) version: u64,
+    /// Its controls and the account's together, once somebody asked.
+    controls: OnceLock<Arc<Controls>>,
 }
 
 impl Sleeve {
     pub(super) fn new(row: SleeveRow) -> Self {
         Self {
             row,
+            controls: OnceLock::new(),
             holdings: BTreeMap::new(),
             open: BTreeSet::new(),
             accepted: VecDeque::new(),
             recent: VecDeque::new(),
             version: 0,
         }
+    }
+
+    /// The controls that hold for it: its own and the account's.
+    pub(super) fn controls(&self, account: &Controls) -> &Arc<Controls> {
+        self.controls.get_or_init(|| Arc::new(self.row.controls.and(account)))
+    }
+
+    /// Its own controls or the account's are others now.
+    pub(super) fn forget_controls(&mut self) {
+        self.controls = OnceLock::new();
+        self.version += 1;
     }
 
     pub(super) fn net_capital(&self) -> Money {
@@ -123,11 +143,44 @@ impl Sleeve {
 #[derive(Debug, Default)]
 pub(super) struct Touched {
     pub(super) account: bool,
-    pub(super) sleeves: BTreeSet<SleeveId>,
-    pub(super) positions: BTreeSet<(SleeveId, InstrumentId)>,
-    pub(super) orders: BTreeSet<OrderId>,
-    pub(super) bots: BTreeSet<SleeveId>,
-    pub(super) marks: BTreeSet<InstrumentId>,
+    pub(super) sleeves: Few<SleeveId>,
+    pub(super) positions: Few<(SleeveId, InstrumentId)>,
+    pub(super) orders: Few<OrderId>,
+    pub(super) bots: Few<SleeveId>,
+    pub(super) marks: Few<InstrumentId>,
+}
+
+/// A set of mostly few things, put in order when it is read. Keeps its memory.
+#[derive(Debug)]
+pub(super) struct Few<T>(Vec<T>);
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Ord + Copy> Few<T> {
+    pub(super) fn insert(&mut self, item: T) {
+        if self.0.last() != Some(&item) {
+            self.0.push(item);
+        }
+    }
+
+    pub(super) fn contains(&self, item: &T) -> bool {
+        self.0.contains(item)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// In order, each once.
+    pub(super) fn sorted(&mut self) -> &[T] {
+        self.0.sort_unstable();
+        self.0.dedup();
+        &self.0
+    }
 }
 
 impl Touched {
@@ -139,6 +192,15 @@ impl Touched {
             && self.orders.is_empty()
             && self.bots.is_empty()
             && self.marks.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.account = false;
+        self.sleeves.0.clear();
+        self.positions.0.clear();
+        self.orders.0.clear();
+        self.bots.0.clear();
+        self.marks.0.clear();
     }
 }
 
@@ -185,6 +247,11 @@ pub struct Desk {
     pub(super) day_ends: Timestamp,
     pub(super) now: Now,
     pub(super) touched: Touched,
+    /// Sleeves whose day began with a price, which writes no rows.
+    pub(super) owed: Vec<SleeveId>,
+    pub(super) worth: Worth,
+    /// Why the present input can't be booked; see [`Desk::post_entry`].
+    pub(super) unbookable: Option<String>,
 }
 
 impl Desk {
@@ -275,35 +342,6 @@ impl Desk {
         &self.reconciliation
     }
 
-    /// Market value of what a sleeve holds, at the last marks (cost where there is none).
-    #[must_use]
-    pub fn market_value(&self, sleeve: SleeveId) -> Money {
-        self.sleeves.get(&sleeve).map_or(Money::ZERO, |s| self.value_of(s))
-    }
-
-    /// Cash and market value of a sleeve.
-    #[must_use]
-    pub fn equity(&self, sleeve: SleeveId) -> Money {
-        self.sleeves.get(&sleeve).map_or(Money::ZERO, |s| s.row.cash + self.value_of(s))
-    }
-
-    pub(super) fn value_of(&self, sleeve: &Sleeve) -> Money {
-        self.values_of(sleeve).sum()
-    }
-
-    /// The market value with every position counted positive.
-    pub(super) fn exposure_of(&self, sleeve: &Sleeve) -> Money {
-        self.values_of(sleeve).map(Money::abs).sum()
-    }
-
-    fn values_of<'a>(&'a self, sleeve: &'a Sleeve) -> impl Iterator<Item = Money> + 'a {
-        let value = |(id, holding): (&InstrumentId, &Holding)| match &self.marks[id.index()] {
-            Some(mark) => mark.price.value_of(holding.qty),
-            None => holding.cost,
-        };
-        sleeve.holdings.iter().filter(|(_, h)| !h.qty.is_zero()).map(value)
-    }
-
     /// Quantity of a symbol over all sleeves, suspense included: what the broker should hold.
     #[must_use]
     pub fn total_qty(&self, id: InstrumentId) -> Qty {
@@ -359,6 +397,7 @@ impl Desk {
         self.by_symbol.insert(instrument.symbol.clone(), id);
         self.instruments.push(instrument);
         self.marks.push(None);
+        self.worth.add_instrument();
         id
     }
 
@@ -381,25 +420,33 @@ impl Desk {
         if self.touched.is_empty() {
             return;
         }
-        let touched = std::mem::take(&mut self.touched);
-        for id in touched.sleeves {
-            out.rows.push(Row::Sleeve(Box::new(self.sleeves[&id].row.clone())));
+        let mut touched = std::mem::take(&mut self.touched);
+        if self.settings.restorable {
+            self.push_rows(&mut touched, out);
         }
-        for (sleeve, id) in touched.positions {
-            let holding = self.sleeves[&sleeve].holdings.get(&id);
+        touched.clear();
+        self.touched = touched;
+    }
+
+    fn push_rows(&mut self, touched: &mut Touched, out: &mut Effects) {
+        for id in touched.sleeves.sorted() {
+            out.rows.push(Row::Sleeve(Box::new(self.sleeves[id].row.clone())));
+        }
+        for (sleeve, id) in touched.positions.sorted() {
+            let holding = self.sleeves[sleeve].holdings.get(id);
             out.rows.push(Row::Position(PositionRow {
-                sleeve,
+                sleeve: *sleeve,
                 symbol: self.instruments[id.index()].symbol.clone(),
                 qty: holding.map_or(Qty::ZERO, |h| h.qty),
                 cost: holding.map_or(Money::ZERO, |h| h.cost),
                 fee_left: holding.map_or(Money::ZERO, |h| h.fee_left),
             }));
         }
-        for id in touched.orders {
-            if let Some(order) = self.orders.get_mut(&id) {
+        for id in touched.orders.sorted() {
+            if let Some(order) = self.orders.get_mut(id) {
                 order.changes += 1;
                 out.rows.push(Row::OrderChange(OrderChangeRow {
-                    order: id,
+                    order: *id,
                     change: order.changes,
                     at: order.updated_at,
                     status: order.status,
@@ -410,11 +457,11 @@ impl Desk {
                 out.rows.push(Row::Order(Box::new(order.clone())));
             }
         }
-        for id in touched.bots {
-            out.rows.push(Row::Bot(Box::new(self.bots[&id].clone())));
+        for id in touched.bots.sorted() {
+            out.rows.push(Row::Bot(Box::new(self.bots[id].clone())));
         }
-        for id in touched.marks {
-            self.push_mark(id, out);
+        for id in touched.marks.sorted() {
+            self.push_mark(*id, out);
         }
         if touched.account {
             out.rows.push(Row::Account(Box::new(self.account.clone())));

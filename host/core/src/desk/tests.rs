@@ -3,6 +3,7 @@
 mod bots;
 mod money;
 mod opening;
+mod worth;
 
 use rust_decimal::{Decimal, dec};
 

@@ -1,5 +1,7 @@
 //! What a bot can know of its own sleeve: the view that each handler call carries.
 
+use std::sync::Arc;
+
 use rust_decimal::Decimal;
 
 use crate::bug::{self, Bug};
@@ -76,7 +78,7 @@ pub struct SleeveView {
     /// Why, when not active.
     pub state_reason: String,
     /// The sleeve's controls.
-    pub controls: Controls,
+    pub controls: Arc<Controls>,
     /// How market orders are priced.
     pub pricing: Pricing,
     /// The next intent id.

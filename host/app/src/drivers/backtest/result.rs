@@ -100,7 +100,8 @@ impl BacktestResult {
         let last = market.len() - 1;
         let summary = Summary {
             bars: count(market.bars.len()),
-            orders: kept.orders,
+            // Its counter holds the number of the next one.
+            orders: desk.account().counters.order - 1,
             fills: count(kept.executions.len()),
             refusals: kept.refusals,
             start: At(market.at(0).0),

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow};
 use rust_decimal::Decimal;
 use stockade_core::desk::{
-    BooksAnswer, BotReport, Command, Desk, Event, Past, Question, Reply, Settings,
+    BooksAnswer, BotReport, Command, Desk, Event, Question, Reply, Settings,
 };
 use stockade_core::instrument::Instrument;
 use stockade_core::risk::Controls;
@@ -113,8 +113,6 @@ pub(super) struct Kept {
     pub(super) executions: Vec<ExecutionRow>,
     pub(super) round_trips: Vec<RoundTripRow>,
     pub(super) refusals: u64,
-    pub(super) orders: u64,
-    past: Past,
     /// The last state of each bot: what it goes on from after a strike.
     states: BTreeMap<SleeveId, SnapshotRow>,
     /// Strikes, the first [`STRIKES_KEPT_MAX`].
@@ -127,7 +125,6 @@ const STRIKES_KEPT_MAX: usize = 1_000;
 impl Sink for Kept {
     fn commit(&mut self, rows: &mut Vec<Row>) -> Result<()> {
         for row in rows.drain(..) {
-            self.past.take(&row);
             match row {
                 Row::Execution(row) => self.executions.push(row),
                 Row::RoundTrip(row) => self.round_trips.push(row),
@@ -139,7 +136,6 @@ impl Sink for Kept {
                 {
                     self.strikes.push(row);
                 }
-                Row::Order(row) => self.orders = self.orders.max(row.id.0),
                 _ => {}
             }
         }
@@ -147,7 +143,8 @@ impl Sink for Kept {
     }
 
     fn answer(&mut self, question: &Question) -> Result<BooksAnswer> {
-        Ok(self.past.answer(question))
+        // Only activities of the account and corrections ask, and a replayed market has none.
+        Err(anyhow!("a backtest keeps no past that could answer {question:?}"))
     }
 }
 
@@ -231,6 +228,11 @@ struct Prepared {
     start: Timestamp,
 }
 
+/// The equity of some sleeves together.
+fn worth(desk: &Desk, sleeves: &[SleeveId]) -> Money {
+    sleeves.iter().map(|id| desk.equity(*id)).reduce(|sum, equity| sum + equity).unwrap_or_default()
+}
+
 /// The plugins of a run, by the names of its bots.
 #[derive(Default)]
 struct Plugins(BTreeMap<Slug, Plugin>);
@@ -279,7 +281,9 @@ impl Prepared {
         let now = Now { market: Timestamp(start.0 - 1), machine: Timestamp(0) };
         let label = Slug::new("backtest").expect("a literal slug");
         let rows = Rows::new_account(label, "backtest".to_owned(), true, controls, now);
-        let desk = Desk::restore(rows, Settings { record_inputs: false, ..settings })?;
+        // Its files are what it is run again from, and its results are all that is kept.
+        let settings = Settings { record_inputs: false, restorable: false, ..settings };
+        let desk = Desk::restore(rows, settings)?;
         let mut lockstep = Lockstep::new(desk, exchange, Kept::default(), now.market);
         let instruments: Vec<Instrument> = market
             .symbols
@@ -409,13 +413,23 @@ impl Prepared {
             .map(|sleeve| sleeve.id)
             .collect();
         let mut curve = Vec::with_capacity(self.market.len() + 1);
-        let capital: Money = sleeves.iter().map(|id| self.lockstep.desk.equity(*id)).sum();
+        let capital = worth(&self.lockstep.desk, &sleeves);
         curve.push((Timestamp(self.start.0 - 1), capital));
-        for group in 0..self.market.len() {
+        let mut group = 0;
+        while group < self.market.len() {
+            let quiet = self.lockstep.quiet_until(group, &self.market);
+            if quiet > group {
+                let market = &self.market;
+                self.lockstep.pass_quietly(group..quiet, market, |desk, group| {
+                    curve.push((market.at(group), worth(desk, &sleeves)));
+                })?;
+                group = quiet;
+                continue;
+            }
             self.lockstep.tick(group, &self.market)?;
             self.heed_notes(group + 1)?;
-            let equity = sleeves.iter().map(|id| self.lockstep.desk.equity(*id)).sum();
-            curve.push((self.market.at(group), equity));
+            curve.push((self.market.at(group), worth(&self.lockstep.desk, &sleeves)));
+            group += 1;
         }
         self.lockstep.finish()?;
         self.heed_notes(self.market.len())?;

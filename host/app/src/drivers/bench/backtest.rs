@@ -3,6 +3,7 @@
 
 use anyhow::{Context, ensure};
 use rust_decimal::Decimal;
+use stockade_core::decimal::round_half_even;
 use stockade_core::{Money, Slug};
 use stockade_venue::files::Bars;
 
@@ -34,7 +35,35 @@ pub(super) fn measure_many(place: &Place) -> Result<Vec<Figure>, Failure> {
     compare("backtest-many", &setup(place, 10_000_000)?, &bars)
 }
 
+/// The time that the component takes for a bar against the time that the same strategy takes when it
+/// is called natively, everything else being the same.
+pub(super) fn measure_ratio(place: &Place) -> Result<Vec<Figure>, Failure> {
+    let bars = market::bars(&place.folder("backtest")?, SEED, "BENCH", BARS)?;
+    let (component, native) = rates(&setup(place, 100_000)?, &bars)?;
+    let nanos = |rate: Decimal| {
+        let second = Decimal::from(1_000_000_000_u64);
+        round_half_even(second.checked_div(rate).unwrap_or_default(), 1)
+    };
+    Ok(vec![Figure::new(
+        "native-ratio",
+        (nanos(component), "ns/bar"),
+        ("the same loop, the strategy called natively", nanos(native)),
+        u64::try_from(BARS).unwrap_or(u64::MAX),
+    )])
+}
+
 fn compare(name: &'static str, setup: &Setup, bars: &Bars) -> Result<Vec<Figure>, Failure> {
+    let (component, native) = rates(setup, bars)?;
+    Ok(vec![Figure::new(
+        name,
+        (component, "bars/s"),
+        ("the same loop, the strategy called natively", native),
+        u64::try_from(bars.rows.len()).unwrap_or(u64::MAX),
+    )])
+}
+
+/// Bars a second through the component and natively.
+fn rates(setup: &Setup, bars: &Bars) -> Result<(Decimal, Decimal), Failure> {
     let (mut rates, mut natives) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         let component = run_once(setup, bars)?.summary;
@@ -43,12 +72,7 @@ fn compare(name: &'static str, setup: &Setup, bars: &Bars) -> Result<Vec<Figure>
         rates.push(component.bars_per_second);
         natives.push(native.bars_per_second);
     }
-    Ok(vec![Figure::new(
-        name,
-        (middle(rates), "bars/s"),
-        ("the same loop, the strategy called natively", middle(natives)),
-        u64::try_from(bars.rows.len()).unwrap_or(u64::MAX),
-    )])
+    Ok((middle(rates), middle(natives)))
 }
 
 fn setup(place: &Place, capital: u64) -> Result<Setup, Failure> {

@@ -14,6 +14,7 @@ mod figure;
 mod figures;
 mod latency;
 pub(in crate::drivers) mod market;
+mod marks;
 mod memory;
 mod native;
 mod place;
@@ -31,8 +32,18 @@ use place::Place;
 const SEED: u64 = 20_190_211;
 
 /// What can be measured, in the order in which all of it is.
-const NAMES: [&str; 8] =
-    ["call", "backtest", "backtest-many", "latency", "booking", "figures", "memory", "queries"];
+const NAMES: [&str; 10] = [
+    "call",
+    "backtest",
+    "backtest-many",
+    "native-ratio",
+    "latency",
+    "booking",
+    "marks",
+    "figures",
+    "memory",
+    "queries",
+];
 
 /// Measures what is named, or all there is.
 pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Failure> {
@@ -52,6 +63,8 @@ pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Fai
             "call" => call::measure(&place),
             "backtest" => backtest::measure(&place),
             "backtest-many" => backtest::measure_many(&place),
+            "native-ratio" => backtest::measure_ratio(&place),
+            "marks" => marks::measure().map_err(Failure::Failed),
             "latency" => place.guarded("latency", latency::measure(&place)).await,
             "booking" => place.guarded("booking", booking::measure(&place)).await,
             "figures" => place.guarded("figures", figures::measure(&place)).await,

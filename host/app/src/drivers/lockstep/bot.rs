@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use stockade_core::desk::{BotRequest, Desk, GoodRun, OrderUpdate};
 use stockade_core::market::Bar;
+use stockade_core::sleeve::SleeveView;
 use stockade_core::{InstrumentId, Now, SleeveId, Timestamp};
 use stockade_runtime::{Call, EVENTS_PER_CALL_MAX, Events, LogLine, Outcome, SessionEvent, Strike};
 
@@ -137,9 +138,24 @@ pub(crate) struct LocalBot {
     sessions: Vec<SessionEvent>,
     timers: Vec<Timestamp>,
     next_timer: Option<Timestamp>,
+    /// Its sleeve as it was last looked at.
+    view: Option<SleeveView>,
     scratch: Vec<Bar>,
     /// Where each bar of `scratch` stands in the market.
     places: Vec<usize>,
+}
+
+/// The sleeve as it is: looked at again only where it has changed.
+fn look<'a>(
+    view: &'a mut Option<SleeveView>,
+    desk: &Desk,
+    sleeve: SleeveId,
+) -> Option<&'a SleeveView> {
+    let version = desk.view_version(sleeve);
+    if view.as_ref().is_none_or(|view| view.version != version) {
+        *view = desk.view(sleeve);
+    }
+    view.as_ref()
 }
 
 impl LocalBot {
@@ -173,6 +189,7 @@ impl LocalBot {
             sessions: Vec::new(),
             timers: Vec::new(),
             next_timer: None,
+            view: None,
             scratch: Vec::new(),
             places: Vec::new(),
         }
@@ -312,7 +329,10 @@ impl LocalBot {
 
     /// What it asks for on hearing of timers, sessions and its orders.
     pub(crate) fn hear(&mut self, desk: &Desk, now: Now) -> Result<Asked, Strike> {
-        while let Some(view) = self.hears_something().then(|| desk.view(self.sleeve)).flatten() {
+        while self.hears_something() {
+            let Some(view) = look(&mut self.view, desk, self.sleeve) else {
+                break;
+            };
             let events = if !self.timers.is_empty() {
                 Events::Timer(&self.timers)
             } else if !self.sessions.is_empty() {
@@ -322,7 +342,7 @@ impl LocalBot {
             };
             let (kind, prices, now) = (std::mem::discriminant(&events), desk, now.market);
             let outcome =
-                self.guest.call(&Call { events, warm_up: false, view: &view, prices, now })?;
+                self.guest.call(&Call { events, warm_up: false, view, prices, now })?;
             let handled = usize::try_from(outcome.handled).unwrap_or(usize::MAX);
             if kind == std::mem::discriminant(&Events::Timer(&[])) {
                 self.timers.drain(..handled.min(self.timers.len()));
@@ -345,6 +365,15 @@ impl LocalBot {
     /// Whether anything but bars waits for it.
     pub(crate) fn hears_something(&self) -> bool {
         !(self.updates.is_empty() && self.sessions.is_empty() && self.timers.is_empty())
+    }
+
+    /// The first time stamp from here on at which it can ask for something.
+    pub(crate) fn silent_until(&self) -> usize {
+        match &self.asked {
+            _ if self.hears_something() => 0,
+            Some((at, _)) => *at,
+            None => self.horizon,
+        }
     }
 
     /// What it asks for at a time stamp; evaluates it as far ahead as may be.
@@ -404,13 +433,13 @@ impl LocalBot {
         if bars.is_empty() {
             return Ok(());
         }
-        let Some(view) = desk.view(self.sleeve) else {
+        let Some(view) = look(&mut self.view, desk, self.sleeve) else {
             return Ok(());
         };
         let outcome = self.guest.call(&Call {
             events: Events::Bars(bars),
             warm_up: false,
-            view: &view,
+            view,
             prices: desk,
             now: now.market,
         })?;

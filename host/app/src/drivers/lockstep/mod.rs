@@ -9,6 +9,7 @@ mod bot;
 mod guest;
 mod instance;
 mod market;
+mod quiet;
 
 pub(crate) use bot::{Asked, LocalBot};
 pub(crate) use guest::Guest;

@@ -309,8 +309,9 @@ fn a_slow_rate_does_not_lock_a_position_in() {
     bench.market("alpha", "AAPL", Side::Buy, dec!(30));
     bench.fill_all(dec!(100));
     bench.time += 61 * limits::NANOS_PER_SECOND;
-    let set = bench.desk.account.controls.set("order_rate", "0");
-    assert!(set.is_ok());
+    let settings = vec![("order_rate".to_owned(), "0".to_owned())];
+    let set = bench.command(Command::RiskSet { scope: Scope::Account, settings });
+    assert!(matches!(set, Reply::Done { .. }));
     assert_eq!(refusal(&bench.market("alpha", "AAPL", Side::Buy, dec!(1))), "order_rate");
     for _ in 0..limits::EXITS_PER_MINUTE {
         assert!(matches!(bench.market("alpha", "AAPL", Side::Sell, dec!(1)), Reply::Done { .. }));

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use stockade_core::desk::Desk;
 use stockade_core::order::{OrderStatus, Side, Size};
 use stockade_core::row::{OrderRow, SleeveKind, SleeveRow};
+use stockade_core::sleeve::Prices;
 use stockade_core::{InstrumentId, Money, OrderId, Qty};
 
 use super::super::world::World;
@@ -55,10 +56,34 @@ pub(super) fn each(checks: &mut Checks, desk: &Desk, seen: &Seen) -> Checked {
         ensure(have == owe, "I8", || {
             format!("{}: cash and cost are {have}, capital and profit {owe}", row.name)
         })?;
+        worth(desk, row)?;
         capital(checks, desk, row, seen)?;
     }
     ensure(!house.is_negative(), "I22", || {
         format!("more is allocated than there is: house has {house}")
+    })
+}
+
+/// I8: the market value, the equity and the day's loss that are kept are those of a plain sum at the
+/// last prices.
+fn worth(desk: &Desk, row: &SleeveRow) -> Checked {
+    let mut sum = Decimal::ZERO;
+    for (id, holding) in desk.holdings(row.id) {
+        let price = desk.last(id).map(|(price, _)| price.get());
+        sum += price.map_or(holding.cost.get(), |price| price * holding.qty.get());
+    }
+    let (kept, equity) = (desk.market_value(row.id).get(), desk.equity(row.id).get());
+    let cash = row.cash.get();
+    ensure(kept == sum && equity == cash + sum, "I8", || {
+        format!("{} is worth {sum} and {cash} of cash, kept are {kept} and {equity}", row.name)
+    })?;
+    let limits = [row.controls.daily_loss, desk.account().controls.daily_loss];
+    let limit = limits.into_iter().flatten().min();
+    let lost = desk.lost_today(row.id);
+    // A day that has not begun for the sleeve has no loss, and a limit is above zero.
+    let reached = limit.is_some_and(|allowed| lost >= allowed);
+    ensure(reached == desk.is_loss_reached(row.id), "I8", || {
+        format!("{} lost {lost} of {limit:?} today, kept as reached: {}", row.name, !reached)
     })
 }
 
