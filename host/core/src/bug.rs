@@ -72,6 +72,8 @@ bugs! {
     SendingForgotten = "sending-forgotten",
     /// Fills are read again without an overlap.
     NoOverlap = "no-overlap",
+    /// Executions that are older than the desk's memory are not asked for.
+    NothingRecalled = "nothing-recalled",
 }
 
 #[cfg(feature = "seeded-bugs")]

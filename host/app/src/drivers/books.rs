@@ -98,7 +98,12 @@ async fn under_lease(
     }
     for command in commands {
         let mut out = Effects::default();
-        step(&mut desk, Input { now, event: Event::Command { command } }, &mut out);
+        let event = Event::Command { command };
+        if let Some(question) = desk.recall(&event) {
+            let answer = store.answer(account, &question).await?;
+            step(&mut desk, Input { now, event: Event::Books { answer } }, &mut out);
+        }
+        step(&mut desk, Input { now, event }, &mut out);
         let reply = out.reply.take().context("a command got no answer")?;
         settle(store, account, &mut writer, &mut desk, out).await?;
         let refused = matches!(reply, Reply::Refused { .. });

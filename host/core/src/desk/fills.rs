@@ -49,11 +49,7 @@ impl Desk {
         source: ExecutionSource,
         out: &mut Effects,
     ) -> bool {
-        let key = ExecutionKey {
-            execution_id: fill.execution_id.clone(),
-            broker_order_id: fill.broker_order_id.clone(),
-            cumulative_qty: fill.cumulative_qty,
-        };
+        let key = ExecutionKey::of(fill);
         if self.is_dropped_by_a_bug(fill) {
             return false;
         }

@@ -92,6 +92,7 @@ impl Rows {
             lots: Vec::new(),
             orders: Vec::new(),
             executions: Vec::new(),
+            remembered_since: Timestamp(i64::MIN),
             marks: Vec::new(),
             breaks: Vec::new(),
             bots: Vec::new(),
@@ -166,6 +167,8 @@ impl Desk {
             absent: BTreeSet::new(),
             not_before: BTreeMap::new(),
             executions: BTreeSet::new(),
+            remembers_since: rows.remembered_since,
+            recalled: BTreeSet::new(),
             bots: rows.bots.into_iter().map(|bot| (bot.sleeve, bot)).collect(),
             breaks: rows.breaks.into_iter().map(|found| (found.id, found)).collect(),
             activities: rows
@@ -275,7 +278,7 @@ impl Desk {
         if bug::is(Bug::DedupOff) {
             return false;
         }
-        let known = |print| self.executions.contains(print);
+        let known = |print| self.executions.contains(print) || self.recalled.contains(print);
         known(&prints.execution) || prints.cumulative.as_ref().is_some_and(known)
     }
 
@@ -321,6 +324,10 @@ impl Prints {
             execution: fingerprint(&["e", &key.execution_id]),
             cumulative: cumulative.map(|qty| fingerprint(&["c", order, &qty.to_string()])),
         }
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = u128> + use<> {
+        std::iter::once(self.execution).chain(self.cumulative)
     }
 }
 

@@ -12,7 +12,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use stockade_core::broker::Answer;
 use stockade_core::desk::{
-    Action, Command, Desk, Effects, Event, Input, Question, Reply, Scope, Settings, step,
+    Action, BooksAnswer, Command, Desk, Effects, Event, Input, Question, Reply, Scope, Settings,
+    step,
 };
 use stockade_core::market::MarketEvent;
 use stockade_core::order::OrderStatus;
@@ -231,6 +232,11 @@ impl Host {
     /// One input: step, rows to the writer, actions and reply into the outbox.
     async fn put(&mut self, event: Event, reply: Option<oneshot::Sender<Reply>>) -> Result<()> {
         let now = self.parts.clock.now();
+        if let Some(question) = self.parts.desk.recall(&event) {
+            let answer = self.recalled(&question).await?;
+            let event = Event::Books { answer };
+            step(&mut self.parts.desk, Input { now, event }, &mut self.out);
+        }
         step(&mut self.parts.desk, Input { now, event }, &mut self.out);
         if !self.out.rows.is_empty() {
             let rows = std::mem::take(&mut self.out.rows);
@@ -246,6 +252,23 @@ impl Host {
         }
         self.out.clear();
         Ok(())
+    }
+
+    /// What the books know of executions that are older than the desk's memory. Nothing can be
+    /// decided without it, so a database that is on its way back is waited for.
+    async fn recalled(&self, question: &Question) -> Result<BooksAnswer> {
+        let until = tokio::time::Instant::now() + REOPEN_MAX;
+        loop {
+            let error = match self.parts.store.answer(&self.parts.label, question).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if tokio::time::Instant::now() > until {
+                return Err(anyhow!(error).context("the database did not come back"));
+            }
+            tracing::warn!(account = %self.parts.label, %error, "the books are waited for");
+            tokio::time::sleep(REOPEN_EVERY).await;
+        }
     }
 
     async fn put_all(&mut self, events: Vec<Event>) -> Result<()> {
