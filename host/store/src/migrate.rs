@@ -43,6 +43,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "start_without_the_history",
         sql: include_str!("../../../migrations/0006_start_without_the_history.sql"),
     },
+    Migration {
+        version: 7,
+        name: "keep_figures",
+        sql: include_str!("../../../migrations/0007_keep_figures.sql"),
+    },
 ];
 
 /// The schema that this binary works with.
