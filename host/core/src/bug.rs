@@ -74,6 +74,8 @@ bugs! {
     NoOverlap = "no-overlap",
     /// A price changes the mark, and not what its holders are worth.
     WorthForgotten = "worth-forgotten",
+    /// Executions that are older than the desk's memory are not asked for.
+    NothingRecalled = "nothing-recalled",
 }
 
 #[cfg(feature = "seeded-bugs")]

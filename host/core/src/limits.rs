@@ -57,5 +57,12 @@ pub const GOOD_RUN_EVENTS_MIN: u64 = 10;
 pub const BACKOFF_MIN_NS: i64 = NANOS_PER_SECOND;
 /// Longest back-off of a bot, in nanoseconds of market time.
 pub const BACKOFF_MAX_NS: i64 = 30 * NANOS_PER_SECOND;
+/// How far before the fills that a broker may show again a restored desk remembers executions, in
+/// nanoseconds of their own times: far beyond the overlap of two readings, and few enough rows that
+/// a start does not grow with the history. Older ones are asked for ([`crate::desk::Desk::recall`]).
+pub const REMEMBERED_NS: i64 = 3_600 * NANOS_PER_SECOND;
+/// The same execution may carry times as far apart in two sources: within it, what should be
+/// remembered is asked for all the same.
+pub const RECALL_SLACK_NS: i64 = 600 * NANOS_PER_SECOND;
 /// Nanoseconds of a second.
 pub const NANOS_PER_SECOND: i64 = 1_000_000_000;

@@ -678,8 +678,10 @@ pub struct Rows {
     /// All orders that are not final, and the last
     /// [`crate::limits::CLOSED_ORDERS_KEPT_MAX`] final ones.
     pub orders: Vec<OrderRow>,
-    /// Keys of all executions.
+    /// Keys of all executions since `remembered_since`, by their own times, and of splits of files.
     pub executions: Vec<ExecutionKey>,
+    /// Before it executions are in the books alone, see [`crate::desk::Desk::recall`].
+    pub remembered_since: Timestamp,
     /// All marks.
     pub marks: Vec<MarkRow>,
     /// All open breaks.

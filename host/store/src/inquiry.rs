@@ -7,11 +7,11 @@ use stockade_core::desk::{
     BooksAnswer, ChangeCause, HoldingHistory, HoldingRows, Question, Traded,
 };
 use stockade_core::id::{EntryId, LotId, SleeveId};
-use stockade_core::row::{CorrectionRow, LotChangeRow};
+use stockade_core::row::{CorrectionRow, ExecutionKey, LotChangeRow};
 use stockade_core::{Symbol, Timestamp};
 
 use crate::error::StoreError;
-use crate::load::{Fields, appended, keyed};
+use crate::load::{Fields, appended, execution_key, keyed};
 use crate::store::Store;
 
 const HELD: &str = "\
@@ -26,6 +26,20 @@ WHERE x.account = $1 AND ($2::text IS NULL OR x.symbol = $2) AND x.at_ns >= $3 A
     AND x.source IN ('stream', 'activity', 'import')
     AND NOT EXISTS (SELECT FROM stockade.correction c WHERE c.account = x.account AND c.execution_id = x.execution_id)
 GROUP BY x.sleeve, x.side ORDER BY x.sleeve, x.side";
+// By id, and by broker order: of our own orders along them, of the others along their own index.
+const BOOKED: &str = "\
+SELECT x.execution_id, x.broker_order_id, x.cumulative_qty FROM stockade.execution x
+WHERE x.account = $1 AND x.execution_id = ANY($2)
+UNION
+SELECT x.execution_id, x.broker_order_id, x.cumulative_qty FROM stockade.order o
+JOIN stockade.execution x ON x.account = o.account AND x.order_id = o.id
+WHERE o.account = $1 AND o.broker_order_id = ANY($3) AND x.broker_order_id = o.broker_order_id
+UNION
+SELECT x.execution_id, x.broker_order_id, x.cumulative_qty FROM stockade.execution x
+WHERE x.account = $1 AND x.order_id IS NULL AND x.broker_order_id <> '' AND x.broker_order_id = ANY($3)
+UNION
+SELECT e.execution_id, '', NULL FROM stockade.entry e
+WHERE e.account = $1 AND e.kind = 'split' AND e.execution_id = ANY($2)";
 const OWNER: &str =
     "SELECT sleeve, symbol FROM stockade.execution WHERE account = $1 AND execution_id = $2";
 const TRADERS: &str = "\
@@ -73,6 +87,10 @@ impl Store {
                 let span = (*from, *until);
                 let traded = traded(&mut transaction, label, symbol.as_ref(), span).await?;
                 BooksAnswer::Traded { activity: activity.clone(), traded }
+            }
+            Question::Booked { keys } => {
+                let keys = booked(&mut transaction, label, keys).await?;
+                BooksAnswer::Booked { keys }
             }
             Question::Holding { execution_id } => {
                 let history = match owner(&mut transaction, label, execution_id).await? {
@@ -151,6 +169,24 @@ async fn traded(
             })
         })
         .collect()
+}
+
+async fn booked(
+    connection: &mut PgConnection,
+    label: &str,
+    keys: &[ExecutionKey],
+) -> Result<Vec<ExecutionKey>, StoreError> {
+    let ids: Vec<&str> = keys.iter().map(|key| key.execution_id.as_str()).collect();
+    let orders = keys.iter().filter(|key| key.cumulative_qty.is_some());
+    let orders: Vec<&str> = orders.map(|key| key.broker_order_id.as_str()).collect();
+    let rows = sqlx::query(BOOKED)
+        .bind(label)
+        .bind(ids)
+        .bind(orders)
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::database("asking which executions are booked"))?;
+    rows.iter().map(|row| execution_key(&Fields::new("execution", row))).collect()
 }
 
 async fn owner(

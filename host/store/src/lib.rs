@@ -8,6 +8,7 @@
 //! Does not decide anything: rows come from [`stockade_core::desk`] and go back to it.
 
 mod check;
+mod closing;
 pub mod cluster;
 mod error;
 mod inquiry;
@@ -23,6 +24,7 @@ pub mod testing;
 mod writer;
 
 pub use check::Invariant;
+pub use closing::{ClosingSample, Due, DueClose, DueSleeve};
 pub use cluster::{Cluster, ClusterError};
 pub use error::StoreError;
 pub use lease::{LeaseError, LeaseGrant, LeaseRefusal};

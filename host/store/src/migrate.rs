@@ -38,6 +38,16 @@ const MIGRATIONS: &[Migration] = &[
         name: "ask_the_past",
         sql: include_str!("../../../migrations/0005_ask_the_past.sql"),
     },
+    Migration {
+        version: 6,
+        name: "start_without_the_history",
+        sql: include_str!("../../../migrations/0006_start_without_the_history.sql"),
+    },
+    Migration {
+        version: 7,
+        name: "keep_figures",
+        sql: include_str!("../../../migrations/0007_keep_figures.sql"),
+    },
 ];
 
 /// The schema that this binary works with.

@@ -220,6 +220,15 @@ impl Store {
 /// Works as `stockade_app`, which can't change what is appended, where that role exists and may be
 /// taken.
 pub(crate) async fn limit_rights(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    set_role(connection, "SET ROLE stockade_app").await
+}
+
+/// The same until the transaction ends.
+pub(crate) async fn limit_rights_here(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    set_role(connection, "SET LOCAL ROLE stockade_app").await
+}
+
+async fn set_role(connection: &mut PgConnection, role: &'static str) -> Result<(), sqlx::Error> {
     let may: bool = sqlx::query_scalar(
         "SELECT coalesce((SELECT pg_has_role(current_user, oid, 'member') FROM pg_roles \
          WHERE rolname = 'stockade_app'), false)",
@@ -227,7 +236,7 @@ pub(crate) async fn limit_rights(connection: &mut PgConnection) -> Result<(), sq
     .fetch_one(&mut *connection)
     .await?;
     if may {
-        sqlx::query("SET ROLE stockade_app").execute(connection).await?;
+        sqlx::query(role).execute(connection).await?;
     }
     Ok(())
 }

@@ -47,6 +47,7 @@ async fn every_kind_of_row_comes_back_equal() {
             broker_order_id: "b-1".to_owned(),
             cumulative_qty: Some(qty("1")),
         }],
+        remembered_since: self::account().remembers_since(),
         marks: pick(&rows, |row| if let Row::Mark(row) = row { Some(row.clone()) } else { None }),
         breaks: pick(&rows, |row| if let Row::Break(row) = row { Some(row.clone()) } else { None }),
         bots: vec![bot()],

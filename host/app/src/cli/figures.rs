@@ -4,13 +4,14 @@
 //! and shows the result. A figure that the data can't give is said to be one, with the reason.
 
 mod benchmark;
+mod history;
 mod series;
 mod table;
 
 use std::path::PathBuf;
 
 use serde::Serialize;
-use stockade_core::Slug;
+use stockade_core::{Slug, Timestamp};
 use stockade_stats::{History, Options, Performance, performance, value};
 use stockade_store::query::{Attribution, ExecutionQuality};
 use stockade_venue::files::read_round_trips;
@@ -19,12 +20,14 @@ use super::argument;
 use super::context::Context;
 use super::screen;
 use crate::failure::Failure;
-use benchmark::Benchmark;
-use series::{of_file, of_sleeve, wrong_file};
+use benchmark::{Benchmark, Compared};
+use history::AsOf;
+use series::{Data, of_file, of_sleeve, wrong_file};
 
 const EXAMPLES: &str = "Example:
   stockade figures mine
   stockade figures mine --benchmark spy.csv --window 63
+  stockade figures mine --history --from 2026-01-01
   stockade figures --equity equity.csv --trades trades.csv --rf 0.02 --json";
 
 const DEFINITIONS: &str = "Definitions
@@ -54,6 +57,8 @@ r are the simple returns of N periods, n the periods a year, f = (1+rf)^(1/n)-1,
   fill rate              mean part of an ended order that was filled
   attribution            by symbol, and by the plugin's version that opened the lot; each
                          adds up to the profit
+A host keeps the figures of each session's close; --history shows them, as they were believed at
+--at TIME or as they are known now: a later correction makes a new version of a close's figures.
 Periods end with a session's close; with the day (UTC) for a sleeve that trades crypto, or where
 no session closed. A benchmark counts by its last value of the day (of the instant, where periods
 are shorter), at most 7 days old. Where empyrical-reloaded 0.7.1 and quantstats 0.0.86 agree,
@@ -88,6 +93,15 @@ pub(crate) struct FiguresArgs {
     /// Rolling figures over so many returns
     #[arg(long, value_name = "W")]
     window: Option<usize>,
+    /// What each session's close kept of the sleeve's figures
+    #[arg(long, requires = "sleeve", conflicts_with_all = ["benchmark", "trades", "rf", "periods", "window"])]
+    history: bool,
+    /// With --history: sessions that closed from this time on, a date or RFC 3339
+    #[arg(long, value_name = "T", value_parser = argument::time, requires = "history")]
+    from: Option<Timestamp>,
+    /// With --history: sessions that closed before this time
+    #[arg(long, value_name = "T", value_parser = argument::time, requires = "history")]
+    to: Option<Timestamp>,
     /// One JSON document instead of a table
     #[arg(long)]
     json: bool,
@@ -100,11 +114,22 @@ impl FiguresArgs {
     }
 }
 
+impl FiguresArgs {
+    /// Whether a session's close keeps just this: nothing is asked for beside the sleeve.
+    fn is_plain(&self) -> bool {
+        let Self { benchmark, trades, rf, periods, window, .. } = self;
+        benchmark.is_none() && trades.is_none() && periods.is_none() && window.is_none() && *rf == 0.0
+    }
+}
+
 /// All that is known of it.
 #[derive(Debug, Serialize)]
 struct Shown {
     #[serde(flatten)]
     performance: Performance,
+    /// Where a session's close kept them, and nothing came since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<AsOf>,
     /// Of a sleeve alone.
     attribution: Option<Attribution>,
     /// Of a sleeve alone.
@@ -113,6 +138,9 @@ struct Shown {
 
 /// Runs it.
 pub(crate) async fn run(context: &Context, args: FiguresArgs) -> Result<(), Failure> {
+    if let Some(sleeve) = args.sleeve.as_ref().filter(|_| args.history) {
+        return history::run(context, sleeve, (args.from, args.to), args.json).await;
+    }
     // What is wrong with the arguments is said before a database is opened.
     let options_of = |default: f64| {
         Options::new(args.periods.unwrap_or(default), args.rf, args.window)
@@ -122,7 +150,7 @@ pub(crate) async fn run(context: &Context, args: FiguresArgs) -> Result<(), Fail
     let trades = args.trades.as_deref().map(read_round_trips).transpose().map_err(wrong_file)?;
     let named = args.benchmark.as_deref().map(Benchmark::parse).transpose()?;
     let mut data = match (&args.sleeve, &args.equity) {
-        (Some(sleeve), _) => of_sleeve(context, sleeve).await?,
+        (Some(sleeve), _) => of_sleeve(context, sleeve, args.is_plain()).await?,
         (None, Some(file)) => of_file(file)?,
         (None, None) => {
             return Err(Failure::Usage("a sleeve or --equity FILE is needed".to_owned()));
@@ -135,12 +163,10 @@ pub(crate) async fn run(context: &Context, args: FiguresArgs) -> Result<(), Fail
         None => None,
         Some(named) => Some(named.points(context, data.account.as_deref()).await?),
     };
-    let mut found = performance(&History {
-        valuations: &data.valuations,
-        benchmark: compared.as_ref().map(|compared| compared.points.as_slice()),
-        round_trips: &data.round_trips,
-        options: options_of(data.periods)?,
-    });
+    let (mut found, kept) = match data.kept.take() {
+        Some(kept) => (kept.performance, Some(kept.as_of)),
+        None => (reckon(&data, compared.as_ref(), options_of(data.periods)?), None),
+    };
     if let Some(why) = compared.and_then(|compared| compared.too_little) {
         for key in ["beta", "alpha"] {
             found.figures.why.insert(key.to_owned(), why.clone());
@@ -154,8 +180,18 @@ pub(crate) async fn run(context: &Context, args: FiguresArgs) -> Result<(), Fail
     }
     let shown = Shown {
         performance: found,
+        kept,
         attribution: data.attribution,
         execution_quality: data.execution_quality,
     };
     if args.json { screen::json(&shown) } else { screen::line(&table::text(&shown)) }
+}
+
+fn reckon(data: &Data, compared: Option<&Compared>, options: Options) -> Performance {
+    performance(&History {
+        valuations: &data.valuations,
+        benchmark: compared.map(|compared| compared.points.as_slice()),
+        round_trips: &data.round_trips,
+        options,
+    })
 }

@@ -5,28 +5,31 @@
 //! content and, where rows are equal, their count; an id of the file that is booked already must
 //! mean the same fill.
 
-use std::collections::BTreeMap;
+mod file;
+
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use stockade_core::desk::{Command, ImportKind, ImportedFill, Reply};
 use stockade_core::limits::OPENING_FILLS_MAX;
 use stockade_core::order::Side;
 use stockade_core::{Money, Price, Qty, Slug, Symbol, Timestamp};
-use stockade_store::query::{At, KnownFill, Number, known_fills, sleeve_show};
-use stockade_venue::files::{FillReader, FillRow, FillSide};
+use stockade_store::query::sleeve_show;
+use stockade_venue::files::{FillRow, FillSide};
 
 use super::argument;
 use super::context::{Context, failed};
 use super::screen;
 use crate::drivers::books;
 use crate::failure::Failure;
+use file::{Checked, FillsFile, execution_id};
 
 /// Fills of one command: one commit each, and well below the longest line of the link.
 const CHUNK: usize = 1_000;
+/// Fills of one call of the desk, and all that is held of a file at once.
+const GROUP: usize = 100 * CHUNK;
 
 /// Bring in history from a file
 #[derive(Debug, Clone, Subcommand)]
@@ -88,46 +91,27 @@ pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(),
         }
     };
     let account = context.account_for_change().await?;
-    let Rows { fills, lines, given } = read(&file, &account, &sleeve)?;
-    check_known(context, &file, &account, &sleeve, &given).await?;
-    let mut imported = Imported { rows: fills.len(), ..Imported::default() };
+    let file = FillsFile::open(&file)?;
+    let pool = match context.pool().await {
+        Ok(pool) => Some(pool),
+        Err(Failure::NoBooks { .. } | Failure::NotFound { .. }) => None,
+        Err(failure) => return Err(failure),
+    };
+    let bar = progress("checking {human_pos} rows {elapsed}", None);
+    let checked = file::check(&file, (&account, &sleeve), pool.as_ref(), &bar).await?;
+    bar.finish_and_clear();
     let whole = opening && account != books::BOOKS;
-    if whole && fills.len() > OPENING_FILLS_MAX {
+    if whole && checked.rows > OPENING_FILLS_MAX {
         return Err(Failure::Usage(format!(
             "{} holds {} rows, at most {OPENING_FILLS_MAX} are booked at once on an account with a broker: give each \
              symbol a file of its own",
-            file.display(),
-            fills.len()
+            file.path.display(),
+            checked.rows
         )));
     }
-    let bar = progress(fills.len());
-    // History on an account with a broker is booked whole or not at all.
-    let size = if whole { OPENING_FILLS_MAX } else { CHUNK };
-    let commands: Vec<Command> = fills
-        .chunks(size)
-        .map(|chunk| Command::ImportFills {
-            sleeve: sleeve.clone(),
-            opening,
-            fills: chunk.to_vec(),
-        })
-        .collect();
-    // Some at a time: each call without a host takes the lease once.
-    for (index, group) in commands.chunks(100).enumerate() {
-        let done = context.change(group.to_vec()).await;
-        for reply in done.map_err(|failure| placed(failure, &file, &fills, &lines))? {
-            let Reply::Done { booked, known, .. } = reply else {
-                continue;
-            };
-            imported.booked += booked.unwrap_or(0);
-            imported.known += known.unwrap_or(0);
-        }
-        bar.set_position(
-            u64::try_from((index + 1) * 100 * CHUNK)
-                .unwrap_or(u64::MAX)
-                .min(bar.length().unwrap_or(0)),
-        );
-    }
-    bar.finish_and_clear();
+    let import =
+        Import { context, file: &file, account: &account, sleeve: &sleeve, opening, whole };
+    let mut imported = import.book(&checked).await?;
     let rows = u64::try_from(imported.rows).unwrap_or(u64::MAX);
     imported.ignored = rows.saturating_sub(imported.booked + imported.known);
     let pool = context.pool().await?;
@@ -149,6 +133,76 @@ pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(),
     ))
 }
 
+/// The second reading.
+struct Import<'a> {
+    context: &'a Context,
+    file: &'a FillsFile,
+    account: &'a str,
+    sleeve: &'a Slug,
+    opening: bool,
+    /// History on an account with a broker is booked whole or not at all.
+    whole: bool,
+}
+
+impl Import<'_> {
+    async fn book(&self, checked: &Checked) -> Result<Imported, Failure> {
+        self.file.must_be_the_same()?;
+        let mut imported =
+            Imported { rows: checked.rows, known: checked.known_count, ..Imported::default() };
+        let bar = progress("booking {bar:40} {human_pos}/{human_len} {eta}", Some(checked.rows));
+        let mut fills = Vec::new();
+        let mut lines = Vec::new();
+        for (place, row) in self.file.rows()?.enumerate() {
+            let row = row?;
+            if checked.is_known(place) {
+                continue;
+            }
+            lines.push(row.line);
+            fills.push(filled(row, self.account, self.sleeve));
+            // Each call without a host takes the lease once.
+            if fills.len() == GROUP {
+                self.group(&mut fills, &mut lines, &mut imported).await?;
+                bar.set_position(u64::try_from(place + 1).unwrap_or(u64::MAX));
+            }
+        }
+        self.group(&mut fills, &mut lines, &mut imported).await?;
+        bar.finish_and_clear();
+        self.file.must_be_the_same()?;
+        Ok(imported)
+    }
+
+    async fn group(
+        &self,
+        fills: &mut Vec<ImportedFill>,
+        lines: &mut Vec<u64>,
+        imported: &mut Imported,
+    ) -> Result<(), Failure> {
+        if fills.is_empty() {
+            return Ok(());
+        }
+        let size = if self.whole { OPENING_FILLS_MAX } else { CHUNK };
+        let commands: Vec<Command> = fills
+            .chunks(size)
+            .map(|chunk| Command::ImportFills {
+                sleeve: self.sleeve.clone(),
+                opening: self.opening,
+                fills: chunk.to_vec(),
+            })
+            .collect();
+        let done = self.context.change(commands).await;
+        for reply in done.map_err(|failure| placed(failure, &self.file.path, fills, lines))? {
+            let Reply::Done { booked, known, .. } = reply else {
+                continue;
+            };
+            imported.booked += booked.unwrap_or(0);
+            imported.known += known.unwrap_or(0);
+        }
+        fills.clear();
+        lines.clear();
+        Ok(())
+    }
+}
+
 /// A refused row with its place in the file.
 fn placed(failure: Failure, file: &Path, fills: &[ImportedFill], lines: &[u64]) -> Failure {
     let Failure::Refused { code, message } = failure else {
@@ -163,121 +217,19 @@ fn placed(failure: Failure, file: &Path, fills: &[ImportedFill], lines: &[u64]) 
     Failure::Refused { code, message }
 }
 
-/// A fill that the file gives an execution id.
-struct Given {
-    line: u64,
-    fill: KnownFill,
-}
-
-fn spoken(fill: &KnownFill) -> String {
-    let of = format!("{} {} {}", fill.side, fill.qty, fill.symbol);
-    if fill.side == FillSide::Split.as_str() {
-        return format!("{of} at {}", fill.at);
-    }
-    format!("{of} for {}, fee {}, at {}", fill.price, fill.fee, fill.at)
-}
-
-fn same(a: &KnownFill, b: &KnownFill) -> bool {
-    let numbers = |fill: &KnownFill| (fill.qty.0, fill.price.0, fill.fee.0, fill.at.0);
-    (&a.symbol, &a.side) == (&b.symbol, &b.side) && numbers(a) == numbers(b)
-}
-
-/// An id that is booked already, or was given before in the file, must mean the same fill of the
-/// same sleeve: what differs would be lost silently.
-async fn check_known(
-    context: &Context,
-    file: &Path,
-    account: &str,
-    sleeve: &Slug,
-    given: &[Given],
-) -> Result<(), Failure> {
-    let mut first: BTreeMap<&str, &Given> = BTreeMap::new();
-    for row in given {
-        let id = row.fill.execution_id.as_str();
-        let earlier = *first.entry(id).or_insert(row);
-        if !same(&earlier.fill, &row.fill) {
-            return Err(Failure::Usage(format!(
-                "{} line {}: execution_id \"{id}\" is {}, but {} in line {}",
-                file.display(),
-                row.line,
-                spoken(&row.fill),
-                spoken(&earlier.fill),
-                earlier.line
-            )));
-        }
-    }
-    let ids: Vec<String> = first.keys().map(|id| (*id).to_owned()).collect();
-    let pool = match context.pool().await {
-        Ok(pool) if !ids.is_empty() => pool,
-        Ok(_) | Err(Failure::NoBooks { .. } | Failure::NotFound { .. }) => return Ok(()),
-        Err(failure) => return Err(failure),
-    };
-    for known in known_fills(&pool, account, &ids).await.map_err(failed)? {
-        let Some(row) = first.get(known.execution_id.as_str()) else {
-            continue;
-        };
-        if known.sleeve == sleeve.as_str() && same(&known, &row.fill) {
-            continue;
-        }
-        return Err(Failure::Usage(format!(
-            "{} line {}: execution_id \"{}\" is {} for sleeve \"{sleeve}\", but {} is booked under it to sleeve \"{}\"",
-            file.display(),
-            row.line,
-            known.execution_id,
-            spoken(&row.fill),
-            spoken(&known),
-            known.sleeve
-        )));
-    }
-    Ok(())
-}
-
 /// A bar on stderr; nothing where stderr is no terminal.
-fn progress(rows: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("booking {bar:40} {human_pos}/{human_len} {eta}");
-    let bar = ProgressBar::new(u64::try_from(rows).unwrap_or(u64::MAX));
-    style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
-}
-
-/// A file's rows.
-#[derive(Default)]
-struct Rows {
-    fills: Vec<ImportedFill>,
-    /// The line of each.
-    lines: Vec<u64>,
-    /// Those with an execution id of the file.
-    given: Vec<Given>,
-}
-
-/// Reads and checks the whole file.
-fn read(file: &Path, account: &str, sleeve: &Slug) -> Result<Rows, Failure> {
-    let wrong = |error: stockade_venue::files::FileError| {
-        let failure = Failure::from(anyhow::Error::new(error));
-        Failure::Usage(failure.to_string())
+fn progress(template: &str, rows: Option<usize>) -> ProgressBar {
+    let bar = match rows {
+        Some(rows) => ProgressBar::new(u64::try_from(rows).unwrap_or(u64::MAX)),
+        None => ProgressBar::new_spinner(),
     };
-    let mut rows = Rows::default();
-    for row in FillReader::open(file).map_err(wrong)? {
-        let row = row.map_err(wrong)?;
-        rows.lines.push(row.line);
-        if let Some(id) = &row.execution_id {
-            let fill = KnownFill {
-                execution_id: id.clone(),
-                sleeve: sleeve.to_string(),
-                symbol: row.symbol.to_string(),
-                side: row.side.as_str().to_owned(),
-                qty: Number(row.qty),
-                price: Number(row.price),
-                fee: Number(row.fee),
-                at: At(row.at),
-            };
-            rows.given.push(Given { line: row.line, fill });
-        }
-        rows.fills.push(imported(row, account, sleeve));
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
     }
-    Ok(rows)
 }
 
-fn imported(row: FillRow, account: &str, sleeve: &Slug) -> ImportedFill {
+fn filled(row: FillRow, account: &str, sleeve: &Slug) -> ImportedFill {
     let execution_id = execution_id(&row, account, sleeve);
     let trade = |side| ImportKind::Trade {
         side,
@@ -293,16 +245,6 @@ fn imported(row: FillRow, account: &str, sleeve: &Slug) -> ImportedFill {
     ImportedFill { execution_id, at: Timestamp(row.at), symbol: row.symbol, kind }
 }
 
-/// The broker's id, or one made of what makes the row this row.
-fn execution_id(row: &FillRow, account: &str, sleeve: &Slug) -> String {
-    if let Some(id) = &row.execution_id {
-        return id.clone();
-    }
-    let digest = Sha256::digest(format!("{account}|{sleeve}|{}", row.key()).as_bytes());
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("import:{hex}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,8 +253,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fills.csv");
         std::fs::write(&path, text).unwrap();
-        let rows = read(&path, "books", &Slug::new(sleeve).unwrap()).unwrap();
-        rows.fills.into_iter().map(|fill| fill.execution_id).collect()
+        let sleeve = Slug::new(sleeve).unwrap();
+        let file = FillsFile::open(&path).unwrap();
+        let id = |row: Result<FillRow, Failure>| execution_id(&row.unwrap(), "books", &sleeve);
+        file.rows().unwrap().map(id).collect()
     }
 
     #[test]
@@ -335,8 +279,8 @@ mod tests {
         assert_eq!(ids(text, "mine"), ["abc"]);
     }
 
-    #[test]
-    fn a_wrong_row_is_a_wrong_usage_that_names_its_place() {
+    #[tokio::test]
+    async fn a_wrong_row_is_a_wrong_usage_that_names_its_place() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fills.csv");
         let digits = "9".repeat(40);
@@ -345,7 +289,9 @@ mod tests {
             format!("time,symbol,side,qty,price,fee\n2026-01-02T15:00:00Z,AAPL,buy,{digits},1,0\n"),
         )
         .unwrap();
-        let failure = read(&path, "books", &Slug::new("mine").unwrap()).err().unwrap();
+        let (file, sleeve) = (FillsFile::open(&path).unwrap(), Slug::new("mine").unwrap());
+        let bar = ProgressBar::hidden();
+        let failure = file::check(&file, ("books", &sleeve), None, &bar).await.err().unwrap();
         assert_eq!(failure.exit_code(), 2);
         assert!(failure.to_string().contains("line 2, column qty"), "{failure}");
     }

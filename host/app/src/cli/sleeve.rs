@@ -166,6 +166,7 @@ fn show(sleeve: &Sleeve) -> Result<(), Failure> {
         ("positions", positions),
         ("market value", money(sleeve.market_value)),
         ("equity", money(sleeve.equity)),
+        ("exposure", money(sleeve.exposure)),
         ("realised", money(sleeve.realised)),
         ("unrealised", money(sleeve.unrealised)),
         ("fees", money(sleeve.fees)),

@@ -3,6 +3,8 @@
 //! What would need a broker is refused by the desk itself: it was never compared in this process.
 //! The account of a replay can be prepared before its first run: bots deployed, limits set.
 
+use std::collections::VecDeque;
+
 use anyhow::{Context, Result};
 use stockade_core::Slug;
 use stockade_core::broker::Answer;
@@ -17,11 +19,15 @@ use stockade_store::{Group, Store, WriterHandle, WriterOptions};
 use super::{base, paper};
 use crate::config::Settings;
 
+/// Commits that the desk is ahead of the database: an import's rows are encoded and decided while
+/// the ones before are written.
+const COMMITS_AHEAD: usize = 3;
+
 /// The label of the account without a broker.
 pub(crate) const BOOKS: &str = "books";
 
-/// Carries commands out, one after the other, each committed before the next. Ends at the first
-/// refusal. `None` when a host has begun to serve the folder meanwhile: nothing was done.
+/// Carries commands out, one after the other; gives their replies once all of them are committed.
+/// Ends at the first refusal. `None` when a host has begun to serve the folder meanwhile: nothing was done.
 pub(crate) async fn execute(
     settings: &Settings,
     account: &str,
@@ -86,6 +92,7 @@ async fn under_lease(
     let now = Now { market, machine };
     let mut desk = Desk::restore(rows, DeskSettings::default())?;
     let mut replies = Vec::new();
+    let mut waiting = VecDeque::new();
     if let Some(value) = first {
         let mut out = Effects::default();
         for event in [
@@ -98,14 +105,32 @@ async fn under_lease(
     }
     for command in commands {
         let mut out = Effects::default();
-        step(&mut desk, Input { now, event: Event::Command { command } }, &mut out);
+        let event = Event::Command { command };
+        if let Some(question) = desk.recall(&event) {
+            let answer = store.answer(account, &question).await?;
+            step(&mut desk, Input { now, event: Event::Books { answer } }, &mut out);
+        }
+        step(&mut desk, Input { now, event }, &mut out);
         let reply = out.reply.take().context("a command got no answer")?;
-        settle(store, account, &mut writer, &mut desk, out).await?;
+        if out.actions.iter().any(|action| matches!(action, Action::ReadBooks { .. })) {
+            settle(store, account, &mut writer, &mut desk, out).await?;
+        } else if !out.rows.is_empty() {
+            // The next command is decided while this one's rows are on their way.
+            waiting.push_back(writer.submit(Group { rows: out.rows }).await?);
+            if waiting.len() > COMMITS_AHEAD
+                && let Some(earliest) = waiting.pop_front()
+            {
+                earliest.outcome().await?;
+            }
+        }
         let refused = matches!(reply, Reply::Refused { .. });
         replies.push(reply);
         if refused {
             break;
         }
+    }
+    for commit in waiting {
+        commit.outcome().await?;
     }
     writer.close().await;
     Ok(replies)

@@ -251,11 +251,7 @@ impl Desk {
     ) {
         self.executions.insert(super::restore::settled(&original.execution_id));
         if let Some(fill) = replacement {
-            let key = ExecutionKey {
-                execution_id: fill.execution_id.clone(),
-                broker_order_id: String::new(),
-                cumulative_qty: None,
-            };
+            let key = ExecutionKey::imported(&fill.execution_id);
             self.remember(&super::restore::Prints::of(&key));
             out.rows.push(Row::Execution(ExecutionRow {
                 execution_id: fill.execution_id.as_str().into(),

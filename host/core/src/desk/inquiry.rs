@@ -14,7 +14,7 @@ use crate::decimal::{Money, Qty};
 use crate::id::{EntryId, LotId, SleeveId, Symbol};
 use crate::ledger::EntryKind;
 use crate::order::Side;
-use crate::row::{CorrectionRow, ExecutionRow, LotChangeRow, LotRow, RoundTripRow};
+use crate::row::{CorrectionRow, ExecutionKey, ExecutionRow, LotChangeRow, LotRow, RoundTripRow};
 use crate::time::Timestamp;
 
 /// A question about the past.
@@ -40,6 +40,11 @@ pub enum Question {
         from: Timestamp,
         /// Until when.
         until: Timestamp,
+    },
+    /// Which of these executions are booked, by id or by broker order and cumulative quantity.
+    Booked {
+        /// Executions that the desk does not remember.
+        keys: Vec<ExecutionKey>,
     },
     /// Everything that happened to the holding of an execution.
     Holding {
@@ -74,6 +79,11 @@ pub enum BooksAnswer {
         activity: Arc<str>,
         /// One per sleeve and side that traded, by sleeve.
         traded: Vec<Traded>,
+    },
+    /// To [`Question::Booked`].
+    Booked {
+        /// Those that are booked, as they are booked.
+        keys: Vec<ExecutionKey>,
     },
     /// To [`Question::Holding`]; `None` where no such execution is booked.
     Holding {

@@ -20,6 +20,7 @@ mod fills;
 mod income;
 mod inquiry;
 mod intents;
+mod memory;
 mod opening;
 mod orders;
 mod past;
@@ -78,6 +79,9 @@ pub fn step(desk: &mut Desk, input: Input, out: &mut Effects) {
     owed.into_iter().for_each(|id| desk.touched.sleeves.insert(id));
     desk.settle_worth();
     desk.hold_to_allocations(out);
+    if !desk.recalled.is_empty() && !matches!(input.event, Event::Books { .. }) {
+        desk.recalled.clear();
+    }
     let recorded = desk.settings.record_inputs && is_recorded(&input.event);
     // The record writes the account's row itself, with the input's number in it.
     let account = recorded && std::mem::take(&mut desk.touched.account);
@@ -164,6 +168,7 @@ impl Desk {
                 BooksAnswer::Holdings { activity, histories } => {
                     self.on_holdings(activity, histories, out)
                 }
+                BooksAnswer::Booked { keys } => self.on_booked(keys),
                 BooksAnswer::Holding { execution_id, history } => {
                     self.on_holding(execution_id, history.as_deref(), out)
                 }

@@ -272,9 +272,5 @@ impl Desk {
 }
 
 fn key(row: &ImportedFill) -> ExecutionKey {
-    ExecutionKey {
-        execution_id: row.execution_id.clone(),
-        broker_order_id: String::new(),
-        cumulative_qty: None,
-    }
+    ExecutionKey::imported(&row.execution_id)
 }

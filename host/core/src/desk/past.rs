@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::inquiry::{BooksAnswer, ChangeCause, HoldingHistory, HoldingRows, Question, Traded};
 use crate::decimal::{Money, Qty};
 use crate::id::{EntryId, LotId, OrderId, RoundTripId, SleeveId, Symbol};
+use crate::ledger::EntryKind;
 use crate::order::Side;
 use crate::row::{
-    CorrectionRow, EntryRow, ExecutionRow, ExecutionSource, LotChangeRow, RoundTripRow, Row,
+    CorrectionRow, EntryRow, ExecutionKey, ExecutionRow, ExecutionSource, LotChangeRow, RoundTripRow, Row,
 };
 use crate::time::Timestamp;
 
@@ -61,6 +62,7 @@ impl Past {
                 let traded = self.traded(symbol.as_ref(), *from, *until);
                 BooksAnswer::Traded { activity: activity.clone(), traded }
             }
+            Question::Booked { keys } => BooksAnswer::Booked { keys: self.booked(keys) },
             Question::Holding { execution_id } => {
                 let owner = self.executions.get(execution_id);
                 let history = owner.and_then(|row| self.holding(row.sleeve, &row.symbol));
@@ -79,6 +81,28 @@ impl Past {
                 BooksAnswer::Holdings { activity: activity.clone(), histories }
             }
         }
+    }
+
+    fn booked(&self, keys: &[ExecutionKey]) -> Vec<ExecutionKey> {
+        let ids: BTreeSet<&str> = keys.iter().map(|key| key.execution_id.as_str()).collect();
+        let parts: BTreeSet<(&str, Qty)> = keys
+            .iter()
+            .filter(|key| !key.broker_order_id.is_empty())
+            .filter_map(|key| Some((key.broker_order_id.as_str(), key.cumulative_qty?)))
+            .collect();
+        let same = |row: &&ExecutionRow| {
+            let part = row.cumulative_qty.map(|qty| (&*row.broker_order_id, qty));
+            ids.contains(&*row.execution_id) || part.is_some_and(|part| parts.contains(&part))
+        };
+        let of_execution = |row: &ExecutionRow| ExecutionKey {
+            execution_id: row.execution_id.to_string(),
+            broker_order_id: row.broker_order_id.to_string(),
+            cumulative_qty: row.cumulative_qty,
+        };
+        let splits = self.entries.values().filter(|entry| entry.kind == EntryKind::Split);
+        let splits = splits.filter_map(|entry| entry.execution_id.as_deref());
+        let splits = splits.filter(|id| ids.contains(id)).map(ExecutionKey::imported);
+        self.executions.values().filter(same).map(of_execution).chain(splits).collect()
     }
 
     fn held(&self, symbol: &Symbol, before: Timestamp) -> Vec<(SleeveId, Qty)> {

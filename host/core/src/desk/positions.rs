@@ -241,12 +241,7 @@ impl Desk {
         let source = if opening { ExecutionSource::Opening } else { ExecutionSource::Import };
         let (mut booked, mut known, mut ignored) = (0u64, 0u64, 0u64);
         for row in fills {
-            let key = ExecutionKey {
-                execution_id: row.execution_id.clone(),
-                broker_order_id: String::new(),
-                cumulative_qty: None,
-            };
-            let prints = Prints::of(&key);
+            let prints = Prints::of(&ExecutionKey::imported(&row.execution_id));
             if self.is_known(&prints) {
                 known += 1;
                 continue;

@@ -94,6 +94,7 @@ impl Rows {
             lots: Vec::new(),
             orders: Vec::new(),
             executions: Vec::new(),
+            remembered_since: Timestamp(i64::MIN),
             marks: Vec::new(),
             breaks: Vec::new(),
             bots: Vec::new(),
@@ -168,6 +169,8 @@ impl Desk {
             absent: BTreeSet::new(),
             not_before: BTreeMap::new(),
             executions: BTreeSet::new(),
+            remembers_since: rows.remembered_since,
+            recalled: BTreeSet::new(),
             bots: rows.bots.into_iter().map(|bot| (bot.sleeve, bot)).collect(),
             breaks: rows.breaks.into_iter().map(|found| (found.id, found)).collect(),
             activities: rows
@@ -281,7 +284,7 @@ impl Desk {
         if bug::is(Bug::DedupOff) {
             return false;
         }
-        let known = |print| self.executions.contains(print);
+        let known = |print| self.executions.contains(print) || self.recalled.contains(print);
         known(&prints.execution) || prints.cumulative.as_ref().is_some_and(known)
     }
 
@@ -330,6 +333,10 @@ impl Prints {
             execution: fingerprint(&["e", execution_id]),
             cumulative: cumulative.map(|qty| fingerprint(&["c", order, &qty.to_string()])),
         }
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = u128> + use<> {
+        std::iter::once(self.execution).chain(self.cumulative)
     }
 }
 

@@ -225,7 +225,13 @@ pub struct Desk {
     /// When an accepted order may be claimed again, and an unknown one looked up again, by the
     /// machine's time.
     pub(super) not_before: BTreeMap<OrderId, Timestamp>,
+    /// Executions that are known: those since `remembers_since`, and whatever was booked since the
+    /// restore. See [`Desk::recall`].
     pub(super) executions: BTreeSet<u128>,
+    /// Older executions are in the books alone.
+    pub(super) remembers_since: Timestamp,
+    /// Older executions that the books were asked for, for the next event.
+    pub(super) recalled: BTreeSet<u128>,
     pub(super) bots: BTreeMap<SleeveId, BotRow>,
     pub(super) breaks: BTreeMap<BreakId, BreakRow>,
     /// Activities that are not at their end.

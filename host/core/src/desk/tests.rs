@@ -1,6 +1,7 @@
 //! The desk against a broker of a few lines: the worked cases, faults one by one.
 
 mod bots;
+mod memory;
 mod money;
 mod opening;
 mod worth;

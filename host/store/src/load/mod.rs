@@ -10,6 +10,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
+use stockade_core::Timestamp;
 use stockade_core::id::SleeveId;
 use stockade_core::limits::CLOSED_ORDERS_KEPT_MAX;
 use stockade_core::row::{ExecutionKey, Rows, SnapshotRow};
@@ -33,13 +34,17 @@ SELECT * FROM (
         AND status NOT IN ('accepted', 'sending', 'unknown', 'acknowledged', 'partially_filled')
         ORDER BY id DESC LIMIT $2)
 ) AS o ORDER BY id";
-// A split is booked once by the same kind of id, but is no execution.
+// Sleeve by sleeve along an index: what is older costs nothing. A split is booked once by the same
+// kind of id, but is no execution.
 const EXECUTIONS: &str = "\
 SELECT execution_id, broker_order_id, cumulative_qty FROM (
-    SELECT execution_id, broker_order_id, cumulative_qty, entry FROM stockade.execution WHERE account = $1
+    SELECT x.execution_id, x.broker_order_id, x.cumulative_qty, x.entry FROM stockade.sleeve s
+    CROSS JOIN LATERAL (SELECT * FROM stockade.execution x
+        WHERE x.account = s.account AND x.sleeve = s.id AND x.at_ns >= $2) x
+    WHERE s.account = $1
     UNION ALL
     SELECT execution_id, '', NULL, id FROM stockade.entry
-    WHERE account = $1 AND kind = 'split' AND execution_id IS NOT NULL
+    WHERE account = $1 AND kind = 'split' AND effective_ns >= $2 AND execution_id IS NOT NULL
 ) AS known ORDER BY entry, execution_id";
 const MARKS: &str = "SELECT * FROM stockade.mark WHERE account = $1 ORDER BY symbol";
 const BREAKS: &str =
@@ -98,14 +103,17 @@ async fn load(connection: &mut PgConnection, label: &str) -> Result<Option<Rows>
     let Some(account) = account else {
         return Ok(None);
     };
+    let account = keyed::account(&Fields::new("account", &account))?;
+    let remembered_since = account.remembers_since();
     Ok(Some(Rows {
-        account: keyed::account(&Fields::new("account", &account))?,
+        account,
         instruments: all(connection, label, INSTRUMENTS, "instrument", keyed::instrument).await?,
         sleeves: all(connection, label, SLEEVES, "sleeve", keyed::sleeve).await?,
         positions: all(connection, label, POSITIONS, "position", keyed::position).await?,
         lots: all(connection, label, LOTS, "lot", keyed::lot).await?,
         orders: orders(connection, label).await?,
-        executions: all(connection, label, EXECUTIONS, "execution", execution_key).await?,
+        executions: executions(connection, label, remembered_since).await?,
+        remembered_since,
         marks: all(connection, label, MARKS, "mark", keyed::mark).await?,
         breaks: all(connection, label, BREAKS, "break", keyed::break_row).await?,
         bots: all(connection, label, BOTS, "bot", keyed::bot).await?,
@@ -144,7 +152,21 @@ async fn orders(
     rows.iter().map(|row| keyed::order(&Fields::new("order", row))).collect()
 }
 
-fn execution_key(row: &Fields<'_>) -> Result<ExecutionKey, StoreError> {
+async fn executions(
+    connection: &mut PgConnection,
+    label: &str,
+    since: Timestamp,
+) -> Result<Vec<ExecutionKey>, StoreError> {
+    let mut stream = sqlx::query(EXECUTIONS).bind(label).bind(since.0).fetch(connection);
+    let mut keys = Vec::new();
+    let loading = || StoreError::database("loading executions");
+    while let Some(row) = stream.try_next().await.map_err(loading())? {
+        keys.push(execution_key(&Fields::new("execution", &row))?);
+    }
+    Ok(keys)
+}
+
+pub(crate) fn execution_key(row: &Fields<'_>) -> Result<ExecutionKey, StoreError> {
     Ok(ExecutionKey {
         execution_id: row.get("execution_id")?,
         broker_order_id: row.get("broker_order_id")?,

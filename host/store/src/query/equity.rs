@@ -20,6 +20,8 @@ pub struct EquityPoint {
     pub market_value: Number,
     /// `cash + market_value`.
     pub equity: Number,
+    /// Positions at their marks, short ones counted positive.
+    pub exposure: Number,
     /// Initial capital plus added less withdrawn: a change is a flow, not a return.
     pub net_capital: Number,
     /// Realised profit.
@@ -30,7 +32,7 @@ pub struct EquityPoint {
 
 const BODY: &str = "
     SELECT s.name AS sleeve, e.at_ns AS at, e.cash, e.market_value, e.cash + e.market_value AS equity,
-           e.net_capital, e.realised, e.session_close
+           e.exposure, e.net_capital, e.realised, e.session_close
       FROM stockade.equity e
       JOIN stockade.sleeve s ON s.account = e.account AND s.id = e.sleeve";
 

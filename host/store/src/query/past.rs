@@ -12,13 +12,14 @@ use sqlx::query::QueryAs;
 use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr};
 
 /// The tables that have a past. Of the others a past statement sees the present: names, instruments.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "bot",
     "bot_event",
     "correction",
     "entry",
     "equity",
     "execution",
+    "figure",
     "lot",
     "mark",
     "order",

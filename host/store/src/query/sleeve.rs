@@ -34,6 +34,8 @@ pub struct Sleeve {
     pub market_value: Number,
     /// `cash + market_value`.
     pub equity: Number,
+    /// Positions at their marks, short ones counted positive.
+    pub exposure: Number,
     /// Realised profit.
     pub realised: Number,
     /// `market_value` less cost less opening fees not yet realised.
@@ -98,6 +100,7 @@ struct Stored {
     cash: Number,
     reserved: Number,
     market_value: Number,
+    exposure: Number,
     cost: Number,
     fee_left: Number,
     realised: Number,
@@ -111,13 +114,13 @@ struct Stored {
 const BODY: &str = "
     SELECT s.name, s.account, b.name AS bot, s.kind, s.lots, s.controls,
            s.initial_capital, s.added, s.withdrawn, s.cash, s.reserved,
-           coalesce(h.market_value, 0) AS market_value, coalesce(h.cost, 0) AS cost,
+           coalesce(h.market_value, 0) AS market_value, coalesce(h.exposure, 0) AS exposure, coalesce(h.cost, 0) AS cost,
            coalesce(h.fee_left, 0) AS fee_left, s.realised, s.fees,
            coalesce(h.positions, '[]'::jsonb) AS positions, s.state, s.state_reason
       FROM stockade.sleeve s
       LEFT JOIN LATERAL (
         SELECT sum(coalesce(round(p.qty * m.price, 12), p.cost)) AS market_value,
-               sum(p.cost) AS cost, sum(p.fee_left) AS fee_left,
+               sum(abs(coalesce(round(p.qty * m.price, 12), p.cost))) AS exposure, sum(p.cost) AS cost, sum(p.fee_left) AS fee_left,
                jsonb_agg(jsonb_build_object('symbol', p.symbol, 'qty', trim_scale(p.qty)::text)
                          ORDER BY p.symbol) AS positions
           FROM stockade.position p
@@ -147,6 +150,7 @@ impl From<Stored> for Sleeve {
             buying_power: Number((row.cash.0 - row.reserved.0).max(Decimal::ZERO)),
             market_value: row.market_value,
             equity: Number(equity),
+            exposure: row.exposure,
             realised: row.realised,
             unrealised: Number(unrealised),
             fees: row.fees,

@@ -10,6 +10,7 @@ use stockade_store::query::{
 };
 use stockade_venue::files::{EquityRow, FileError, read_equity};
 
+use super::history::{self, Kept};
 use crate::cli::context::{Context, failed, not_found};
 use crate::failure::Failure;
 
@@ -23,6 +24,8 @@ pub(super) struct Data {
     pub(super) account: Option<String>,
     pub(super) attribution: Option<Attribution>,
     pub(super) execution_quality: Option<ExecutionQuality>,
+    /// What a session's close kept, where that is all that is asked for.
+    pub(super) kept: Option<Kept>,
 }
 
 /// A file that was not taken.
@@ -43,11 +46,17 @@ pub(super) fn of_file(file: &Path) -> Result<Data, Failure> {
         account: None,
         attribution: None,
         execution_quality: None,
+        kept: None,
     })
 }
 
-/// What the books of a sleeve give.
-pub(super) async fn of_sleeve(context: &Context, name: &Slug) -> Result<Data, Failure> {
+/// What the books of a sleeve give; where `plain` figures are asked for, those that a session's
+/// close kept, if nothing came since.
+pub(super) async fn of_sleeve(
+    context: &Context,
+    name: &Slug,
+    plain: bool,
+) -> Result<Data, Failure> {
     let pool = context.pool().await?;
     let at = context.at();
     let found = sleeve_show(&pool, context.account().as_deref(), name.as_str(), at).await;
@@ -55,8 +64,12 @@ pub(super) async fn of_sleeve(context: &Context, name: &Slug) -> Result<Data, Fa
     let sleeve = found.ok_or_else(|| not_found("sleeve", name))?;
     let (account, name) = (sleeve.account.as_str(), sleeve.name.as_str());
     let crypto = trades_crypto(&pool, account, name, at).await.map_err(failed)?;
-    let periods = equity_periods(&pool, account, name, crypto, at).await.map_err(failed)?;
-    let nets = round_trip_nets(&pool, account, name, at).await.map_err(failed)?;
+    let kept = if plain { history::standing(&pool, account, name, at).await? } else { None };
+    let (mut periods, mut nets) = (Vec::new(), Vec::new());
+    if kept.is_none() {
+        periods = equity_periods(&pool, account, name, crypto, at).await.map_err(failed)?;
+        nets = round_trip_nets(&pool, account, name, at).await.map_err(failed)?;
+    }
     let attributed = attribution(&pool, account, name, at).await.map_err(failed)?;
     let quality = execution_quality(&pool, account, name, at).await.map_err(failed)?;
     Ok(Data {
@@ -65,6 +78,7 @@ pub(super) async fn of_sleeve(context: &Context, name: &Slug) -> Result<Data, Fa
         periods: if crypto { Options::PERIODS_CRYPTO } else { Options::PERIODS_EQUITY },
         attribution: attributed,
         execution_quality: Some(quality),
+        kept,
         account: Some(sleeve.account),
     })
 }

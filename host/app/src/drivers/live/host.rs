@@ -12,7 +12,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use stockade_core::broker::Answer;
 use stockade_core::desk::{
-    Action, Command, Desk, Effects, Event, Input, Question, Reply, Scope, Settings, step,
+    Action, BooksAnswer, Command, Desk, Effects, Event, Input, Question, Reply, Scope, Settings,
+    step,
 };
 use stockade_core::market::MarketEvent;
 use stockade_core::order::OrderStatus;
@@ -30,6 +31,7 @@ use super::lease::Lease;
 use super::outbox::{Held, Outbox};
 use super::{Ended, Incoming, market};
 use crate::drivers::base::machine;
+use crate::drivers::closing;
 use crate::link;
 
 /// Pause before a question to the books is asked again.
@@ -120,6 +122,8 @@ pub(crate) struct Host {
     rebuilt: Option<(tokio::time::Instant, Duration)>,
     /// The end that was asked for, and until when orders on their way are waited for.
     stopping: Option<(Ended, tokio::time::Instant)>,
+    /// The pass that keeps figures.
+    closing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Host {
@@ -140,6 +144,7 @@ impl Host {
             named: BTreeSet::new(),
             rebuilt: None,
             stopping: None,
+            closing: Arc::default(),
         }
     }
 
@@ -147,6 +152,8 @@ impl Host {
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Incoming>) -> Result<Ended> {
         let started = Event::Started { epoch: self.parts.epoch, take_over: self.parts.take_over };
         self.put(started, None).await?;
+        // Of closes that an earlier host did not live to keep.
+        self.outbox.hold(Held::Figures);
         loop {
             // What is committed goes out before anything else is looked at. Both sides may be
             // dropped while they wait: nothing is lost.
@@ -231,6 +238,11 @@ impl Host {
     /// One input: step, rows to the writer, actions and reply into the outbox.
     async fn put(&mut self, event: Event, reply: Option<oneshot::Sender<Reply>>) -> Result<()> {
         let now = self.parts.clock.now();
+        if let Some(question) = self.parts.desk.recall(&event) {
+            let answer = self.recalled(&question).await?;
+            let event = Event::Books { answer };
+            step(&mut self.parts.desk, Input { now, event }, &mut self.out);
+        }
         step(&mut self.parts.desk, Input { now, event }, &mut self.out);
         if !self.out.rows.is_empty() {
             let rows = std::mem::take(&mut self.out.rows);
@@ -248,6 +260,23 @@ impl Host {
         Ok(())
     }
 
+    /// What the books know of executions that are older than the desk's memory. Nothing can be
+    /// decided without it, so a database that is on its way back is waited for.
+    async fn recalled(&self, question: &Question) -> Result<BooksAnswer> {
+        let until = tokio::time::Instant::now() + REOPEN_MAX;
+        loop {
+            let error = match self.parts.store.answer(&self.parts.label, question).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if tokio::time::Instant::now() > until {
+                return Err(anyhow!(error).context("the database did not come back"));
+            }
+            tracing::warn!(account = %self.parts.label, %error, "the books are waited for");
+            tokio::time::sleep(REOPEN_EVERY).await;
+        }
+    }
+
     async fn put_all(&mut self, events: Vec<Event>) -> Result<()> {
         for event in events {
             self.put(event, None).await?;
@@ -262,6 +291,7 @@ impl Host {
                     // A person who has gone away needs no answer.
                     let _ = sender.send(reply);
                 }
+                Held::Figures => self.keep_figures(),
                 Held::Action(action) => {
                     if let Some(action) = self.parts.edge.perform(action) {
                         self.perform(action);
@@ -295,6 +325,22 @@ impl Host {
                 unreachable!("the edge performs these")
             }
         }
+    }
+
+    /// Keeps the figures that are due, beside everything else and one pass at a time. What is not
+    /// kept now is due at the next close or start.
+    fn keep_figures(&self) {
+        let (store, label) = (self.parts.store.clone(), self.parts.label.clone());
+        let (epoch, one_at_a_time) = (self.parts.epoch, self.closing.clone());
+        tokio::spawn(async move {
+            let _pass = one_at_a_time.lock().await;
+            match closing::keep(&store, &label, epoch).await {
+                Ok(versions) => tracing::info!(account = %label, versions, "figures kept"),
+                Err(error) => {
+                    tracing::warn!(account = %label, "figures wait for the next close: {error:#}");
+                }
+            }
+        });
     }
 
     /// Asks the books; a question that can't be answered is asked again, since what waits for it is
@@ -410,6 +456,7 @@ impl Host {
         let day = self.parts.desk.session_day(now);
         if !open {
             self.put(Event::Sample { session_close: day }, None).await?;
+            self.outbox.hold(Held::Figures);
         }
         self.parts.bots.session(open, day.unwrap_or(0), now);
         Ok(())

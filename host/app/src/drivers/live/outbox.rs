@@ -14,6 +14,8 @@ pub(crate) enum Held {
     Action(Action),
     /// The answer to a person.
     Reply(oneshot::Sender<Reply>, Reply),
+    /// The figures of a session's close: reckoned from rows, so that those come first.
+    Figures,
 }
 
 /// The queue of one writer. Groups are numbered from 1 in the order in which they are handed to it.

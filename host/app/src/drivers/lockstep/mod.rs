@@ -138,6 +138,11 @@ impl<S: Sink> Lockstep<S> {
     }
 
     fn take(&mut self, event: Event) -> Result<()> {
+        if let Some(question) = self.desk.recall(&event) {
+            let answer = self.sink.answer(&question)?;
+            let event = Event::Books { answer };
+            step(&mut self.desk, Input { now: self.now, event }, &mut self.out);
+        }
         step(&mut self.desk, Input { now: self.now, event }, &mut self.out);
         if !self.out.rows.is_empty() {
             self.sink.commit(&mut self.out.rows)?;

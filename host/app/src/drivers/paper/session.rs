@@ -2,6 +2,7 @@
 //! to time stamp to the end.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rust_decimal::Decimal;
@@ -21,7 +22,7 @@ use super::sink::Committed;
 use crate::cli::backtest::Profile;
 use crate::config::Settings;
 use crate::drivers::lockstep::{Lockstep, Maker, Market};
-use crate::drivers::{backtest, base, model as translate};
+use crate::drivers::{backtest, base, closing, model as translate};
 
 /// Cash of the replay's account, in dollars, as a new paper account has.
 pub(super) const CASH: i64 = 100_000;
@@ -31,6 +32,8 @@ pub(super) const SEED: u64 = 1;
 const LOOKUPS_MAX: u32 = 20;
 /// Between two of them, in nanoseconds of machine time.
 const LOOKUP_NS: i64 = 15_000_000_000;
+/// Keeping figures takes at most one part of so many of a replay's time.
+const FIGURES_SHARE: u32 = 10;
 /// Looks at a difference before it counts.
 const LOOKS_MAX: u32 = 4;
 
@@ -56,6 +59,8 @@ pub(super) struct Session {
     sampled_at: Timestamp,
     /// Day and close of the session that the market is in.
     session: Option<(u32, Timestamp)>,
+    /// When figures were last kept, and how long that took.
+    figures_kept: (Instant, Duration),
 }
 
 impl Session {
@@ -118,6 +123,7 @@ impl Session {
             matched: matched > 0,
             sampled_at: now,
             session: None,
+            figures_kept: (Instant::now(), Duration::ZERO),
         };
         session.lockstep.start(epoch)?;
         session.settle_unknown()?;
@@ -146,6 +152,7 @@ impl Session {
         {
             self.lockstep.put(Event::Sample { session_close: Some(day) })?;
             self.session = None;
+            self.keep_figures_in_time()?;
         }
         if std::mem::take(&mut self.matched) {
             self.lockstep.decide(self.place, &self.market)?;
@@ -173,6 +180,7 @@ impl Session {
         if let Some((day, _)) = self.session.take() {
             self.lockstep.put(Event::Sample { session_close: Some(day) })?;
         }
+        self.keep_figures()?;
         self.heed_notes()?;
         self.compare()?;
         let last = self.lockstep.desk.reconciliation();
@@ -181,6 +189,21 @@ impl Session {
                 "the replay has ended and books and exchange differ: stockade reconcile shows where"
             );
         }
+        Ok(())
+    }
+
+    /// A replay of years closes hundreds of sessions in a minute: figures are kept as long as that
+    /// takes a tenth of the time; those of the closes between come with the next pass.
+    fn keep_figures_in_time(&mut self) -> Result<()> {
+        let (at, took) = self.figures_kept;
+        if at.elapsed() < took * FIGURES_SHARE { Ok(()) } else { self.keep_figures() }
+    }
+
+    fn keep_figures(&mut self) -> Result<()> {
+        let began = Instant::now();
+        let Opening { runtime, store, label, epoch, .. } = &self.opening;
+        runtime.block_on(closing::keep(store, label.as_str(), *epoch))?;
+        self.figures_kept = (Instant::now(), began.elapsed());
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use stockade_core::row::{Row, Rows};
+use stockade_core::row::{AccountRow, Row, Rows};
 
 use super::check::Violation;
 use super::trace::Trace;
@@ -22,12 +22,12 @@ pub(crate) struct Recorded {
 /// Runs a seed and keeps what it commits.
 pub(crate) fn record(seed: u64, steps: u64) -> Result<Recorded, Violation> {
     let mut world = World::new(seed, Trace::new(false))?;
-    let first = world.tables.load().map_err(super::check::broken)?;
+    let first = world.tables.load(AccountRow::remembers_since).map_err(super::check::broken)?;
     world.recording = Some(Vec::new());
     catch_unwind(AssertUnwindSafe(|| world.run(steps)))
         .map_err(|panic| Violation::new("panic", super::words(panic.as_ref())))??;
     let groups = world.recording.take().unwrap_or_default();
-    let last = world.tables.load().map_err(super::check::broken)?;
+    let last = world.tables.load(AccountRow::remembers_since).map_err(super::check::broken)?;
     Ok(Recorded { first, groups, last })
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Counters {
     /// Trades and cancels of somebody else.
     pub(crate) strangers: u64,
     pub(crate) alerts: u64,
+    /// Inputs before which the books were asked for executions.
+    pub(crate) recalled: u64,
     /// Most requests of any minute, of any seed.
     pub(crate) busiest_minute: usize,
 }
@@ -73,7 +75,8 @@ impl Counters {
             updates_late,
             sockets_dropped,
             strangers,
-            alerts
+            alerts,
+            recalled
         );
         self.busiest_minute = self.busiest_minute.max(other.busiest_minute);
     }

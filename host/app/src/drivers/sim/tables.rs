@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use stockade_core::desk::{BooksAnswer, Past, Question};
 use stockade_core::id::{BreakId, LotId};
-use stockade_core::row::{ActivityState, ExecutionKey, OrderRow, Row, Rows};
-use stockade_core::{OrderId, SleeveId, Symbol};
+use stockade_core::row::{AccountRow, ActivityState, ExecutionKey, OrderRow, Row, Rows};
+use stockade_core::{OrderId, SleeveId, Symbol, Timestamp};
 
 /// The key of a row that replaces the one before it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,8 +82,11 @@ impl Tables {
         self.past.answer(question)
     }
 
-    /// Everything that a desk is made of.
-    pub(crate) fn load(&self) -> Result<Rows, TableError> {
+    /// Everything that a desk is made of; executions since a time that the account's row gives.
+    pub(crate) fn load(
+        &self,
+        since: impl Fn(&AccountRow) -> Timestamp,
+    ) -> Result<Rows, TableError> {
         let mut account = None;
         let (mut instruments, mut sleeves, mut positions, mut lots) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -108,9 +111,13 @@ impl Tables {
                 _ => {}
             }
         }
+        let account = account.ok_or(TableError::NoAccount)?;
+        let remembered_since = since(&account);
         let mut executions = Vec::new();
         for bytes in &self.executions {
-            if let Row::Execution(row) = serde_json::from_slice(bytes)? {
+            if let Row::Execution(row) = serde_json::from_slice(bytes)?
+                && row.at >= remembered_since
+            {
                 executions.push(ExecutionKey {
                     execution_id: row.execution_id.to_string(),
                     broker_order_id: row.broker_order_id.to_string(),
@@ -119,7 +126,6 @@ impl Tables {
             }
         }
         settled.extend(self.past.corrected().cloned());
-        let account = account.ok_or(TableError::NoAccount)?;
         Ok(Rows {
             account,
             instruments,
@@ -128,6 +134,7 @@ impl Tables {
             lots,
             orders,
             executions,
+            remembered_since,
             marks,
             breaks,
             bots,

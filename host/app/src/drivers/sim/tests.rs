@@ -1,5 +1,7 @@
 //! Seeds pass, repeat, and find every seeded bug; the rows of a run can be stored elsewhere.
 
+use stockade_core::row::AccountRow;
+
 use super::*;
 
 const STEPS: u64 = 2_000;
@@ -24,6 +26,7 @@ fn hundreds_of_seeds_pass() {
         counters.updates_late,
         counters.sockets_dropped,
         counters.strangers,
+        counters.recalled,
     ];
     assert!(happened.iter().all(|count| *count > 300), "{counters:#?}");
     assert!(counters.executions > 20_000 && counters.busiest_minute <= 200, "{counters:#?}");
@@ -47,7 +50,7 @@ fn replayed_rows_make_the_same_tables() {
         Ok::<_, tables::TableError>(())
     })
     .expect("committed");
-    let mut found = tables.load().expect("rows");
+    let mut found = tables.load(AccountRow::remembers_since).expect("rows");
     assert_eq!(differences(&expected, &found), Vec::<String>::new());
     found.sleeves.pop();
     assert_ne!(differences(&expected, &found), Vec::<String>::new(), "a difference is seen");

@@ -11,7 +11,7 @@ use stockade_core::bug::{self, Bug};
 use stockade_core::desk::{Action, Desk, Effects, Event, Input, Settings, step};
 use stockade_core::limits::NANOS_PER_SECOND;
 use stockade_core::risk::Controls;
-use stockade_core::row::{Row, Rows};
+use stockade_core::row::{AccountRow, Row, Rows};
 use stockade_core::{Now, SleeveId, Slug, Symbol, Timestamp};
 use stockade_exchange::{Config, Exchange, Sessions};
 
@@ -26,6 +26,9 @@ use super::trace::Trace;
 
 /// A millisecond, in nanoseconds.
 pub(crate) const MS: i64 = 1_000_000;
+/// What a forgetful life remembers beyond the last balanced comparison, in nanoseconds: less than the
+/// broker is asked for again.
+const FORGETFUL_NS: i64 = 10 * NANOS_PER_SECOND;
 /// Steps of one seed, at most: a liveness phase that doesn't end is a failure, not a hang.
 const LIVENESS_STEPS_MAX: u64 = 50_000;
 /// The liveness phase, in seconds of virtual time (I20).
@@ -248,7 +251,13 @@ impl World {
     }
 
     fn start(&mut self) -> Checked {
-        let rows = self.tables.load().map_err(check::broken)?;
+        // Every other life forgets what the broker is still asked for, and must ask the books.
+        let forgets = self.epoch % 2 == 1;
+        let since = |account: &AccountRow| match forgets {
+            true => account.fills_since.plus(-FORGETFUL_NS),
+            false => account.remembers_since(),
+        };
+        let rows = self.tables.load(since).map_err(check::broken)?;
         let desk = Desk::restore(rows, self.settings)
             .map_err(|error| Violation::new("I31", error.to_string()))?;
         self.trace.line(self.now, || "the host starts".to_owned());
@@ -320,6 +329,16 @@ impl World {
 
     /// One input of the desk: step, commit, act, with a crash anywhere between.
     pub(crate) fn take(&mut self, event: Event) -> Checked {
+        if let Some(question) = self.host.as_ref().and_then(|host| host.desk.recall(&event))
+            && !bug::is(Bug::NothingRecalled)
+        {
+            let (life, answer) = (self.life, self.tables.answer(&question));
+            self.counters.recalled += 1;
+            self.take(Event::Books { answer })?;
+            if self.life != life {
+                return Ok(());
+            }
+        }
         let Some(host) = &mut self.host else {
             return Ok(());
         };

@@ -2,7 +2,7 @@
 
 use stockade_core::desk::Desk;
 use stockade_core::order::OrderStatus;
-use stockade_core::row::SleeveRow;
+use stockade_core::row::{AccountRow, SleeveRow};
 use stockade_core::sleeve::SleeveView;
 
 use super::super::world::World;
@@ -77,7 +77,7 @@ pub(super) fn restored_equals_live(world: &World) -> Checked {
         return Ok(());
     };
     let live = &host.desk;
-    let rows = world.tables.load().map_err(broken)?;
+    let rows = world.tables.load(AccountRow::remembers_since).map_err(broken)?;
     let orders: Vec<_> = rows.orders.iter().map(|order| order.id).collect();
     let restored = Desk::restore(rows, stockade_core::desk::Settings::default())
         .map_err(|e| Violation::new("I31", e.to_string()))?;
