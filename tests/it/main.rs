@@ -29,6 +29,7 @@ mod paper;
 mod private;
 mod program;
 mod python;
+mod refused;
 mod reload;
 mod sending;
 mod stage;

@@ -170,6 +170,19 @@ impl Store {
         options.connect().await
     }
 
+    /// The application's role, where this database has one and its user may take it: it adds to
+    /// history and changes none of it.
+    ///
+    /// # Errors
+    /// A failing database.
+    pub async fn application_role(&self) -> Result<Option<&'static str>, StoreError> {
+        let may: bool = sqlx::query_scalar(MAY_BE_APPLICATION)
+            .fetch_one(&self.reads)
+            .await
+            .map_err(StoreError::database("asking for the application's role"))?;
+        Ok(may.then_some(crate::cluster::APPLICATION))
+    }
+
     /// Labels of all accounts.
     ///
     /// # Errors
@@ -217,6 +230,10 @@ impl Store {
     }
 }
 
+/// Whether the session may take the application's role.
+const MAY_BE_APPLICATION: &str = "SELECT coalesce((SELECT pg_has_role(current_user, oid, 'member') \
+     FROM pg_roles WHERE rolname = 'stockade_app'), false)";
+
 /// Works as `stockade_app`, which can't change what is appended, where that role exists and may be
 /// taken.
 pub(crate) async fn limit_rights(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
@@ -229,13 +246,7 @@ pub(crate) async fn limit_rights_here(connection: &mut PgConnection) -> Result<(
 }
 
 async fn set_role(connection: &mut PgConnection, role: &'static str) -> Result<(), sqlx::Error> {
-    let may: bool = sqlx::query_scalar(
-        "SELECT coalesce((SELECT pg_has_role(current_user, oid, 'member') FROM pg_roles \
-         WHERE rolname = 'stockade_app'), false)",
-    )
-    .fetch_one(&mut *connection)
-    .await?;
-    if may {
+    if sqlx::query_scalar(MAY_BE_APPLICATION).fetch_one(&mut *connection).await? {
         sqlx::query(role).execute(connection).await?;
     }
     Ok(())

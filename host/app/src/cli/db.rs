@@ -20,11 +20,14 @@ pub(crate) enum DbCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Open psql on it
+    /// Open psql on it, as the application's role: history can be read and added to, not changed
     #[command(
         after_help = "Example:\n  stockade db psql -- -c \"select count(*) from stockade.execution\""
     )]
     Psql {
+        /// As the owner of the tables, for their maintenance: their triggers still hold
+        #[arg(long)]
+        owner: bool,
         /// Arguments for psql
         #[arg(last = true)]
         arguments: Vec<String>,
@@ -45,7 +48,7 @@ struct Checked {
 pub(crate) async fn run(context: &Context, command: DbCommand) -> Result<(), Failure> {
     match command {
         DbCommand::Check { json } => check(context, json).await,
-        DbCommand::Psql { arguments } => psql(context, arguments).await,
+        DbCommand::Psql { owner, arguments } => psql(context, owner, arguments).await,
         DbCommand::Migrate => {
             std::fs::create_dir_all(&context.settings.data)?;
             // Opening brings it up to date.
@@ -113,17 +116,29 @@ fn table(checked: &Checked) -> Screen {
     screen
 }
 
-/// psql runs as a child, so that the private cluster counts as used until it ends.
-async fn psql(context: &Context, arguments: Vec<String>) -> Result<(), Failure> {
+/// psql runs as a child, so that the private cluster counts as used until it ends. In another
+/// database than the private one the role is taken as the session begins: there its login is
+/// somebody else's to give.
+async fn psql(context: &Context, owner: bool, arguments: Vec<String>) -> Result<(), Failure> {
     context.pool().await?;
+    let mut options = std::env::var("PGOPTIONS").unwrap_or_default();
     let (program, url, cluster) = match &context.settings.database_url {
-        Some(url) => (PathBuf::from("psql"), url.clone(), None),
+        Some(url) => {
+            let role = context.store().await?.application_role().await.map_err(failed)?;
+            if let Some(role) = role.filter(|_| !owner) {
+                options = format!("{options} -c role={role}").trim_start().to_owned();
+            }
+            (PathBuf::from("psql"), url.clone(), None)
+        }
         None => {
             let cluster = Cluster::open(&context.settings.data).await.map_err(failed)?;
-            (cluster.programs().join("psql"), cluster.url(), Some(cluster))
+            let url =
+                if owner { cluster.url() } else { cluster.application_url().await.map_err(failed)? };
+            (cluster.programs().join("psql"), url, Some(cluster))
         }
     };
-    let status = tokio::process::Command::new(&program).arg(url).args(arguments).status().await;
+    let mut command = tokio::process::Command::new(&program);
+    let status = command.env("PGOPTIONS", options).arg(url).args(arguments).status().await;
     drop(cluster);
     let status = status.map_err(|error| {
         failed(anyhow::Error::new(error).context(format!("{} can't be started", program.display())))

@@ -33,8 +33,10 @@ use server::Server;
 
 /// The database of the accounts inside the cluster.
 pub(crate) const DATABASE: &str = "stockade";
-/// The cluster's only user.
+/// The cluster's owner: migrations, and who maintains it.
 pub(crate) const USER: &str = "stockade";
+/// The application's role: it may add to history, and change none of it (migration 0001).
+pub(crate) const APPLICATION: &str = "stockade_app";
 
 /// Why there is no cluster.
 #[derive(Debug, thiserror::Error)]
@@ -182,8 +184,30 @@ impl Cluster {
     /// The address of one of the cluster's databases.
     #[must_use]
     pub fn url_of(&self, database: &str) -> String {
+        self.url_for(USER, database)
+    }
+
+    fn url_for(&self, user: &str, database: &str) -> String {
         let socket = percent_encoded(&self.server.place().socket.to_string_lossy());
-        format!("postgres://{USER}@localhost/{database}?host={socket}")
+        format!("postgres://{user}@localhost/{database}?host={socket}")
+    }
+
+    /// The address of the accounts' database for the application's role, which may then log in: a
+    /// session of its own, from which no `SET ROLE` leads back to the owner.
+    ///
+    /// # Errors
+    /// A server that doesn't answer, or whose schema has never been made.
+    pub async fn application_url(&self) -> Result<String, ClusterError> {
+        let no_answer =
+            |source| ClusterError::NoAnswer { path: self.server.place().folder.clone(), source };
+        let options: PgConnectOptions = self.url().parse().map_err(no_answer)?;
+        let mut connection = options.connect().await.map_err(no_answer)?;
+        sqlx::query(AssertSqlSafe(format!("ALTER ROLE {APPLICATION} LOGIN")))
+            .execute(&mut connection)
+            .await
+            .map_err(no_answer)?;
+        connection.close().await.map_err(no_answer)?;
+        Ok(self.url_for(APPLICATION, DATABASE))
     }
 
     /// The address of the accounts' database.
