@@ -60,7 +60,7 @@ pub(crate) struct Settings {
     /// How long a live host's lease lasts without renewal, in seconds.
     pub(crate) lease_ttl_seconds: u64,
     /// Whether plugins need a signature, where it was said.
-    require_signature: Option<bool>,
+    pub(crate) require_signature: Option<bool>,
     /// What a bot may use.
     pub(crate) limits: LimitSettings,
     /// The environment, for what belongs to other sources (keys, home folder).
