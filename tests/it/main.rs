@@ -35,6 +35,7 @@ mod sending;
 mod stage;
 mod start;
 mod tax;
+mod trust;
 mod week;
 mod worked;
 

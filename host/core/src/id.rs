@@ -112,7 +112,7 @@ const QUOTES: [&str; 6] = ["USD", "USDT", "USDC", "BTC", "ETH", "EUR"];
 
 /// A symbol in stockade's spelling: upper case, crypto pairs without a slash (`BTCUSD`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 pub struct Symbol(Arc<str>);
 
 impl Symbol {
@@ -148,6 +148,14 @@ impl Symbol {
     }
 }
 
+impl TryFrom<String> for Symbol {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::new(&text)
+    }
+}
+
 impl fmt::Display for Symbol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
@@ -156,7 +164,7 @@ impl fmt::Display for Symbol {
 
 /// The name of a sleeve or bot, short enough to stand in a client order id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 pub struct Slug(Arc<str>);
 
 impl Slug {
@@ -176,6 +184,14 @@ impl Slug {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for Slug {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::new(&text)
     }
 }
 

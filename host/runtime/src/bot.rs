@@ -47,6 +47,12 @@ pub enum BotError {
     /// A parameter does not fit the schema.
     #[error(transparent)]
     Param(#[from] ParamError),
+    /// Its manifest does not allow this deployment, or asks for what the host does not allow.
+    #[error("{what}")]
+    Manifest {
+        /// What does not fit.
+        what: String,
+    },
     /// It could not be made, or its `init` or `restore` ended badly.
     #[error(transparent)]
     Strike(#[from] Strike),
@@ -74,6 +80,14 @@ impl Bot {
     /// Makes an instance and calls `init`.
     pub fn start(plugin: &Plugin, config: BotConfig) -> Result<Self, BotError> {
         let params = params::check(&plugin.description().params, &config.params)?;
+        let mut limits = config.limits;
+        if let Some(manifest) = plugin.manifest() {
+            manifest
+                .check_symbols(config.instruments.iter().map(|item| &item.symbol))
+                .and_then(|()| manifest.narrow(&limits))
+                .map(|narrowed| limits = narrowed)
+                .map_err(|what| BotError::Manifest { what })?;
+        }
         let table = Arc::new(Table::new(config.instruments));
         let instruments = table.items.iter().zip(0_u32..).map(|(item, id)| wit::InstrumentInfo {
             id,
@@ -85,7 +99,7 @@ impl Bot {
             params,
             seed: config.seed,
         };
-        let host = Host::new(Arc::new(config.limits), table, config.history, config.seed);
+        let host = Host::new(Arc::new(limits), table, config.history, config.seed);
         let mut live = Live::new(plugin.engine(), plugin.pre(), host)?;
         live.init(&init)?;
         let (start_logs, _) = live.store.data_mut().log.take();

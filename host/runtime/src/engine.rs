@@ -1,7 +1,7 @@
 //! The process's one wasmtime engine: its settings, the compile cache and the epoch's ticker.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use wasmtime::component::{HasSelf, Linker};
@@ -9,6 +9,7 @@ use wasmtime::{Cache, CacheConfig, Config, OptLevel};
 
 use crate::contract;
 use crate::host::Host;
+use crate::trust::Trust;
 
 /// Milliseconds between two ticks of the epoch: how late a deadline can be noticed.
 pub(crate) const TICK_MS: u64 = 10;
@@ -23,6 +24,8 @@ pub struct EngineConfig {
     pub cache: Option<PathBuf>,
     /// Whether deadlines are watched. Live only: a backtest must not depend on the machine.
     pub deadlines: bool,
+    /// Whose components are loaded.
+    pub trust: Trust,
 }
 
 /// Why there is no engine.
@@ -51,6 +54,7 @@ pub struct Engine {
     /// Every import of the contract and nothing else.
     pub(crate) sealed: Arc<Linker<Host>>,
     pub(crate) deadlines: bool,
+    trust: Arc<Mutex<Arc<Trust>>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -84,7 +88,21 @@ impl Engine {
             let thread = std::thread::Builder::new().name("epoch-ticker".to_owned());
             thread.spawn(tick).map_err(|source| EngineError::Thread { source })?;
         }
-        Ok(Self { wasm, sealed: Arc::new(sealed), deadlines: config.deadlines })
+        let trust = Arc::new(Mutex::new(Arc::new(config.trust.clone())));
+        Ok(Self { wasm, sealed: Arc::new(sealed), deadlines: config.deadlines, trust })
+    }
+}
+
+impl Engine {
+    /// Whose components are loaded now.
+    pub(crate) fn trust(&self) -> Arc<Trust> {
+        // Nothing that holds the lock can panic.
+        self.trust.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on these rules hold, for every clone. What is loaded already stays loaded.
+    pub fn set_trust(&self, trust: Trust) {
+        *self.trust.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(trust);
     }
 }
 

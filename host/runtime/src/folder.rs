@@ -5,7 +5,6 @@
 //! costs a second at most. Each file is read once and the digest is of exactly those bytes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,11 +14,11 @@ use std::time::{Duration, Instant};
 use notify::Watcher;
 use tokio::sync::mpsc::Sender;
 
-use crate::bytes::PLUGIN_BYTES_MAX;
 use crate::engine::Engine;
 use crate::load_error::LoadError;
+use crate::package::{Package, manifest_path, signature_path};
 use crate::plugin::Plugin;
-use crate::settle::{Settle, Stamp, Step};
+use crate::settle::{Settle, Stamp, Stamps, Step};
 
 /// The ending of a plugin's file.
 const ENDING: &str = "wasm";
@@ -88,6 +87,7 @@ pub enum FolderError {
 #[derive(Debug)]
 pub struct Folder {
     wake: SyncSender<()>,
+    again: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
 }
 
@@ -103,7 +103,9 @@ impl Folder {
         let (wake, inbox) = sync_channel(1);
         let watcher = watcher(folder, wake.clone());
         let ended = Arc::new(AtomicBool::new(false));
+        let again = Arc::new(AtomicBool::new(false));
         let watch = Watch {
+            again: again.clone(),
             ended: ended.clone(),
             engine: engine.clone(),
             folder: folder.to_path_buf(),
@@ -118,7 +120,13 @@ impl Folder {
             watch.run(&inbox);
         };
         std::thread::Builder::new().name("plugins".to_owned()).spawn(run).map_err(io)?;
-        Ok(Self { wake, ended })
+        Ok(Self { wake, again, ended })
+    }
+
+    /// Reads every file again: the rules by which they are loaded have changed.
+    pub fn again(&self) {
+        self.again.store(true, Ordering::Release);
+        self.look();
     }
 
     /// Looks now. Not needed for correctness.
@@ -139,12 +147,9 @@ impl Drop for Folder {
 pub fn load_file(engine: &Engine, path: &Path) -> Result<Plugin, FolderError> {
     let io = |source| FolderError::Io { path: path.to_path_buf(), source };
     let load = |source| FolderError::Load { path: path.to_path_buf(), source };
-    let most = u64::try_from(PLUGIN_BYTES_MAX).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(io)?;
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(io)?;
+    let package = Package::read(path).map_err(io)?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
-    Plugin::load(engine, &bytes, &stem).map_err(load)
+    Plugin::load(engine, &package, &stem).map_err(load)
 }
 
 /// The system's notices, where it gives any; the poll is enough without.
@@ -169,6 +174,7 @@ fn watcher(folder: &Path, wake: SyncSender<()>) -> Option<notify::RecommendedWat
 }
 
 struct Watch {
+    again: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
     engine: Engine,
     folder: PathBuf,
@@ -205,6 +211,9 @@ impl Watch {
                 return Some(());
             }
         };
+        if self.again.swap(false, Ordering::AcqRel) {
+            self.settle.again();
+        }
         for step in self.settle.look(self.begin.elapsed(), &found) {
             let event = match step {
                 Step::Gone(path) => {
@@ -237,13 +246,17 @@ impl Watch {
                 if unfinished && self.settle.unfinished(self.begin.elapsed(), &path) {
                     return None;
                 }
+                if let FolderError::Load { source: LoadError::Banned { .. }, .. } = error {
+                    // Once it is banned no more it is new.
+                    self.loaded.remove(&path);
+                }
                 Some(FolderEvent::Failed { path, error })
             }
         }
     }
 }
 
-fn files(folder: &Path) -> std::io::Result<BTreeMap<PathBuf, Stamp>> {
+fn files(folder: &Path) -> std::io::Result<BTreeMap<PathBuf, Stamps>> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -255,11 +268,17 @@ fn files(folder: &Path) -> std::io::Result<BTreeMap<PathBuf, Stamp>> {
         if let Ok(data) = std::fs::metadata(&path)
             && data.is_file()
         {
-            let inode = inode(&data);
-            found.insert(path, Stamp { size: data.len(), modified: data.modified().ok(), inode });
+            let beside = |path: PathBuf| std::fs::metadata(path).ok().map(|data| stamp(&data));
+            let stamps =
+                [Some(stamp(&data)), beside(manifest_path(&path)), beside(signature_path(&path))];
+            found.insert(path, stamps);
         }
     }
     Ok(found)
+}
+
+fn stamp(data: &std::fs::Metadata) -> Stamp {
+    Stamp { size: data.len(), modified: data.modified().ok(), inode: inode(data) }
 }
 
 #[cfg(unix)]

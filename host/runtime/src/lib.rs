@@ -24,11 +24,14 @@ mod lent;
 mod limits;
 mod load_error;
 mod log;
+mod manifest;
+mod package;
 mod params;
 mod plugin;
 mod reload;
 mod settle;
 mod snapshot;
+mod trust;
 mod wasi;
 
 pub use bench::{CallOverhead, measure_call_overhead};
@@ -43,10 +46,13 @@ pub use history::History;
 pub use limits::{Limits, Tier};
 pub use load_error::{LoadError, Problem};
 pub use log::{LogLevel, LogLine};
+pub use manifest::{MANIFEST_BYTES_MAX, Manifest};
+pub use package::{Package, manifest_path, signature_path};
 pub use params::ParamError;
 pub use plugin::Plugin;
 pub use reload::{Kept, Reloaded, reload};
 pub use snapshot::{Snapshot, SnapshotError};
+pub use trust::{KeyError, PublicKey, SecretKey, Signed, Trust};
 
 #[cfg(test)]
 mod tests;

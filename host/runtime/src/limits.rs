@@ -54,6 +54,66 @@ impl Default for Limits {
     }
 }
 
+/// The limits by name, which is also the setting's after `limits.`.
+macro_rules! by_name {
+    ($($name:ident),+) => {
+        impl Limits {
+            /// The names of all limits.
+            pub const NAMES: &[&str] = &[$(stringify!($name)),+];
+
+            /// A limit by its name.
+            #[must_use]
+            pub fn get(&self, name: &str) -> Option<u64> {
+                match name {
+                    $(stringify!($name) => Some(u64::from(self.$name)),)+
+                    _ => None,
+                }
+            }
+
+            /// Sets a limit by its name.
+            ///
+            /// # Errors
+            /// A name that is none, or a value of zero or beyond what the limit can be, in words.
+            pub fn set(&mut self, name: &str, value: u64) -> Result<(), String> {
+                if value == 0 {
+                    return Err(format!("limit {name} is 0, a number above 0 is allowed"));
+                }
+                match name {
+                    $(stringify!($name) => {
+                        self.$name = value.try_into().map_err(|_| {
+                            format!("limit {name} is {value}, at most {} is allowed", u32::MAX)
+                        })?;
+                    })+
+                    _ => {
+                        return Err(format!(
+                            "\"{name}\" is no limit: {} are",
+                            Self::NAMES.join(", ")
+                        ));
+                    }
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+by_name!(
+    fuel,
+    start_fuel,
+    deadline_ms,
+    memory_bytes,
+    instances,
+    memories,
+    tables,
+    log_lines,
+    log_bytes,
+    intents_per_call,
+    snapshot_bytes,
+    host_bytes,
+    host_calls,
+    handles
+);
+
 impl Limits {
     /// The defaults of a tier.
     #[must_use]

@@ -105,6 +105,24 @@ pub enum LoadError {
         /// What, with the value and what is allowed.
         what: String,
     },
+    /// This component never loads.
+    #[error("digest {digest} is banned (stockade plugin ban {digest} --lift takes that back)")]
+    Banned {
+        /// Its digest.
+        digest: String,
+    },
+    /// `bot.toml` is none, or is about something else.
+    #[error("bot.toml: {what}")]
+    Manifest {
+        /// What is wrong.
+        what: String,
+    },
+    /// It is not signed as it has to be.
+    #[error("signature: {why}")]
+    Signature {
+        /// Why it does not count.
+        why: String,
+    },
     /// The file has another name than the plugin.
     #[error(
         "describe gives the name \"{found}\", the file's stem is \"{stem}\": they must be equal"

@@ -13,6 +13,9 @@ use crate::host::Host;
 use crate::lent::Table;
 use crate::limits::{Limits, Tier};
 use crate::load_error::LoadError;
+use crate::manifest::Manifest;
+use crate::package::Package;
+use crate::trust::Signed;
 use crate::wasi;
 
 /// Bytes from which on a component is taken to bring an interpreter.
@@ -27,6 +30,8 @@ struct Inner {
     digest: Arc<str>,
     size: usize,
     description: Description,
+    manifest: Option<Manifest>,
+    signed: Signed,
     pre: BotPre<Host>,
 }
 
@@ -38,10 +43,12 @@ impl std::fmt::Debug for Plugin {
 }
 
 impl Plugin {
-    /// Checks, compiles and describes. `stem` is the name of the file without its ending. Takes
+    /// Checks whether it may be loaded, and that it can be; compiles and describes. `stem` is the name of the file without its ending. Takes
     /// tens of milliseconds for a small component and seconds for an interpreter: not for a thread
     /// that has events to handle.
-    pub fn load(engine: &Engine, bytes: &[u8], stem: &str) -> Result<Self, LoadError> {
+    pub fn load(engine: &Engine, package: &Package, stem: &str) -> Result<Self, LoadError> {
+        let (manifest, signed) = engine.trust().check(package)?;
+        let bytes = package.component.as_slice();
         let checked = bytes::check(bytes)?;
         let component = Component::new(&engine.wasm, &checked.component)
             .map_err(|error| LoadError::Compile { message: format!("{error:#}") })?;
@@ -63,9 +70,20 @@ impl Plugin {
         if description.name != stem {
             return Err(LoadError::Name { found: description.name, stem: stem.to_owned() });
         }
+        if let Some(manifest) = &manifest {
+            manifest.check_description(&description)?;
+        }
         let digest = bytes::digest(bytes).into();
         let size = bytes.len();
-        Ok(Self(Arc::new(Inner { engine: engine.clone(), digest, size, description, pre })))
+        Ok(Self(Arc::new(Inner {
+            engine: engine.clone(),
+            digest,
+            size,
+            description,
+            manifest,
+            signed,
+            pre,
+        })))
     }
 
     /// SHA-256 of exactly the bytes that were loaded, in hex.
@@ -84,6 +102,18 @@ impl Plugin {
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.0.description
+    }
+
+    /// What its author says of it.
+    #[must_use]
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.0.manifest.as_ref()
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn signed(&self) -> Signed {
+        self.0.signed
     }
 
     /// The name: the file's stem.

@@ -21,6 +21,9 @@ pub(crate) struct Stamp {
     pub(crate) inode: u64,
 }
 
+/// A plugin's files: the component, its manifest and the signature; `None` is not there.
+pub(crate) type Stamps = [Option<Stamp>; 3];
+
 /// What to do about a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -32,7 +35,7 @@ pub(crate) enum Step {
 
 #[derive(Debug)]
 struct Entry {
-    stamp: Stamp,
+    stamp: Stamps,
     /// Since when the stamp is the same, by the watch's own clock.
     since: Duration,
     state: State,
@@ -53,7 +56,7 @@ pub(crate) struct Settle {
 
 impl Settle {
     /// Takes what is in the folder at `now`, gives what to do.
-    pub(crate) fn look(&mut self, now: Duration, found: &BTreeMap<PathBuf, Stamp>) -> Vec<Step> {
+    pub(crate) fn look(&mut self, now: Duration, found: &BTreeMap<PathBuf, Stamps>) -> Vec<Step> {
         let mut steps = Vec::new();
         let gone: Vec<PathBuf> =
             self.files.keys().filter(|path| !found.contains_key(*path)).cloned().collect();
@@ -93,6 +96,15 @@ impl Settle {
         patient
     }
 
+    /// Every file is to be read once more, without having changed.
+    pub(crate) fn again(&mut self) {
+        for entry in self.files.values_mut() {
+            if entry.state == State::Settled {
+                entry.state = State::Changing;
+            }
+        }
+    }
+
     /// Whether a look is due soon without anything happening in the folder.
     pub(crate) fn is_waiting(&self) -> bool {
         self.files.values().any(|entry| entry.state != State::Settled)
@@ -107,9 +119,9 @@ mod tests {
         Duration::from_millis(n)
     }
 
-    fn folder(size: u64) -> BTreeMap<PathBuf, Stamp> {
+    fn folder(size: u64) -> BTreeMap<PathBuf, Stamps> {
         let stamp = Stamp { size, modified: None, inode: 1 };
-        BTreeMap::from([(PathBuf::from("a.wasm"), stamp)])
+        BTreeMap::from([(PathBuf::from("a.wasm"), [Some(stamp), None, None])])
     }
 
     fn read() -> Vec<Step> {

@@ -209,7 +209,7 @@ async fn dispatch(
         Command::Demo(args) => return drivers::demo::run(&settings, &args).await,
         Command::Run(args) => return drivers::live::run(&settings, &args).await,
         Command::Exchange(args) => return drivers::exchange::run(&settings, &args).await,
-        Command::Backtest(args) => return drivers::backtest::run(&args),
+        Command::Backtest(args) => return drivers::backtest::run(&settings, &args),
         Command::Sim(args) => return sim::run(&args),
         Command::Bench(args) => return drivers::bench::run(&settings, &args).await,
         Command::Pack(args) => return pack::run(&args),

@@ -22,7 +22,7 @@ pub(crate) struct PackArgs {
 
 /// Runs it.
 pub(crate) fn run(args: &PackArgs) -> Result<(), Failure> {
-    let module = plugin::read(&args.input)?;
+    let module = plugin::read(&args.input)?.component;
     let component = stockade_runtime::pack(&module)
         .map_err(|error| Failure::Usage(format!("{}: {error}", args.input.display())))?;
     crate::whole::write(&args.output, &component)?;

@@ -4,13 +4,17 @@
 //! done with it; nothing of it runs beyond that.
 
 mod inspected;
+mod signing;
+mod trusting;
 
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde::Serialize;
 use stockade_core::Symbol;
-use stockade_runtime::{Description, PLUGIN_BYTES_MAX};
+use stockade_runtime::{
+    Description, Manifest, PLUGIN_BYTES_MAX, Package, Signed, Trust, manifest_path, signature_path,
+};
 
 use super::context::failed;
 use super::screen::{self, Screen, text_or_dash};
@@ -19,6 +23,8 @@ use crate::failure::Failure;
 use crate::whole;
 pub(crate) use inspected::Inspected;
 use inspected::{inspect, spoken, word};
+use signing::{KeyArgs, SignArgs};
+use trusting::{BanArgs, TrustArgs};
 
 const SUFFIX: &str = "wasm";
 
@@ -47,6 +53,20 @@ pub(crate) enum PluginCommand {
         /// The component; its name without .wasm becomes the plugin's
         file: PathBuf,
     },
+    /// Make a key that plugins can be signed with
+    #[command(after_help = "Example:\n  stockade plugin key -o my.key")]
+    Key(KeyArgs),
+    /// Sign a component: writes NAME.bot.toml and NAME.bot.toml.sig beside it
+    #[command(after_help = "Example:\n  stockade plugin sign sma-cross.wasm --key my.key")]
+    Sign(SignArgs),
+    /// Trust a key: components that it signed count as signed
+    #[command(
+        after_help = "Example:\n  stockade plugin trust ed25519:3d40…\n  stockade plugin trust my.pub.pem"
+    )]
+    Trust(TrustArgs),
+    /// Never load a component again; bots that run it are stopped
+    #[command(after_help = "Example:\n  stockade plugin ban 9f86d081884c7d65…")]
+    Ban(BanArgs),
     /// Take a component out of the folder; running bots go on
     #[command(after_help = "Example:\n  stockade plugin remove sma-cross")]
     Remove {
@@ -59,14 +79,21 @@ pub(crate) enum PluginCommand {
 pub(crate) async fn run(settings: &Settings, command: PluginCommand) -> Result<(), Failure> {
     match command {
         PluginCommand::Inspect { file, json } => {
-            let plugin = of_file(&file).await?;
+            let plugin = of_file(settings, &file).await?;
             if json { screen::json(&plugin) } else { show(&plugin) }
         }
         PluginCommand::List { json } => list(settings, json).await,
         PluginCommand::Add { file } => add(settings, &file).await,
+        PluginCommand::Key(args) => signing::key(&args),
+        PluginCommand::Sign(args) => signing::sign(&args).await,
+        PluginCommand::Trust(args) => trusting::trust(settings, args).await,
+        PluginCommand::Ban(args) => trusting::ban(settings, args).await,
         PluginCommand::Remove { name } => {
             let path = path_of(settings, &name)?;
             std::fs::remove_file(&path).map_err(|error| about(&path, "can't be removed", error))?;
+            // What was beside it would be taken for the next one's.
+            beside(&manifest_path(&path), None)?;
+            beside(&signature_path(&path), None)?;
             screen::line(&format!("plugin \"{name}\" removed"))
         }
     }
@@ -74,7 +101,7 @@ pub(crate) async fn run(settings: &Settings, command: PluginCommand) -> Result<(
 
 /// The plugin of that name in the folder.
 pub(crate) async fn of_folder(settings: &Settings, name: &str) -> Result<Inspected, Failure> {
-    of_file(&path_of(settings, name)?).await
+    of_file(settings, &path_of(settings, name)?).await
 }
 
 fn path_of(settings: &Settings, name: &str) -> Result<PathBuf, Failure> {
@@ -88,16 +115,19 @@ fn path_of(settings: &Settings, name: &str) -> Result<PathBuf, Failure> {
 }
 
 /// The plugin in a file.
-pub(crate) async fn of_file(path: &Path) -> Result<Inspected, Failure> {
-    let bytes = read(path)?;
+pub(crate) async fn of_file(settings: &Settings, path: &Path) -> Result<Inspected, Failure> {
+    inspected(read(path)?, path, settings.trust(false)?).await
+}
+
+async fn inspected(package: Package, path: &Path, trust: Trust) -> Result<Inspected, Failure> {
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let shown = path.display().to_string();
-    let loaded = tokio::task::spawn_blocking(move || inspect(&bytes, &stem));
+    let loaded = tokio::task::spawn_blocking(move || inspect(&package, &stem, trust));
     loaded.await.map_err(failed)?.map_err(|text| Failure::Usage(format!("{shown}: {text}")))
 }
 
-/// Reads a component, never more than one can be.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+/// Reads a component and what is beside it, never more than one can be.
+pub(crate) fn read(path: &Path) -> Result<Package, Failure> {
     let found = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     if !found.is_file() {
         let text = format!("{} is no regular file: a component is one", path.display());
@@ -111,7 +141,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
             found.len()
         )));
     }
-    std::fs::read(path).map_err(|error| unreadable(path, &error))
+    Package::read(path).map_err(|error| unreadable(path, &error))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
@@ -136,12 +166,13 @@ async fn list(settings: &Settings, json: bool) -> Result<(), Failure> {
     for path in files {
         let name =
             path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        found.push(match of_file(&path).await {
+        found.push(match of_file(settings, &path).await {
             Ok(plugin) => Listed {
                 name,
                 version: Some(plugin.description.version),
                 digest: Some(plugin.digest),
                 symbols: plugin.description.symbols,
+                signed: Some(plugin.signed),
                 problem: None,
             },
             Err(failure) => Listed {
@@ -149,6 +180,7 @@ async fn list(settings: &Settings, json: bool) -> Result<(), Failure> {
                 version: None,
                 digest: None,
                 symbols: Vec::new(),
+                signed: None,
                 problem: Some(failure.to_string()),
             },
         });
@@ -157,7 +189,7 @@ async fn list(settings: &Settings, json: bool) -> Result<(), Failure> {
         return screen::json(&found);
     }
     let mut screen = Screen::new(
-        &["PLUGIN", "VERSION", "SYMBOLS", "DIGEST", "PROBLEM"],
+        &["PLUGIN", "VERSION", "SYMBOLS", "DIGEST", "SIGNED", "PROBLEM"],
         "no plugins yet: stockade plugin add FILE",
     );
     for plugin in &found {
@@ -168,6 +200,7 @@ async fn list(settings: &Settings, json: bool) -> Result<(), Failure> {
             text_or_dash(plugin.version.as_deref()),
             if plugin.problem.is_some() { String::new() } else { spoken(&plugin.symbols) },
             text_or_dash(digest.as_deref()),
+            plugin.signed.map(whose).unwrap_or_default(),
             plugin.problem.clone().unwrap_or_default(),
         ]);
     }
@@ -181,21 +214,53 @@ struct Listed {
     version: Option<String>,
     digest: Option<String>,
     symbols: Vec<Symbol>,
+    signed: Option<Signed>,
     problem: Option<String>,
 }
 
 /// Checks a component and copies it; the folder never shows half a file.
 async fn add(settings: &Settings, file: &Path) -> Result<(), Failure> {
-    let plugin = of_file(file).await?;
-    let bytes = read(file)?;
+    let package = read(file)?;
+    let plugin = inspected(package.clone(), file, settings.trust(false)?).await?;
     let folder = &settings.plugins;
     std::fs::create_dir_all(folder).map_err(|error| about(folder, "can't be made", error))?;
     let Description { name, version, .. } = &plugin.description;
     let target = folder.join(format!("{name}.{SUFFIX}"));
     let replaced = target.is_file();
-    whole::write(&target, &bytes)?;
+    // The folder reads all three again whenever one of them changes.
+    beside(&manifest_path(&target), package.manifest.as_deref().map(str::as_bytes))?;
+    beside(&signature_path(&target), package.signature.as_deref())?;
+    whole::write(&target, &package.component)?;
     let done = if replaced { "replaced" } else { "added" };
     screen::line(&format!("plugin \"{name}\" {version} {done}: {}", plugin.digest))
+}
+
+/// The symbols and limits of a manifest, on one line.
+fn asks(manifest: &Manifest) -> String {
+    let symbols = (!manifest.symbols.is_empty()).then(|| spoken(&manifest.symbols));
+    let limits = manifest.limits.iter().map(|(name, value)| format!("{name} {value}"));
+    symbols.into_iter().chain(limits).collect::<Vec<_>>().join("; ")
+}
+
+/// Puts a file beside a component, or takes it away.
+fn beside(path: &Path, bytes: Option<&[u8]>) -> Result<(), Failure> {
+    if let Some(bytes) = bytes {
+        return Ok(whole::write(path, bytes)?);
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(about(path, "can't be removed", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn whose(signed: Signed) -> String {
+    match signed {
+        Signed::No => "no".to_owned(),
+        Signed::Unchecked => "by a key that nobody trusts yet".to_owned(),
+        Signed::By(key) => key.to_string(),
+    }
 }
 
 fn show(plugin: &Inspected) -> Result<(), Failure> {
@@ -209,6 +274,8 @@ fn show(plugin: &Inspected) -> Result<(), Failure> {
         ("symbols", spoken(&about.symbols)),
         ("events", events.join(", ")),
         ("warm-up", format!("{} bars", about.warm_up_bars)),
+        ("signed", whose(plugin.signed)),
+        ("asks for", plugin.manifest.as_ref().map(asks).unwrap_or_default()),
     ])?;
     screen::line("")?;
     let headings = ["PARAMETER", "TYPE", "DEFAULT", ">MINIMUM", ">MAXIMUM", "HELP"];

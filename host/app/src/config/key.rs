@@ -25,6 +25,10 @@ const fn key(name: &'static str, help: &'static str) -> Key {
 /// All keys, by name.
 pub(crate) const KEYS: &[Key] = &[
     key("account", "label of the account that commands mean (default: the only one)"),
+    key(
+        "bots.require_signature",
+        "whether plugins need the signature of a trusted key, true or false (true with --live, else false)",
+    ),
     key("bots.snapshot_interval_seconds", "how often a bot's state is saved (30)"),
     key("data", "data folder (default: the platform's)"),
     key("database_url", "a Postgres of one's own (default: a private one in the data folder)"),

@@ -7,6 +7,7 @@ mod environment;
 mod file;
 mod key;
 mod settings;
+pub(crate) mod trust;
 mod value;
 
 pub(crate) use environment::Environment;

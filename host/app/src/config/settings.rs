@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use stockade_core::Slug;
+use stockade_runtime::Trust;
 use stockade_venue::alpaca::{AccountConfig, accounts};
 
 use super::environment::Environment;
 use super::file;
 use super::key::{KEYS, nearest};
+use super::trust;
 use super::value::{LimitSettings, Sourced, Values};
 use crate::failure::Failure;
 
@@ -57,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) equity_interval_seconds: u64,
     /// How long a live host's lease lasts without renewal, in seconds.
     pub(crate) lease_ttl_seconds: u64,
+    /// Whether plugins need a signature, where it was said.
+    pub(crate) require_signature: Option<bool>,
     /// What a bot may use.
     pub(crate) limits: LimitSettings,
     /// The environment, for what belongs to other sources (keys, home folder).
@@ -117,6 +121,7 @@ impl Settings {
             snapshot_interval_seconds: values.number("bots.snapshot_interval_seconds", 30)?,
             equity_interval_seconds: values.number("equity.interval_seconds", 60)?,
             lease_ttl_seconds: values.number_within("lease.ttl_seconds", 20, 4..=600)?,
+            require_signature: values.truth("bots.require_signature")?,
             limits: values.limits()?,
             data,
             environment,
@@ -150,6 +155,16 @@ impl Settings {
         let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let folder = self.environment.get("TMPDIR").unwrap_or("/tmp");
         Path::new(folder).join(format!("stockade-{name}.sock"))
+    }
+
+    /// Whose components are loaded: `trust.toml` in the data folder, and the setting. `live` is real
+    /// money, which wants signatures unless the setting says otherwise.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] for a file that can't be read or is not valid.
+    pub(crate) fn trust(&self, live: bool) -> Result<Trust, Failure> {
+        let trust = trust::read(&self.data)?;
+        Ok(Trust { require_signature: self.require_signature.unwrap_or(live), ..trust })
     }
 
     /// Where a bot's log lines are kept.

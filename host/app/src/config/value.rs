@@ -41,6 +41,17 @@ impl Values {
         }
     }
 
+    /// Yes or no, where it was said.
+    pub(super) fn truth(&self, name: &str) -> Result<Option<bool>, Failure> {
+        let Some(value) = self.0.get(name) else {
+            return Ok(None);
+        };
+        value.text.trim().parse().map(Some).map_err(|_| {
+            let text = format!("{}: {name} is \"{}\"", value.source, value.text);
+            Failure::Usage(format!("{text}, true or false is allowed"))
+        })
+    }
+
     /// A whole number above zero, or the default.
     pub(super) fn number<T: FromStr + PartialOrd + From<u8>>(
         &self,
@@ -68,55 +79,44 @@ impl Values {
 
     /// What a bot may use.
     pub(super) fn limits(&self) -> Result<LimitSettings, Failure> {
-        let mut limits = LimitSettings::default();
-        for name in KEYS.iter().map(|key| key.name).filter(|name| name.starts_with("limits.")) {
-            if LONG_LIMITS.contains(&name) {
-                limits.long.extend(self.optional(name)?.map(|value| (name, value)));
-            } else {
-                limits.short.extend(self.optional(name)?.map(|value| (name, value)));
+        let mut set = Vec::new();
+        for (key, name) in KEYS.iter().filter_map(|key| Some((key.name, limit_of(key.name)?))) {
+            let Some(value) = self.optional::<u64>(key)? else {
+                continue;
+            };
+            let source = self.0.get(key).map_or("", |value| value.source.as_str());
+            Limits::default()
+                .set(name, value)
+                .map_err(|what| Failure::Usage(format!("{source}: {what}")))?;
+            if name == "intents_per_call"
+                && usize::try_from(value).is_ok_and(|intents| intents > INTENTS_PER_CALL_MAX)
+            {
+                return Err(Failure::Usage(format!(
+                    "{key} is {value}, at most {INTENTS_PER_CALL_MAX} are allowed"
+                )));
             }
+            set.push((name, value));
         }
-        let intents = limits.short.get("limits.intents_per_call").copied().unwrap_or(0);
-        if usize::try_from(intents).is_ok_and(|intents| intents > INTENTS_PER_CALL_MAX) {
-            return Err(Failure::Usage(format!(
-                "limits.intents_per_call is {intents}, at most {INTENTS_PER_CALL_MAX} are allowed"
-            )));
-        }
-        Ok(limits)
+        Ok(LimitSettings(set))
     }
+}
+
+/// The limit that a key sets.
+fn limit_of(key: &'static str) -> Option<&'static str> {
+    key.strip_prefix("limits.")
 }
 
 /// What a bot may use: the defaults of its tier, with what was set in their place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct LimitSettings {
-    long: BTreeMap<&'static str, u64>,
-    short: BTreeMap<&'static str, u32>,
-}
+pub(crate) struct LimitSettings(Vec<(&'static str, u64)>);
 
 impl LimitSettings {
     /// The limits of a bot of this tier.
     pub(crate) fn of(&self, tier: Tier) -> Limits {
-        let default = Limits::of(tier);
-        let long = |name: &str, or: u64| self.long.get(name).copied().unwrap_or(or);
-        let short = |name: &str, or: u32| self.short.get(name).copied().unwrap_or(or);
-        Limits {
-            fuel: long("limits.fuel", default.fuel),
-            start_fuel: long("limits.start_fuel", default.start_fuel),
-            deadline_ms: long("limits.deadline_ms", default.deadline_ms),
-            memory_bytes: long("limits.memory_bytes", default.memory_bytes),
-            instances: short("limits.instances", default.instances),
-            memories: short("limits.memories", default.memories),
-            tables: short("limits.tables", default.tables),
-            log_lines: short("limits.log_lines", default.log_lines),
-            log_bytes: short("limits.log_bytes", default.log_bytes),
-            intents_per_call: short("limits.intents_per_call", default.intents_per_call),
-            snapshot_bytes: short("limits.snapshot_bytes", default.snapshot_bytes),
-            host_bytes: short("limits.host_bytes", default.host_bytes),
-            host_calls: short("limits.host_calls", default.host_calls),
-            handles: short("limits.handles", default.handles),
+        let mut limits = Limits::of(tier);
+        for (name, value) in &self.0 {
+            limits.set(name, *value).expect("checked when the settings were read");
         }
+        limits
     }
 }
-
-const LONG_LIMITS: [&str; 4] =
-    ["limits.fuel", "limits.start_fuel", "limits.deadline_ms", "limits.memory_bytes"];

@@ -1,11 +1,14 @@
 //! What every driver with a database stands on: the cluster, the store, this host's name.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
-use stockade_core::Timestamp;
+use stockade_core::desk::Desk;
+use stockade_core::row::{BotRow, BotState};
+use stockade_core::{Slug, Timestamp};
 use stockade_store::{Cluster, LeaseError, Store};
 use tokio::task::JoinHandle;
 
@@ -306,4 +309,11 @@ mod tests {
         let brief = holder().replacen(" began ", &format!("{BRIEFLY}began "), 1);
         assert!(is_alive(&brief), "{brief}");
     }
+}
+
+/// The bots that run one of these components, or will.
+pub(crate) fn bots_that_run(desk: &Desk, digests: &BTreeSet<String>) -> Vec<Slug> {
+    let over = [BotState::Stopped, BotState::Retired];
+    let runs = |row: &&BotRow| digests.contains(&row.digest) && !over.contains(&row.state);
+    desk.bots().filter(runs).map(|row| row.name.clone()).collect()
 }

@@ -42,6 +42,8 @@ pub(crate) enum HostRequest {
     },
     /// Compare books and broker now.
     Reconcile,
+    /// Keys or bans have changed: read them, and every plugin, again.
+    Trust,
 }
 
 /// What comes back.
@@ -79,6 +81,11 @@ pub(crate) enum HostReply {
     Reloaded(ReloadReport),
     /// To `Reconcile`.
     Compared(Comparison),
+    /// To `Trust`.
+    Trusted {
+        /// Bots that were stopped because their component is banned.
+        stopped: Vec<String>,
+    },
 }
 
 /// How an account is.

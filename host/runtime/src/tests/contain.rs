@@ -42,7 +42,7 @@ fn an_endless_loop_ends_with_its_fuel() {
 fn a_deadline_ends_what_its_fuel_would_allow() {
     let engine = Engine::new(&EngineConfig { deadlines: true, ..EngineConfig::default() }).unwrap();
     let module = WatBot::bars("(loop $l (br $l)) (i32.const 1)").module();
-    let plugin = Plugin::load(&engine, &module, "tester").unwrap();
+    let plugin = Plugin::load(&engine, &module.clone().into(), "tester").unwrap();
     let limits = Limits { fuel: u64::MAX / 2, deadline_ms: 20, ..Limits::default() };
     let mut bot = Bot::start(&plugin, BotConfig { limits, ..config() }).unwrap();
     assert_eq!(limit_of(&call(&mut bot, 1).unwrap_err().cause), "deadline_ms");
@@ -62,7 +62,7 @@ fn memory_is_counted_over_all_memories_and_tables() {
     };
     assert_eq!(limit_of(&call(&mut table.start(), 1).unwrap_err().cause), "memory_bytes");
     let large = WatBot { pages: 513, ..WatBot::default() };
-    let error = Plugin::load(&ENGINE, &large.module(), "tester").unwrap_err();
+    let error = Plugin::load(&ENGINE, &large.module().into(), "tester").unwrap_err();
     let LoadError::Describe { cause } = error else { panic!("{error}") };
     assert_eq!(limit_of(&cause), "memory_bytes");
 }

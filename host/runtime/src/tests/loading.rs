@@ -6,7 +6,7 @@ use super::wat_bot::*;
 use crate::*;
 
 fn load(bytes: &[u8]) -> LoadError {
-    Plugin::load(&ENGINE, bytes, "tester").unwrap_err()
+    Plugin::load(&ENGINE, &bytes.to_vec().into(), "tester").unwrap_err()
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn flipped_bits_never_panic() {
     for at in (8..bytes.len()).step_by(bytes.len() / 60) {
         let mut bytes = bytes.clone();
         bytes[at] ^= 0x55;
-        refused += u32::from(Plugin::load(&ENGINE, &bytes, "tester").is_err());
+        refused += u32::from(Plugin::load(&ENGINE, &bytes.into(), "tester").is_err());
     }
     assert!(refused > 20, "{refused}");
 }
@@ -111,7 +111,7 @@ fn the_right_names_with_wrong_functions_are_refused() {
 
 #[test]
 fn the_name_must_be_the_files_stem() {
-    let error = Plugin::load(&ENGINE, &WatBot::default().module(), "other").unwrap_err();
+    let error = Plugin::load(&ENGINE, &WatBot::default().module().into(), "other").unwrap_err();
     assert_eq!(error, LoadError::Name { found: "tester".to_owned(), stem: "other".to_owned() });
 }
 
@@ -126,7 +126,7 @@ fn what_bytes_are_is_said_without_running_them() {
     let packed = pack(&module).unwrap();
     assert_eq!(inspect(&packed).unwrap().kind, Kind::Component);
     assert_eq!(pack(&packed).unwrap(), packed, "packed already");
-    let plugin = Plugin::load(&ENGINE, &module, "tester").unwrap();
+    let plugin = Plugin::load(&ENGINE, &module.clone().into(), "tester").unwrap();
     assert_eq!(**plugin.digest(), digest(&module), "the digest is of the bytes that were given");
     let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert_eq!(digest(b"abc"), known);
@@ -139,7 +139,7 @@ fn compiled_code_comes_from_the_cache_the_second_time() {
     let module = WatBot::default().module();
     for _ in 0..2 {
         let engine = Engine::new(&config).unwrap();
-        let plugin = Plugin::load(&engine, &module, "tester").unwrap();
+        let plugin = Plugin::load(&engine, &module.clone().into(), "tester").unwrap();
         assert_eq!(
             call(&mut Bot::start(&plugin, super::wat_bot::config()).unwrap(), 3).unwrap().handled,
             3

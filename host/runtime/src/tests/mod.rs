@@ -8,5 +8,6 @@ mod contain;
 mod exact;
 mod loading;
 mod real;
+mod trust;
 mod wasi;
 mod wat_bot;

@@ -22,7 +22,7 @@ fn try_load(file: &str) -> Result<Plugin, LoadError> {
     });
     // Variants carry the name of what they are a variant of.
     let stem = file.trim_end_matches("-v2").trim_end_matches("-broken").trim_end_matches("-traps");
-    Plugin::load(&ENGINE, &bytes, stem)
+    Plugin::load(&ENGINE, &bytes.into(), stem)
 }
 
 fn with(cause: &str) -> BotConfig {

@@ -50,7 +50,7 @@ fn wasi_bot(body: &str) -> Bot {
       (import "wasi:io/streams@0.2.6" "[method]output-stream.blocking-write-and-flush"
         (func $write (param i32 i32 i32 i32)))"#;
     let module = bot.module_with(imports);
-    Bot::start(&Plugin::load(&ENGINE, &module, "tester").unwrap(), config()).unwrap()
+    Bot::start(&Plugin::load(&ENGINE, &module.clone().into(), "tester").unwrap(), config()).unwrap()
 }
 
 fn state(body: &str) -> u64 {

@@ -89,7 +89,7 @@ impl WatBot {
     }
 
     pub(super) fn load(&self) -> Plugin {
-        Plugin::load(&ENGINE, &self.module(), self.name).unwrap()
+        Plugin::load(&ENGINE, &self.module().into(), self.name).unwrap()
     }
 
     pub(super) fn start(&self) -> Bot {

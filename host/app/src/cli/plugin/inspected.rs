@@ -4,7 +4,8 @@ use serde::Serialize;
 use stockade_core::instrument::AssetClass;
 use stockade_core::{InstrumentId, Symbol};
 use stockade_runtime::{
-    Bot, BotConfig, BotInstrument, Description, Engine, EngineConfig, Plugin, Tier,
+    Bot, BotConfig, BotInstrument, Description, Engine, EngineConfig, Manifest, Package, Plugin,
+    Signed, Tier, Trust,
 };
 
 use crate::cli::context::failed;
@@ -19,20 +20,26 @@ pub(crate) struct Inspected {
     pub(crate) digest: String,
     pub(crate) bytes: usize,
     interpreted: bool,
+    /// Whose signature it has.
+    pub(crate) signed: Signed,
+    /// What its author says of it.
+    pub(crate) manifest: Option<Manifest>,
     #[serde(skip)]
     plugin: Plugin,
 }
 
 /// Checks, compiles and describes; slow, and not for a thread that has other work.
-pub(crate) fn inspect(bytes: &[u8], stem: &str) -> Result<Inspected, String> {
-    let config = EngineConfig { cache: None, deadlines: false };
+pub(crate) fn inspect(package: &Package, stem: &str, trust: Trust) -> Result<Inspected, String> {
+    let config = EngineConfig { trust, ..EngineConfig::default() };
     let engine = Engine::new(&config).map_err(|error| error.to_string())?;
-    let plugin = Plugin::load(&engine, bytes, stem).map_err(|error| error.to_string())?;
+    let plugin = Plugin::load(&engine, package, stem).map_err(|error| error.to_string())?;
     Ok(Inspected {
         description: plugin.description().clone(),
         digest: plugin.digest().to_string(),
-        bytes: bytes.len(),
+        bytes: plugin.size(),
         interpreted: plugin.tier() == Tier::Interpreted,
+        signed: plugin.signed(),
+        manifest: plugin.manifest().cloned(),
         plugin,
     })
 }

@@ -8,9 +8,11 @@ mod result;
 mod run;
 
 use anyhow::Context;
+use stockade_runtime::Trust;
 
 use crate::cli::backtest::BacktestArgs;
 use crate::cli::screen;
+use crate::config::Settings;
 use crate::failure::Failure;
 
 pub(crate) use result::Summary;
@@ -22,11 +24,11 @@ pub(crate) use run::{Entry, Setup, rules, run_native, run_once};
 const RUNS_MAX: usize = 100_000;
 
 /// Runs what the arguments ask for and prints the result.
-pub(crate) fn run(args: &BacktestArgs) -> Result<(), Failure> {
+pub(crate) fn run(settings: &Settings, args: &BacktestArgs) -> Result<(), Failure> {
     let began = std::time::Instant::now();
     let bars = stockade_venue::files::read_bars(&args.bars)
         .map_err(|error| Failure::Usage(error.to_string()))?;
-    let setups = setups(args)?;
+    let setups = setups(args, &settings.trust(false)?)?;
     if setups.len() > 1 {
         return sweep(args, &bars, &setups);
     }
@@ -46,7 +48,7 @@ pub(crate) fn run(args: &BacktestArgs) -> Result<(), Failure> {
 }
 
 /// One setup per combination of parameters, in the order of the command line.
-fn setups(args: &BacktestArgs) -> Result<Vec<Setup>, Failure> {
+fn setups(args: &BacktestArgs, trust: &Trust) -> Result<Vec<Setup>, Failure> {
     let mut combinations: Vec<Vec<(String, String)>> = vec![Vec::new()];
     for param in &args.params {
         let extended = combinations.iter().flat_map(|chosen| {
@@ -63,7 +65,7 @@ fn setups(args: &BacktestArgs) -> Result<Vec<Setup>, Failure> {
             )));
         }
     }
-    combinations.into_iter().map(|params| Setup::of(args, params)).collect()
+    combinations.into_iter().map(|params| Setup::of(args, params, trust)).collect()
 }
 
 /// Runs all setups on all cores; each run is in one thread of its own.

@@ -18,7 +18,7 @@ use stockade_core::row::{
 use stockade_core::{InstrumentId, Money, Now, SleeveId, Slug, Symbol, Timestamp};
 use stockade_exchange as model;
 use stockade_runtime::{
-    Bot, BotConfig, BotInstrument, Engine, EngineConfig, Limits, Plugin, Snapshot,
+    Bot, BotConfig, BotInstrument, Engine, EngineConfig, Limits, Package, Plugin, Snapshot, Trust,
 };
 use stockade_venue::files::Bars;
 
@@ -34,8 +34,8 @@ use crate::failure::Failure;
 pub(crate) struct Entry {
     /// The bot's and its sleeve's name.
     pub(crate) name: Slug,
-    /// The component's bytes.
-    pub(crate) component: Arc<[u8]>,
+    /// The component and what is beside it.
+    pub(crate) component: Arc<Package>,
     /// The plugin's name: the file's stem.
     pub(crate) stem: String,
     /// Its capital.
@@ -63,11 +63,17 @@ pub(crate) struct Setup {
     pub(crate) max_participation: Option<Decimal>,
     /// The bots' seed.
     pub(crate) seed: u64,
+    /// Whose components are loaded.
+    pub(crate) trust: Trust,
 }
 
 impl Setup {
     /// Reads the components that the arguments name.
-    pub(super) fn of(args: &BacktestArgs, params: Vec<(String, String)>) -> Result<Self, Failure> {
+    pub(super) fn of(
+        args: &BacktestArgs,
+        params: Vec<(String, String)>,
+        trust: &Trust,
+    ) -> Result<Self, Failure> {
         let mut entries = Vec::new();
         if let Some(file) = &args.plugin {
             let stem = stem(file)?;
@@ -94,11 +100,12 @@ impl Setup {
             slippage_bps: args.slippage_bps,
             max_participation: args.max_participation.map(|percent| percent / Decimal::ONE_HUNDRED),
             seed: args.seed,
+            trust: trust.clone(),
         })
     }
 }
 
-fn read(file: &Path) -> Result<Arc<[u8]>, Failure> {
+fn read(file: &Path) -> Result<Arc<Package>, Failure> {
     crate::cli::plugin::read(file).map(Into::into)
 }
 
@@ -292,7 +299,8 @@ impl Prepared {
             .collect();
         lockstep.put(Event::Instruments { instruments })?;
         lockstep.start(1)?;
-        let engine = Engine::new(&EngineConfig { deadlines: false, cache: None })?;
+        let engine =
+            Engine::new(&EngineConfig { trust: setup.trust.clone(), ..EngineConfig::default() })?;
         let maker = Box::new(Plugins::default());
         Ok(Self { lockstep, market, engine, maker, start })
     }

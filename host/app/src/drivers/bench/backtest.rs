@@ -1,10 +1,13 @@
 //! Bars of a backtest a second, on one core: exchange, desk, ledger, capital control and bot, as
 //! `stockade backtest` runs them. Against the same loop with the strategy in this program.
 
+use std::sync::Arc;
+
 use anyhow::{Context, ensure};
 use rust_decimal::Decimal;
 use stockade_core::decimal::round_half_even;
 use stockade_core::{Money, Slug};
+use stockade_runtime::Trust;
 use stockade_venue::files::Bars;
 
 use super::figure::Figure;
@@ -78,7 +81,7 @@ fn rates(setup: &Setup, bars: &Bars) -> Result<(Decimal, Decimal), Failure> {
 fn setup(place: &Place, capital: u64) -> Result<Setup, Failure> {
     let capital = Money::new(Decimal::from(capital));
     let name = Slug::new(BOT).map_err(|error| Failure::Usage(error.to_string()))?;
-    let component = place.component()?.into();
+    let component = Arc::new(place.component()?.into());
     Ok(Setup {
         entries: vec![Entry { name, component, stem: BOT.to_owned(), capital, params: Vec::new() }],
         capital,
@@ -88,6 +91,7 @@ fn setup(place: &Place, capital: u64) -> Result<Setup, Failure> {
         slippage_bps: Decimal::ZERO,
         max_participation: None,
         seed: SEED,
+        trust: Trust::default(),
     })
 }
 

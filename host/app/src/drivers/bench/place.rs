@@ -91,14 +91,14 @@ impl Place {
 
     /// The component's bytes.
     pub(super) fn component(&self) -> Result<Vec<u8>, Failure> {
-        plugin::read(&self.plugins()?.join(format!("{BOT}.wasm")))
+        Ok(plugin::read(&self.plugins()?.join(format!("{BOT}.wasm")))?.component)
     }
 
     /// The component, ready to make bots of, without a compile cache.
     pub(super) fn plugin(&self) -> Result<Plugin, Failure> {
-        let engine = Engine::new(&EngineConfig { cache: None, deadlines: false });
+        let engine = Engine::new(&EngineConfig::default());
         let engine = engine.map_err(|error| Failure::Failed(error.into()))?;
-        Plugin::load(&engine, &self.component()?, BOT)
+        Plugin::load(&engine, &self.component()?.into(), BOT)
             .map_err(|error| Failure::Usage(format!("{BOT}: {error}")))
     }
 }

@@ -6,7 +6,7 @@
 
 mod starting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,6 +29,7 @@ use super::prepare::Prepared;
 use super::shard::{BotEvent, PriceTable, ShardReply, Shards, Sight, Start, Work};
 use super::slot::{Phase, ROLL_BACK_CALLS, RollBack, Slot};
 use crate::config::Settings;
+use crate::failure::Failure;
 use crate::link;
 
 /// Length of a bar, in nanoseconds.
@@ -68,10 +69,14 @@ pub(crate) struct Bots {
     inputs: mpsc::Sender<Incoming>,
     shards: Shards,
     plugins: BTreeMap<String, Plugin>,
+    /// Files that can't be loaded, and why.
+    refused: BTreeMap<String, String>,
     slots: BTreeMap<SleeveId, Slot>,
     folder: PathBuf,
     engine: Engine,
-    _watch: Folder,
+    watch: Folder,
+    /// Whether real money is traded.
+    live: bool,
     /// Bots whose plugin is not loaded yet, with their generations.
     waiting: BTreeMap<SleeveId, u64>,
     prices: Option<PriceTable>,
@@ -81,7 +86,7 @@ pub(crate) struct Bots {
 impl Bots {
     pub(crate) fn new(
         settings: &Settings,
-        folder: Option<&Path>,
+        (folder, live): (Option<&Path>, bool),
         store: Arc<Store>,
         alpaca: Arc<Alpaca>,
         label: Slug,
@@ -91,7 +96,8 @@ impl Bots {
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("can't make {}", folder.display()))?;
         let cache = Some(settings.data.join("cache"));
-        let engine = Engine::new(&EngineConfig { deadlines: true, cache })?;
+        let engine =
+            Engine::new(&EngineConfig { deadlines: true, cache, trust: settings.trust(live)? })?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let shards = Shards::new((cores - 1).clamp(1, SHARDS_MAX), &inputs)?;
         let (events, mut folder_events) = mpsc::channel(FOLDER_EVENTS_MAX);
@@ -112,10 +118,12 @@ impl Bots {
             inputs,
             shards,
             plugins: BTreeMap::new(),
+            refused: BTreeMap::new(),
             slots: BTreeMap::new(),
             folder,
             engine,
-            _watch: watched,
+            watch: watched,
+            live,
             waiting: BTreeMap::new(),
             prices: None,
             history: Arc::new(History::new(HISTORY_KEPT)),
@@ -128,6 +136,16 @@ impl Bots {
         tokio::spawn(async move {
             let _ = inputs.send(Incoming::Event(event)).await;
         });
+    }
+
+    /// Reads keys and bans again, and every plugin by them; gives the digests that are banned.
+    pub(crate) fn on_trust(&mut self) -> Result<BTreeSet<String>, Failure> {
+        let trust = self.settings.trust(self.live)?;
+        let banned = trust.banned.clone();
+        self.engine.set_trust(trust);
+        self.watch.again();
+        self.plugins.retain(|_, plugin| !banned.contains(&**plugin.digest()));
+        Ok(banned)
     }
 
     pub(crate) fn stop(&mut self, sleeve: SleeveId) {
@@ -262,6 +280,7 @@ impl Bots {
             FolderEvent::Added { plugin, .. } | FolderEvent::Changed { plugin, .. } => {
                 let name = plugin.name().to_owned();
                 tracing::info!(plugin = %name, digest = %plugin.digest(), "loaded");
+                self.refused.remove(&name);
                 self.plugins.insert(name.clone(), plugin.clone());
                 for slot in self.slots.values_mut() {
                     if slot.row.plugin == name && slot.plugin.digest() != plugin.digest() {
@@ -277,10 +296,12 @@ impl Bots {
                 let name = stem(&path);
                 tracing::info!(plugin = %name, "the file is gone; bots that run it go on");
                 self.plugins.remove(&name);
+                self.refused.remove(&name);
                 Vec::new()
             }
             FolderEvent::Failed { path, error } => {
                 let name = stem(&path);
+                self.refused.insert(name.clone(), error.to_string());
                 tracing::error!(plugin = %name, %error, "not loaded");
                 let running = self.slots.iter().filter(|(_, slot)| slot.row.plugin == name);
                 let report = |(sleeve, slot): (&SleeveId, &Slot)| Event::Bot {

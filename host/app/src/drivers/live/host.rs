@@ -30,7 +30,7 @@ use super::feed::Feeds;
 use super::lease::Lease;
 use super::outbox::{Held, Outbox};
 use super::{Ended, Incoming, market};
-use crate::drivers::base::machine;
+use crate::drivers::base::{bots_that_run, machine};
 use crate::drivers::closing;
 use crate::link;
 
@@ -512,6 +512,11 @@ impl Host {
                 self.comparing.push((count, machine(), answer));
                 self.put(Event::Command { command: Command::Reconcile }, None).await
             }
+            link::Task::Host(link::HostRequest::Trust) => {
+                let reply = self.on_trust().await?;
+                let _ = answer.send(reply);
+                Ok(())
+            }
             link::Task::Host(link::HostRequest::Reload { bot, dry_run }) => {
                 let found =
                     self.parts.desk.bots().find(|row| row.name == bot).map(|row| row.sleeve);
@@ -527,6 +532,20 @@ impl Host {
                 Ok(())
             }
         }
+    }
+
+    /// Keys or bans have changed: what is banned stops.
+    async fn on_trust(&mut self) -> Result<link::Answer> {
+        let banned = match self.parts.bots.on_trust() {
+            Ok(banned) => banned,
+            Err(failure) => return Ok(link::Answer::Failed { message: failure.to_string() }),
+        };
+        let mut stopped = Vec::new();
+        for name in bots_that_run(&self.parts.desk, &banned) {
+            stopped.push(name.to_string());
+            self.put(Event::Command { command: Command::BotStop { name } }, None).await?;
+        }
+        Ok(link::Answer::Host(link::HostReply::Trusted { stopped }))
     }
 
     async fn on_command(

@@ -264,7 +264,7 @@ pub(super) async fn prepare(
     }
     let bots = bots::Bots::new(
         settings,
-        args.plugins.as_deref(),
+        (args.plugins.as_deref(), args.live),
         store.clone(),
         alpaca.clone(),
         label.clone(),

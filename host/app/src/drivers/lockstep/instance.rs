@@ -7,7 +7,7 @@ use stockade_core::market::Bar;
 use stockade_core::row::{BotRow, SnapshotRow};
 use stockade_core::sleeve::Prices;
 use stockade_core::{InstrumentId, Qty, SleeveId, Timestamp};
-use stockade_runtime::{BotInstrument, Call, Events};
+use stockade_runtime::{BotInstrument, Call, Events, Trust};
 
 use super::{Guest, LocalBot, Lockstep, Market, Sink};
 
@@ -32,6 +32,9 @@ pub(crate) trait Maker {
         instruments: Vec<BotInstrument>,
         state: Option<&[u8]>,
     ) -> Result<Made>;
+
+    /// From now on these rules say whose components are loaded. One that loads none ignores it.
+    fn trust(&mut self, _trust: Trust) {}
 }
 
 /// What an instance begins with.

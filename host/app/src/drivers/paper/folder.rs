@@ -6,6 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use stockade_core::row::BotRow;
 use stockade_runtime::{
     Bot, BotConfig, BotInstrument, Engine, EngineConfig, Folder, FolderEvent, Plugin, Snapshot,
+    Trust,
 };
 use tokio::sync::mpsc;
 
@@ -23,7 +24,8 @@ pub(super) struct PluginFolder {
 impl PluginFolder {
     pub(super) fn new(settings: &Settings, folder: PathBuf) -> Result<Self> {
         let cache = Some(settings.data.join("cache"));
-        let engine = Engine::new(&EngineConfig { cache, deadlines: false })?;
+        let trust = settings.trust(false)?;
+        let engine = Engine::new(&EngineConfig { cache, deadlines: false, trust })?;
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("can't make {}", folder.display()))?;
         Ok(Self { engine, folder, settings: settings.clone() })
@@ -36,6 +38,10 @@ impl PluginFolder {
 }
 
 impl Maker for PluginFolder {
+    fn trust(&mut self, trust: Trust) {
+        self.engine.set_trust(trust);
+    }
+
     fn make(
         &mut self,
         row: &BotRow,
@@ -43,8 +49,8 @@ impl Maker for PluginFolder {
         state: Option<&[u8]>,
     ) -> Result<Made> {
         let path = self.folder.join(format!("{}.wasm", row.plugin));
-        let bytes = plugin::read(&path).map_err(|failure| anyhow!("{failure}"))?;
-        let loaded = Plugin::load(&self.engine, &bytes, &row.plugin)
+        let package = plugin::read(&path).map_err(|failure| anyhow!("{failure}"))?;
+        let loaded = Plugin::load(&self.engine, &package, &row.plugin)
             .with_context(|| path.display().to_string())?;
         let config = BotConfig {
             params: row.params.clone(),

@@ -5,6 +5,7 @@ use stockade_core::desk::Command;
 use stockade_store::query::Number;
 
 use super::session::Session;
+use crate::drivers::base;
 use crate::drivers::live::comparison;
 use crate::drivers::lockstep::Note;
 use crate::link::{AccountHealth, Answer, HostReply, HostRequest, Task};
@@ -22,10 +23,27 @@ impl Session {
                 let compared = comparison::of(&self.lockstep.desk, self.opening.label.as_str());
                 Answer::Host(HostReply::Compared(compared))
             }
+            Task::Host(HostRequest::Trust) => self.on_trust()?,
             Task::Host(HostRequest::Reload { bot, dry_run }) => self.reload(&bot, dry_run)?,
         };
         self.heed_notes()?;
         Ok(reply)
+    }
+
+    /// Keys or bans have changed: what is banned stops.
+    fn on_trust(&mut self) -> Result<Answer> {
+        let trust = match self.opening.settings.trust(false) {
+            Ok(trust) => trust,
+            Err(failure) => return Ok(Answer::Failed { message: failure.to_string() }),
+        };
+        let names = base::bots_that_run(&self.lockstep.desk, &trust.banned);
+        self.maker.trust(trust);
+        let mut stopped = Vec::new();
+        for name in names {
+            stopped.push(name.to_string());
+            self.lockstep.command(Command::BotStop { name })?;
+        }
+        Ok(Answer::Host(HostReply::Trusted { stopped }))
     }
 
     fn on_command(&mut self, command: Command) -> Result<Answer> {

@@ -12,7 +12,7 @@ use stockade_core::order::{Intent, OrderType, Side, Size, TimeInForce};
 use stockade_core::row::BotRow;
 use stockade_core::{IntentId, Money, Qty, Slug, Symbol};
 use stockade_exchange::Sessions;
-use stockade_runtime::{BotInstrument, Call, Cause, Events, Outcome, Strike};
+use stockade_runtime::{BotInstrument, Call, Cause, Events, Outcome, Strike, Trust};
 use stockade_store::Store;
 use stockade_store::query::{Filter, execution_list};
 use stockade_store::testing::TestDatabase;
@@ -137,7 +137,7 @@ fn expected(bars: &Bars, stumbles_at: Option<u64>) -> Vec<String> {
     let name = Slug::new("walker").unwrap();
     let entry = Entry {
         name,
-        component: Arc::from([].as_slice()),
+        component: Arc::default(),
         stem: "walker".to_owned(),
         capital: capital(),
         params: Vec::new(),
@@ -151,6 +151,7 @@ fn expected(bars: &Bars, stumbles_at: Option<u64>) -> Vec<String> {
         slippage_bps: Decimal::ZERO,
         max_participation: None,
         seed: SEED,
+        trust: Trust::default(),
     };
     let (guest, maker) = (Walker { bars: 0, stumbles_at }, Walkers { stumbles_at });
     let result = run_made(&setup, bars, Box::new(guest), Box::new(maker)).unwrap();

@@ -28,7 +28,9 @@ impl Bots {
         };
         let Some(plugin) = self.plugins.get(&row.plugin).cloned() else {
             let file = self.folder.join(format!("{}.wasm", row.plugin));
-            if file.is_file() {
+            if let Some(cause) = self.refused.get(&row.plugin) {
+                self.fail(sleeve, generation, cause.clone());
+            } else if file.is_file() {
                 // It is being compiled: the bot starts when it is there.
                 self.waiting.insert(sleeve, generation);
             } else {
