@@ -330,9 +330,8 @@ impl Price {
     #[must_use]
     pub fn value_of(self, qty: Qty) -> Money {
         let exact = self.times(qty).map(Money::get).ok();
-        let exact = exact.map(|value| {
-            if value.scale() > limits::STORED_SCALE { trimmed(value) } else { value }
-        });
+        let exact = exact
+            .map(|value| if value.scale() > limits::STORED_SCALE { trimmed(value) } else { value });
         Money(exact.filter(|value| value.scale() <= limits::STORED_SCALE).unwrap_or_else(|| {
             let nearest = self.0.checked_mul(qty.0).unwrap_or(Decimal::MAX);
             round_half_even(nearest, limits::LEDGER_SCALE)

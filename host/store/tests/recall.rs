@@ -28,7 +28,8 @@ fn rows() -> Vec<Row> {
     let one = one_of_each();
     let execution: ExecutionRow =
         pick(&one, |row| if let Row::Execution(row) = row { Some(row) } else { None });
-    let entry: EntryRow = pick(&one, |row| if let Row::Entry(row) = row { Some(row) } else { None });
+    let entry: EntryRow =
+        pick(&one, |row| if let Row::Entry(row) = row { Some(row) } else { None });
     let since = account().remembers_since();
     let mut rows = vec![Row::Order(Box::new(order(1)))];
     let mut id = entry.id;

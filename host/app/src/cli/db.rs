@@ -132,8 +132,11 @@ async fn psql(context: &Context, owner: bool, arguments: Vec<String>) -> Result<
         }
         None => {
             let cluster = Cluster::open(&context.settings.data).await.map_err(failed)?;
-            let url =
-                if owner { cluster.url() } else { cluster.application_url().await.map_err(failed)? };
+            let url = if owner {
+                cluster.url()
+            } else {
+                cluster.application_url().await.map_err(failed)?
+            };
             (cluster.programs().join("psql"), url, Some(cluster))
         }
     };

@@ -118,7 +118,11 @@ impl FiguresArgs {
     /// Whether a session's close keeps just this: nothing is asked for beside the sleeve.
     fn is_plain(&self) -> bool {
         let Self { benchmark, trades, rf, periods, window, .. } = self;
-        benchmark.is_none() && trades.is_none() && periods.is_none() && window.is_none() && *rf == 0.0
+        benchmark.is_none()
+            && trades.is_none()
+            && periods.is_none()
+            && window.is_none()
+            && *rf == 0.0
     }
 }
 

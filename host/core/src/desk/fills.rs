@@ -13,9 +13,7 @@ use crate::ledger::{Booking, EntryKind, LedgerAccount, Link, Posting, Trade};
 use crate::limits;
 use crate::order::{OrderStatus, Side, Size};
 use crate::risk::TradingState;
-use crate::row::{
-    EntryRow, ExecutionRow, ExecutionSource, LotChangeRow, LotRow, Row,
-};
+use crate::row::{EntryRow, ExecutionRow, ExecutionSource, LotChangeRow, LotRow, Row};
 use crate::time::Timestamp;
 
 /// An entry before it has its number, its legs and its place in the chain.
@@ -74,8 +72,7 @@ impl Desk {
         if self.is_dropped_by_a_bug(fill) {
             return false;
         }
-        let prints =
-            Prints::new(&fill.execution_id, &fill.broker_order_id, fill.cumulative_qty);
+        let prints = Prints::new(&fill.execution_id, &fill.broker_order_id, fill.cumulative_qty);
         let before_opening = self.account.opened_at.is_some_and(|opened| fill.at < opened);
         if before_opening || self.is_known(&prints) || !fill.qty.is_positive() {
             return false;

@@ -10,7 +10,8 @@ use crate::id::{EntryId, LotId, OrderId, RoundTripId, SleeveId, Symbol};
 use crate::ledger::EntryKind;
 use crate::order::Side;
 use crate::row::{
-    CorrectionRow, EntryRow, ExecutionKey, ExecutionRow, ExecutionSource, LotChangeRow, RoundTripRow, Row,
+    CorrectionRow, EntryRow, ExecutionKey, ExecutionRow, ExecutionSource, LotChangeRow,
+    RoundTripRow, Row,
 };
 use crate::time::Timestamp;
 

@@ -65,10 +65,9 @@ impl Default for Standing {
 fn units(amount: Money) -> i128 {
     let amount = round_half_even(amount.get(), limits::STORED_SCALE);
     let most = i128::MAX / 4;
-    smallest_units(amount).map_or(
-        if amount.is_sign_negative() { -most } else { most },
-        |units| units.clamp(-most, most),
-    )
+    smallest_units(amount).map_or(if amount.is_sign_negative() { -most } else { most }, |units| {
+        units.clamp(-most, most)
+    })
 }
 
 /// A price or quantity as a whole number of billionths.

@@ -49,11 +49,7 @@ pub async fn figure_history(
         .and("f.at_ns >=", filter.from)
         .and("f.at_ns <", filter.to)
         .only(LAST)
-        .latest(
-            filter.limit,
-            "ORDER BY f.at_ns DESC, f.sleeve DESC",
-            "ORDER BY f.at_ns, f.sleeve",
-        )
+        .latest(filter.limit, "ORDER BY f.at_ns DESC, f.sleeve DESC", "ORDER BY f.at_ns, f.sleeve")
         .fetch(pool)
         .await
 }

@@ -341,8 +341,7 @@ impl LocalBot {
                 Events::Orders(&self.updates)
             };
             let (kind, prices, now) = (std::mem::discriminant(&events), desk, now.market);
-            let outcome =
-                self.guest.call(&Call { events, warm_up: false, view, prices, now })?;
+            let outcome = self.guest.call(&Call { events, warm_up: false, view, prices, now })?;
             let handled = usize::try_from(outcome.handled).unwrap_or(usize::MAX);
             if kind == std::mem::discriminant(&Events::Timer(&[])) {
                 self.timers.drain(..handled.min(self.timers.len()));

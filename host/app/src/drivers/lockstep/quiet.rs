@@ -31,9 +31,8 @@ impl<S: Sink> Lockstep<S> {
         let silent = self.bots.iter().map(LocalBot::silent_until);
         let mut end = silent.fold(group + QUIET_MAX, usize::min).min(market.len());
         let until = self.desk.day_ends().min(self.calendar_until);
-        let is_inside = |at: Timestamp| {
-            at < until && model::Nanos(at.0).plus(market.interval_ns) < idle_until
-        };
+        let is_inside =
+            |at: Timestamp| at < until && model::Nanos(at.0).plus(market.interval_ns) < idle_until;
         while end > group && !is_inside(market.at(end - 1)) {
             end -= 1;
         }
