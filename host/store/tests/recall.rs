@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use stockade_core::desk::{BooksAnswer, Question};
 use stockade_core::ledger::EntryKind;
 use stockade_core::limits::REMEMBERED_NS;
@@ -36,18 +38,18 @@ fn rows() -> Vec<Row> {
     for (age, at) in [("old", since.plus(-1)), ("new", since)] {
         for (order, broker) in [(Some(OrderId(1)), "b-1"), (None, "strange")] {
             id.0 += 1;
-            let execution_id = Some(format!("{age}-{broker}").into());
+            let execution_id: Arc<str> = format!("{age}-{broker}").into();
             let cumulative_qty = Some(Qty::new(dec(if age == "old" { "1" } else { "2" })));
             rows.push(Row::Entry(EntryRow {
                 id,
                 kind: EntryKind::Execution,
-                execution_id: execution_id.clone(),
+                execution_id: Some(execution_id.clone()),
                 source_id: None,
                 effective_at: at,
                 ..entry.clone()
             }));
             rows.push(Row::Execution(ExecutionRow {
-                execution_id: execution_id.expect("named"),
+                execution_id,
                 order,
                 broker_order_id: broker.into(),
                 cumulative_qty,

@@ -295,6 +295,13 @@ pub(crate) fn era() -> String {
     era
 }
 
+/// The bots that run one of these components, or will.
+pub(crate) fn bots_that_run(desk: &Desk, digests: &BTreeSet<String>) -> Vec<Slug> {
+    let over = [BotState::Stopped, BotState::Retired];
+    let runs = |row: &&BotRow| digests.contains(&row.digest) && !over.contains(&row.state);
+    desk.bots().filter(runs).map(|row| row.name.clone()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,11 +316,4 @@ mod tests {
         let brief = holder().replacen(" began ", &format!("{BRIEFLY}began "), 1);
         assert!(is_alive(&brief), "{brief}");
     }
-}
-
-/// The bots that run one of these components, or will.
-pub(crate) fn bots_that_run(desk: &Desk, digests: &BTreeSet<String>) -> Vec<Slug> {
-    let over = [BotState::Stopped, BotState::Retired];
-    let runs = |row: &&BotRow| digests.contains(&row.digest) && !over.contains(&row.state);
-    desk.bots().filter(runs).map(|row| row.name.clone()).collect()
 }

@@ -197,7 +197,7 @@ pub(super) fn view(cash: &str) -> SleeveView {
         orders: Vec::new(),
         state: TradingState::Active,
         state_reason: String::new(),
-        controls: stockade_core::risk::Controls { long_only: true, ..Default::default() },
+        controls: stockade_core::risk::Controls { long_only: true, ..Default::default() }.into(),
         pricing: Pricing { collar_pct: Decimal::from(5), market_as_limit: true },
         next_intent: IntentId(100),
         accepted: Vec::new(),
