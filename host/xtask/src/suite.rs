@@ -16,8 +16,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     bots::build()?;
     let clippy = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     process::run(&mut process::cargo(&clippy))?;
-    // The end-to-end tests run the program itself, which `cargo test` does not build.
-    process::run(&mut process::cargo(&["build", "--quiet", "--package", "stockade-app"]))?;
+    // The end-to-end tests run the program itself. `cargo test` builds it for the app's own tests of
+    // the command line before any test runs; a build of its own would compile wasmtime a second
+    // time, since features are unified over the packages that are built together.
     let mut test = process::cargo(&["test", "--workspace", "--no-fail-fast"]);
     test.args(arguments).env("STOCKADE_BOTS", crate::target().join("bots"));
     // Tests make their own clusters and accounts: nothing of the caller's environment counts.
