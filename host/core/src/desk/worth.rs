@@ -263,21 +263,21 @@ impl Desk {
         standing.reached = standing.value <= standing.floor;
     }
 
-    /// A new day: the loss of each sleeve that has a limit is measured from here on. The rows are
+    /// Another day, or one that is known again after a restart: the loss of each sleeve that has a
+    /// limit is measured from here on, or from where its row says that the day began. The rows are
     /// written with the next step; a restart before it would look at the marks that are stored.
     pub(super) fn begin_losses(&mut self) {
         // Without its calendar an account can't tell a new day from the rest of the one before.
         let known = !(self.account.has_broker && self.sessions.is_empty());
-        let limited = |sleeve: &&Sleeve| {
-            sleeve.row.day != self.day
-                && sleeve.controls(&self.account.controls).daily_loss.is_some()
-        };
+        let limited =
+            |sleeve: &&Sleeve| sleeve.controls(&self.account.controls).daily_loss.is_some();
         let ids: Vec<SleeveId> =
             self.sleeves.values().filter(limited).map(|sleeve| sleeve.row.id).collect();
         for id in ids {
             let equity = self.equity(id);
             if let Some(sleeve) = self.sleeves.get_mut(&id)
                 && known
+                && sleeve.row.day != self.day
             {
                 (sleeve.row.day, sleeve.row.day_start_equity) = (self.day, equity);
                 self.owed.push(id);

@@ -165,8 +165,8 @@ async fn sleeves_of_the_worked_case() {
         sleeves[0],
         json!({
             "name": "a", "account": "paper", "bot": "a", "initial_capital": "10000", "cash": "8500",
-            "reserved": "100.5", "buying_power": "8399.5", "market_value": "1550", "equity": "10050",
-            "realised": "0", "unrealised": "50", "fees": "0", "return_pct": 0.5,
+            "reserved": "100.5", "buying_power": "8399.5", "market_value": "1550", "exposure": "1550",
+            "equity": "10050", "realised": "0", "unrealised": "50", "fees": "0", "return_pct": 0.5,
             "positions": [{"symbol": "AAPL", "qty": "10"}], "state": "active",
             "net_capital": "10000"
         })

@@ -177,6 +177,25 @@ fn a_day_begins_with_the_calendar_of_the_broker() {
 }
 
 #[test]
+fn a_loss_that_was_reached_stays_reached_over_a_restart() {
+    let session = Session { day: 19_700_104, open: Timestamp(0), close: Timestamp(i64::MAX) };
+    let sessions = || Event::Sessions { sessions: vec![session] };
+    let controls = Controls { daily_loss: Some(money(dec!(10))), ..Controls::default() };
+    let now = Now { market: Timestamp(1_000), machine: Timestamp(1_000) };
+    let (label, era) = (slug("main"), "e1".to_owned());
+    let mut rows = Rows::new_account(label, era, true, controls, now);
+    let house =
+        rows.sleeves.iter_mut().find(|row| row.kind == crate::row::SleeveKind::House).unwrap();
+    (house.day, house.day_start_equity) = (session.day, money(dec!(25)));
+    let id = house.id;
+    let mut desk = Desk::restore(rows, Settings::default()).unwrap();
+    assert_ne!(desk.day, session.day, "the calendar comes after the rows");
+    step(&mut desk, Input { now, event: sessions() }, &mut Effects::default());
+    assert_eq!((desk.lost_today(id), desk.is_loss_reached(id)), (money(dec!(25)), true));
+    desk.check_worth().unwrap();
+}
+
+#[test]
 fn amounts_beyond_28_digits_are_refused_and_nothing_is_kept() {
     let mut books = Books::new();
     let (name, amount) = (slug("alpha"), money(dec!(900000000000)));
