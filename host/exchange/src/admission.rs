@@ -27,7 +27,7 @@ impl Exchange {
             if id.chars().count() > MAX_CLIENT_ID {
                 return Err(Reject::ClientIdTooLong);
             }
-            if self.by_client.contains_key(id.as_str()) {
+            if self.handle_of_client_id(id).is_some() {
                 return Err(Reject::DuplicateClientId);
             }
         }

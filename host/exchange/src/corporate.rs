@@ -269,7 +269,7 @@ impl Exchange {
         if since.iter().any(split) {
             return Err(refused("its symbol was split since"));
         }
-        let order = original.fill.as_ref().and_then(|fill| self.by_id.get(&fill.order_id)).copied();
+        let order = original.fill.as_ref().and_then(|fill| self.handle_of(fill.order_id));
         let index = order.ok_or(refused("its order is not known"))?;
         Ok((original, self.s.orders[index as usize].symbol_id, index))
     }

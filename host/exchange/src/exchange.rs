@@ -10,9 +10,9 @@ use rust_decimal::Decimal;
 use crate::asset::{Asset, ListingError, SymbolId, canonical};
 use crate::calendar::{self, Session};
 use crate::config::{Config, ConfigError, Mode, Sessions};
-use crate::ids::Id;
 use crate::journal::JournalKind;
 use crate::limits::MAX_SYMBOLS;
+use crate::lookup::Lookup;
 use crate::matching::{Bar, Quote, Trade, is_sound_price, meet_bar, meet_price};
 use crate::order::{EventKind, Order, OrderStatus, Side, TimeInForce, TradeUpdate};
 use crate::state::{Slot, State, day_end, deadline};
@@ -25,8 +25,8 @@ use crate::time::Nanos;
 pub struct Exchange {
     pub(crate) s: State,
     pub(crate) by_symbol: BTreeMap<Arc<str>, SymbolId>,
-    pub(crate) by_id: BTreeMap<Id, u32>,
-    pub(crate) by_client: BTreeMap<Arc<str>, u32>,
+    pub(crate) by_id: Lookup,
+    pub(crate) by_client: Lookup,
     /// Open orders in submission order.
     pub(crate) open: BTreeSet<u32>,
     /// Nothing is released or expires before this.

@@ -23,21 +23,26 @@ impl Id {
     }
 }
 
+impl Id {
+    /// Its text. By hand: an order's messages hold several, and formatting showed in the profile of a
+    /// backtest.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        let mut text = String::with_capacity(36);
+        for (place, byte) in self.0.to_be_bytes().into_iter().enumerate() {
+            if matches!(place, 4 | 6 | 8 | 10) {
+                text.push('-');
+            }
+            text.push(char::from(HEX[usize::from(byte >> 4)]));
+            text.push(char::from(HEX[usize::from(byte & 0xF)]));
+        }
+        text
+    }
+}
+
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // By hand: an order's messages hold several, and `write!` of five numbers showed in the
-        // profile of a backtest.
-        let mut text = [b'-'; 36];
-        let mut at = 0;
-        for byte in self.0.to_be_bytes() {
-            if DASHES.contains(&at) {
-                at += 1;
-            }
-            text[at] = HEX[usize::from(byte >> 4)];
-            text[at + 1] = HEX[usize::from(byte & 0xF)];
-            at += 2;
-        }
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        f.write_str(&self.to_text())
     }
 }
 
@@ -144,6 +149,7 @@ mod tests {
             assert_ne!(id, other.next());
             let text = id.to_string();
             assert_eq!(text.len(), 36);
+            assert_eq!(text, format!("{id}"));
             assert_eq!(text.as_bytes()[14], b'4');
             assert!(b"89ab".contains(&text.as_bytes()[19]), "{text}");
             assert_eq!(text.parse(), Ok(id));

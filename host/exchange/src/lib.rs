@@ -47,6 +47,7 @@ mod fill;
 pub mod ids;
 pub mod journal;
 mod limits;
+mod lookup;
 pub mod market;
 mod matching;
 pub mod order;

@@ -20,13 +20,13 @@ impl Exchange {
     /// The order with this id, of any age.
     #[must_use]
     pub fn order(&self, id: Id) -> Option<&Order> {
-        self.by_id.get(&id).map(|&index| &self.s.orders[index as usize])
+        self.handle_of(id).map(|index| &self.s.orders[index as usize])
     }
 
     /// The order with this client order id.
     #[must_use]
     pub fn order_by_client_id(&self, id: &str) -> Option<&Order> {
-        self.by_client.get(id).map(|&index| &self.s.orders[index as usize])
+        self.handle_of_client_id(id).map(|index| &self.s.orders[index as usize])
     }
 
     /// Open orders in submission order.
@@ -37,7 +37,7 @@ impl Exchange {
     /// A list as `GET /v2/orders` gives it. A cursor that names no order gives an empty list.
     #[must_use]
     pub fn orders(&self, query: &OrderQuery) -> Vec<&Order> {
-        let cursor = |id: Option<Id>| id.map(|id| self.by_id.get(&id).copied());
+        let cursor = |id: Option<Id>| id.map(|id| self.handle_of(id));
         let (after, before) = (cursor(query.after_order_id), cursor(query.before_order_id));
         if after == Some(None) || before == Some(None) {
             return Vec::new();

@@ -114,7 +114,7 @@ impl Exchange {
     }
 
     pub(crate) fn index_of(&self, id: Id) -> Result<u32, Reject> {
-        self.by_id.get(&id).copied().ok_or_else(|| Reject::OrderNotFound { id: id.to_string() })
+        self.handle_of(id).ok_or_else(|| Reject::OrderNotFound { id: id.to_string() })
     }
 }
 

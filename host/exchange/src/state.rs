@@ -13,6 +13,7 @@ use crate::config::{Config, ConfigError};
 use crate::exchange::Exchange;
 use crate::ids::{Id, Ids};
 use crate::journal::JournalLine;
+use crate::lookup::{Lookup, hash_of_bits, hash_of_text};
 use crate::order::{Order, OrderStatus, TradeUpdate};
 use crate::rng::Rng;
 use crate::time::Nanos;
@@ -189,8 +190,8 @@ impl Exchange {
         Self {
             s: state,
             by_symbol: BTreeMap::new(),
-            by_id: BTreeMap::new(),
-            by_client: BTreeMap::new(),
+            by_id: Lookup::default(),
+            by_client: Lookup::default(),
             open: BTreeSet::new(),
             next_deadline: Nanos::MAX,
             session: None,
@@ -215,15 +216,21 @@ impl Exchange {
             if !listed {
                 return Err(StateError::Symbol { id: order.id, symbol: order.symbol.to_string() });
             }
-            if self.by_id.insert(order.id, at).is_some() {
+            let (id, client) =
+                (hash_of_bits(order.id.bits()), hash_of_text(&order.client_order_id));
+            let orders = &self.s.orders;
+            if self.by_id.find(id, |other| orders[other as usize].id == order.id).is_some() {
                 return Err(StateError::Twice { what: "order", id: order.id.to_string() });
             }
-            if self.by_client.insert(Arc::clone(&order.client_order_id), at).is_some() {
+            self.by_id.add(id, at);
+            let same = |other: u32| orders[other as usize].client_order_id == order.client_order_id;
+            if self.by_client.find(client, same).is_some() {
                 return Err(StateError::Twice {
                     what: "client order id",
                     id: order.client_order_id.to_string(),
                 });
             }
+            self.by_client.add(client, at);
             if !order.status.is_final() {
                 self.open.insert(at);
                 self.s.slots[order.symbol_id.index()].open.push(at);
@@ -231,6 +238,24 @@ impl Exchange {
         }
         self.refresh_deadline();
         Ok(())
+    }
+
+    /// The handle of the order with this id.
+    pub(crate) fn handle_of(&self, id: Id) -> Option<u32> {
+        self.by_id.find(hash_of_bits(id.bits()), |handle| self.s.orders[handle as usize].id == id)
+    }
+
+    /// The handle of the order with this client order id.
+    pub(crate) fn handle_of_client_id(&self, id: &str) -> Option<u32> {
+        let is = |handle: u32| *self.s.orders[handle as usize].client_order_id == *id;
+        self.by_client.find(hash_of_text(id), is)
+    }
+
+    /// Lets an order that was just written be found by its ids.
+    pub(crate) fn note(&mut self, handle: u32) {
+        let order = &self.s.orders[handle as usize];
+        self.by_id.add(hash_of_bits(order.id.bits()), handle);
+        self.by_client.add(hash_of_text(&order.client_order_id), handle);
     }
 
     /// Finds when the next queued order is released or the next open one expires.

@@ -55,8 +55,6 @@ impl Exchange {
         let (status, release_at, expires_at) =
             self.times(symbol, new.time_in_force, new.extended_hours);
         let asset = &self.s.slots[symbol.index()].asset;
-        self.by_id.insert(id, index);
-        self.by_client.insert(Arc::clone(&client_order_id), index);
         self.s.orders.push(Order {
             id,
             client_order_id,
@@ -94,6 +92,7 @@ impl Exchange {
             release_at,
             cancel_after_tick: false,
         });
+        self.note(index);
         index
     }
 

@@ -154,8 +154,8 @@ pub(crate) fn fills(exchange: &model::Exchange, since: Timestamp) -> Vec<Fill> {
 fn activity_fill(activity: &model::Activity) -> Option<Fill> {
     let part = activity.fill.as_ref()?;
     Some(Fill {
-        execution_id: activity.uuid.to_string(),
-        broker_order_id: part.order_id.to_string(),
+        execution_id: activity.uuid.to_text(),
+        broker_order_id: part.order_id.to_text(),
         client_order_id: None,
         symbol: symbol(activity.symbol.as_deref()?),
         side: side(part.side),
@@ -245,7 +245,7 @@ const fn status(status: model::OrderStatus) -> BrokerStatus {
 /// An order of the exchange as a report.
 pub(crate) fn report(order: &model::Order) -> OrderReport {
     OrderReport {
-        broker_order_id: order.id.to_string(),
+        broker_order_id: order.id.to_text(),
         client_order_id: order.client_order_id.to_string(),
         symbol: symbol(&order.symbol),
         side: side(order.side),
@@ -263,8 +263,8 @@ pub(crate) fn report(order: &model::Order) -> OrderReport {
 pub(crate) fn trade_update(update: &model::TradeUpdate) -> TradeUpdate {
     let fill = match (update.execution_id, update.price, update.qty) {
         (Some(execution), Some(price), Some(qty)) => Some(Fill {
-            execution_id: execution.to_string(),
-            broker_order_id: update.order.id.to_string(),
+            execution_id: execution.to_text(),
+            broker_order_id: update.order.id.to_text(),
             client_order_id: Some(update.order.client_order_id.to_string()),
             symbol: symbol(&update.order.symbol),
             side: side(update.order.side),

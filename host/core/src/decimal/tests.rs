@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use rust_decimal::dec;
 
 #[test]
@@ -69,5 +70,26 @@ fn trimming_and_adding_nothing_change_no_digit() {
                 assert_eq!(mul_exact(value, factor).map(shape), Ok(shape(exact)));
             }
         }
+    }
+}
+
+proptest! {
+    /// What 64 bits do quickly is what the general way gives, digit by digit.
+    #[test]
+    fn the_quick_ways_are_the_slow_ones(a: i64, b: i64, shift in 0_u32..63, scales in (0_u32..=18, 0_u32..=18)) {
+        let (a, b) = (Decimal::new(a >> shift, scales.0), Decimal::new(b >> (63 - shift), scales.1));
+        if let Some(sum) = sum_of(a, b) {
+            let slow = trimmed(a).checked_add(trimmed(b)).unwrap();
+            prop_assert_eq!(sum, slow);
+            if !a.is_zero() && !b.is_zero() && !slow.is_zero() {
+                prop_assert_eq!(sum.scale(), slow.scale());
+            }
+        }
+        let billionths = i128::from(i64::try_from(a.mantissa()).unwrap());
+        prop_assert_eq!(billionths_of(billionths * 1_000_000_000), i64::try_from(billionths).ok());
+        for off in [1, -1, 512, 1_953_125] {
+            prop_assert_eq!(billionths_of(billionths * 1_000_000_000 + off), None);
+        }
+        prop_assert_eq!(digits_in_bytes(a) == digits_in_bytes(b), a == b);
     }
 }

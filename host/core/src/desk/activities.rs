@@ -34,12 +34,9 @@ impl Desk {
     /// Takes an activity that is not known yet. Gives whether it was new.
     pub(super) fn learn(&mut self, activity: &Activity, out: &mut Effects) -> bool {
         let known = self.activities.contains_key(&activity.id)
-            || self.executions.contains(&settled(&activity.id));
+            || self.executions.contains(settled(&activity.id));
         let corrected = activity.kind == ActivityKind::Correction
-            && activity
-                .takes_back
-                .as_ref()
-                .is_some_and(|id| self.executions.contains(&settled(id)));
+            && activity.takes_back.as_ref().is_some_and(|id| self.executions.contains(settled(id)));
         let before_opening = self.account.opened_at.is_some_and(|opened| activity.at < opened);
         if known || corrected || before_opening {
             return false;
@@ -216,7 +213,7 @@ impl Desk {
                 row.state =
                     if entry.is_some() { ActivityState::Booked } else { ActivityState::Ignored };
                 (row.entry, row.note) = (entry, note);
-                self.executions.insert(settled(id));
+                self.executions.insert(settled(id), ());
             }
             Booked::Flagged(why) => {
                 let Activity { kind, code, description, .. } = &row.activity;

@@ -249,7 +249,7 @@ impl Desk {
         entry: EntryId,
         out: &mut Effects,
     ) {
-        self.executions.insert(super::restore::settled(&original.execution_id));
+        self.executions.insert(super::restore::settled(&original.execution_id), ());
         if let Some(fill) = replacement {
             let key = ExecutionKey::imported(&fill.execution_id);
             self.remember(&super::restore::Prints::of(&key));

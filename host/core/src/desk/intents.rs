@@ -45,7 +45,7 @@ impl Desk {
             };
         Some(SleeveView {
             sleeve: id,
-            name: format!("sleeve {}", sleeve.row.name),
+            name: sleeve.scope.clone(),
             version: sleeve.version,
             cash: sleeve.row.cash,
             reserved: sleeve.row.reserved,

@@ -11,7 +11,7 @@ use crate::bug::{self, Bug};
 use crate::decimal::{Money, Price, Qty};
 use crate::id::{IntentId, OrderId, SleeveId};
 use crate::limits;
-use crate::order::{ClientOrderId, Intent, OrderStatus, Side, Size};
+use crate::order::{ClientOrderId, Intent, OrderStatus, Side, Size, client_order_id, order_named};
 use crate::risk::Refusal;
 use crate::row::{OrderRow, SleeveKind};
 use crate::sleeve::Admission;
@@ -84,9 +84,8 @@ impl Desk {
         let order = self.order_mut(id);
         let open_before = open_qty(order);
         change(order);
-        let (sleeve, side, symbol) = (order.sleeve, order.side, order.symbol.clone());
+        let (sleeve, side) = (order.sleeve, order.side);
         let open_change = open_qty(order) - open_before;
-        let instrument = self.by_symbol[&symbol];
         self.hold_again(id);
         if side == Side::Buy {
             let is_behind = |other: &&OrderId| {
@@ -97,6 +96,11 @@ impl Desk {
                 self.sleeves[&sleeve].open.iter().filter(is_behind).copied().collect();
             behind.into_iter().for_each(|other| self.hold_again(other));
         }
+        if open_change.is_zero() {
+            self.sleeve_mut(sleeve);
+            return;
+        }
+        let instrument = self.by_symbol[&self.orders[&id].symbol];
         let sleeve = self.sleeve_mut(sleeve);
         let holding = sleeve.holdings.entry(instrument).or_default();
         match side {
@@ -146,7 +150,6 @@ impl Desk {
         let now = self.now;
         let intent_id = intent_id.unwrap_or(IntentId(IntentId::BY_HAND | id.0));
         let sleeve = self.sleeve_mut(sleeve_id);
-        let client_order_id = sleeve.row.name.clone();
         sleeve.open.insert(id);
         sleeve.accepted.push_back(now.market);
         let recent =
@@ -162,17 +165,13 @@ impl Desk {
         {
             sleeve.accepted.pop_front();
         }
-        let client_order_id = ClientOrderId {
-            era: self.account.era.clone(),
-            account: self.account.label.clone(),
-            sleeve: client_order_id,
-            order: id,
-        };
+        let (era, account) = (&self.account.era, &self.account.label);
+        let client_order_id = client_order_id(era, account, &self.sleeves[&sleeve_id].row.name, id);
         let order = OrderRow {
             id,
             sleeve: sleeve_id,
             intent_id,
-            client_order_id: client_order_id.to_string().into(),
+            client_order_id: client_order_id.into(),
             broker_order_id: None,
             symbol: intent.symbol.clone(),
             side: intent.side,
@@ -304,7 +303,7 @@ impl Desk {
                 && let Some(order) = self.orders.remove(&old)
                 && let Some(broker_id) = order.broker_order_id
             {
-                self.by_broker_id.remove(&broker_print(&broker_id));
+                self.by_broker_id.remove(broker_print(&broker_id));
             }
         }
         self.notify(id, Qty::ZERO, None, out);
@@ -672,12 +671,12 @@ impl Desk {
         }
         let broker_id: Arc<str> = broker_order_id.into();
         self.by_broker_id.insert(broker_print(&broker_id), id);
-        self.update_order(id, |order| order.broker_order_id = Some(broker_id));
+        self.order_mut(id).broker_order_id = Some(broker_id);
     }
 
     /// The order with this id of the broker's.
     pub(super) fn by_broker_id(&self, broker_order_id: &str) -> Option<OrderId> {
-        let id = *self.by_broker_id.get(&broker_print(broker_order_id))?;
+        let id = self.by_broker_id.get(broker_print(broker_order_id))?;
         let known = self.orders.get(&id)?.broker_order_id.as_deref();
         (known == Some(broker_order_id)).then_some(id)
     }
@@ -687,7 +686,8 @@ impl Desk {
         if let Some(id) = self.by_broker_id(broker_order_id) {
             return Some(id);
         }
-        let id = self.our_id(client_order_id)?.order;
+        // Its text is one that was written here, or it is another's.
+        let id = order_named(client_order_id, &self.account.era)?;
         let order = self.orders.get(&id)?;
         (*order.client_order_id == *client_order_id).then_some(id)
     }

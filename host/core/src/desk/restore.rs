@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::budget::Budget;
+use super::order_table::OrderTable;
+use super::print_map::{PrintMap, PrintSet};
 use super::reconcile::Reconciliation;
 use super::state::{Desk, Mark, Settings, Sleeve, Touched};
 use super::worth::Worth;
 use crate::bug::{self, Bug};
-use crate::decimal::Qty;
+use crate::decimal::{Qty, digits_in_bytes};
 use crate::id::{IntentId, SleeveId, Slug};
 use crate::ledger::Holding;
 use crate::limits;
@@ -162,13 +164,13 @@ impl Desk {
             marks: Vec::new(),
             sleeves: BTreeMap::new(),
             names: BTreeMap::new(),
-            orders: BTreeMap::new(),
+            orders: OrderTable::default(),
             closed: VecDeque::new(),
-            by_broker_id: BTreeMap::new(),
+            by_broker_id: PrintMap::default(),
             ending: BTreeMap::new(),
             absent: BTreeSet::new(),
             not_before: BTreeMap::new(),
-            executions: BTreeSet::new(),
+            executions: PrintSet::default(),
             remembers_since: rows.remembered_since,
             recalled: BTreeSet::new(),
             bots: rows.bots.into_iter().map(|bot| (bot.sleeve, bot)).collect(),
@@ -217,7 +219,7 @@ impl Desk {
             desk.remember(&Prints::of(key));
         }
         for id in &rows.settled {
-            desk.executions.insert(settled(id));
+            desk.executions.insert(settled(id), ());
         }
         desk.check_sums(&rows.positions)?;
         desk.restore_worth();
@@ -276,16 +278,14 @@ impl Desk {
     }
 
     pub(super) fn remember(&mut self, prints: &Prints) {
-        self.executions.insert(prints.execution);
-        self.executions.extend(prints.cumulative);
+        prints.all().for_each(|print| self.executions.insert(print, ()));
     }
 
     pub(super) fn is_known(&self, prints: &Prints) -> bool {
         if bug::is(Bug::DedupOff) {
             return false;
         }
-        let known = |print| self.executions.contains(print) || self.recalled.contains(print);
-        known(&prints.execution) || prints.cumulative.as_ref().is_some_and(known)
+        prints.all().any(|print| self.executions.contains(print) || self.recalled.contains(&print))
     }
 
     fn check_sums(&self, positions: &[crate::row::PositionRow]) -> Result<(), RestoreError> {
@@ -330,8 +330,9 @@ impl Prints {
     pub(super) fn new(execution_id: &str, order: &str, cumulative_qty: Option<Qty>) -> Self {
         let cumulative = cumulative_qty.filter(|_| !order.is_empty());
         Self {
-            execution: fingerprint(&["e", execution_id]),
-            cumulative: cumulative.map(|qty| fingerprint(&["c", order, &qty.to_string()])),
+            execution: fingerprint(&[b"e", execution_id.as_bytes()]),
+            cumulative: cumulative
+                .map(|qty| fingerprint(&[b"c", order.as_bytes(), &digits_in_bytes(qty.get())])),
         }
     }
 
@@ -342,19 +343,19 @@ impl Prints {
 
 /// The print of an activity that is at its end, or of an execution that was corrected.
 pub(super) fn settled(id: &str) -> u128 {
-    fingerprint(&["s", id])
+    fingerprint(&[b"s", id.as_bytes()])
 }
 
 /// What stands for a broker's order id in [`Desk::by_broker_id`]: comparing
 /// numbers follows no pointers. Whoever finds an order by it compares the texts too.
 pub(super) fn broker_print(broker_order_id: &str) -> u128 {
-    fingerprint(&["b", broker_order_id])
+    fingerprint(&[b"b", broker_order_id.as_bytes()])
 }
 
 /// 128 bits over the parts: enough that a million ids have no two alike. Two lanes of 64 bits, each
 /// multiplied by an odd number of its own and folded, a word of eight bytes at a time; the length of
 /// each part parts it from the next.
-fn fingerprint(parts: &[&str]) -> u128 {
+fn fingerprint(parts: &[&[u8]]) -> u128 {
     const FACTORS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93];
     let mut lanes: [u64; 2] = [0x6c62_272e_07bb_0142, 0x62b8_2175_6295_c58d];
     let mut mix = |word: u64| {
@@ -364,7 +365,7 @@ fn fingerprint(parts: &[&str]) -> u128 {
         }
     };
     for part in parts {
-        for chunk in part.as_bytes().chunks(8) {
+        for chunk in part.chunks(8) {
             let mut word = [0; 8];
             word[..chunk.len()].copy_from_slice(chunk);
             mix(u64::from_le_bytes(word));
@@ -384,13 +385,14 @@ mod tests {
         let ids: Vec<String> = (0..20_000_u32).map(|n| format!("{n:08x}-{:04x}", n % 7)).collect();
         for id in &ids {
             assert!(prints.insert(broker_print(id)), "{id}");
-            assert!(prints.insert(fingerprint(&["e", id])), "{id}");
-            assert!(prints.insert(fingerprint(&["c", id, "1"])), "{id}");
-            assert!(prints.insert(fingerprint(&["c", id, "10"])), "{id}");
+            let id = id.as_bytes();
+            assert!(prints.insert(fingerprint(&[b"e", id])), "{id:?}");
+            assert!(prints.insert(fingerprint(&[b"c", id, b"1"])), "{id:?}");
+            assert!(prints.insert(fingerprint(&[b"c", id, b"10"])), "{id:?}");
         }
-        assert_ne!(fingerprint(&["ab", "c"]), fingerprint(&["a", "bc"]));
-        assert_ne!(fingerprint(&["a", ""]), fingerprint(&["a"]));
-        assert_ne!(fingerprint(&["a\0"]), fingerprint(&["a"]));
+        assert_ne!(fingerprint(&[b"ab", b"c"]), fingerprint(&[b"a", b"bc"]));
+        assert_ne!(fingerprint(&[b"a", b""]), fingerprint(&[b"a"]));
+        assert_ne!(fingerprint(&[b"a\0"]), fingerprint(&[b"a"]));
         // Each lane tells them apart by itself.
         let lanes: BTreeSet<u64> = prints.iter().map(|p| u64::try_from(p >> 64).unwrap()).collect();
         assert_eq!(lanes.len(), prints.len());

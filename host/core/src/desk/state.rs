@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::budget::Budget;
 use super::effect::{Action, Effects};
+use super::order_table::OrderTable;
+use super::print_map::{PrintMap, PrintSet};
 use super::reconcile::Reconciliation;
 use super::worth::Worth;
 use crate::bug::{self, Bug};
@@ -98,6 +100,8 @@ pub(super) struct Sleeve {
     /// Accepted orders inside the duplicate window.
     pub(super) recent: VecDeque<(Timestamp, Symbol, Side, Size, OrderType)>,
     pub(super) version: u64,
+    /// What views call it: a name never changes.
+    pub(super) scope: String,
     /// Its controls and the account's together, once somebody asked.
     controls: OnceLock<Arc<Controls>>,
 }
@@ -105,6 +109,7 @@ pub(super) struct Sleeve {
 impl Sleeve {
     pub(super) fn new(row: SleeveRow) -> Self {
         Self {
+            scope: format!("sleeve {}", row.name),
             row,
             controls: OnceLock::new(),
             holdings: BTreeMap::new(),
@@ -214,10 +219,10 @@ pub struct Desk {
     pub(super) marks: Vec<Option<Mark>>,
     pub(super) sleeves: BTreeMap<SleeveId, Sleeve>,
     pub(super) names: BTreeMap<Slug, SleeveId>,
-    pub(super) orders: BTreeMap<OrderId, OrderRow>,
+    pub(super) orders: OrderTable,
     pub(super) closed: VecDeque<OrderId>,
     /// Orders whose broker's id is known, by its print.
-    pub(super) by_broker_id: BTreeMap<u128, OrderId>,
+    pub(super) by_broker_id: PrintMap<OrderId>,
     /// Ends that the broker reported while fills are still missing.
     pub(super) ending: BTreeMap<OrderId, OrderStatus>,
     /// Orders that the last complete order list did not hold.
@@ -227,7 +232,7 @@ pub struct Desk {
     pub(super) not_before: BTreeMap<OrderId, Timestamp>,
     /// Executions that are known: those since `remembers_since`, and whatever was booked since the
     /// restore. See [`Desk::recall`].
-    pub(super) executions: BTreeSet<u128>,
+    pub(super) executions: PrintSet,
     /// Older executions are in the books alone.
     pub(super) remembers_since: Timestamp,
     /// Older executions that the books were asked for, for the next event.

@@ -63,7 +63,13 @@ impl Default for Standing {
 
 /// In smallest units; what is beyond them counts as the largest number, see [`Desk::post_entry`].
 fn units(amount: Money) -> i128 {
-    let amount = round_half_even(amount.get(), limits::STORED_SCALE);
+    let amount = amount.get();
+    if amount.scale() <= FACTOR_SCALE
+        && let Ok(digits) = i64::try_from(amount.mantissa())
+    {
+        return i128::from(digits) * 10_i128.pow(limits::STORED_SCALE - amount.scale());
+    }
+    let amount = round_half_even(amount, limits::STORED_SCALE);
     let most = i128::MAX / 4;
     smallest_units(amount).map_or(if amount.is_sign_negative() { -most } else { most }, |units| {
         units.clamp(-most, most)

@@ -114,12 +114,28 @@ fn stem(file: &Path) -> Result<String, Failure> {
     stem.ok_or_else(|| Failure::Usage(format!("{} names no file", file.display())))
 }
 
+/// Whether the states of bots are kept, to go on from after a strike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum States {
+    #[default]
+    Kept,
+    /// A run in which no bot is struck reads none: the first strike ends it, and it begins again with
+    /// states kept. That each bot's state can be saved is tried with its first intent and at the end.
+    Tried,
+}
+
+/// A bot was struck in a run that keeps no states.
+#[derive(Debug, thiserror::Error)]
+#[error("a bot was struck, and its state was not kept")]
+struct Struck;
+
 /// What of the rows the results need.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) executions: Vec<ExecutionRow>,
     pub(super) round_trips: Vec<RoundTripRow>,
     pub(super) refusals: u64,
+    keeps: States,
     /// The last state of each bot: what it goes on from after a strike.
     states: BTreeMap<SleeveId, SnapshotRow>,
     /// Strikes, the first [`STRIKES_KEPT_MAX`].
@@ -137,11 +153,13 @@ impl Sink for Kept {
                 Row::RoundTrip(row) => self.round_trips.push(row),
                 Row::Refusal(_) => self.refusals += 1,
                 Row::Snapshot(row) => drop(self.states.insert(row.sleeve, row)),
-                Row::BotEvent(row)
-                    if matches!(row.kind.as_str(), "suspended" | "quarantined")
-                        && self.strikes.len() < STRIKES_KEPT_MAX =>
-                {
-                    self.strikes.push(row);
+                Row::BotEvent(row) if matches!(row.kind.as_str(), "suspended" | "quarantined") => {
+                    if self.keeps == States::Tried {
+                        return Err(Struck.into());
+                    }
+                    if self.strikes.len() < STRIKES_KEPT_MAX {
+                        self.strikes.push(row);
+                    }
                 }
                 _ => {}
             }
@@ -157,12 +175,19 @@ impl Sink for Kept {
 
 /// Runs one setup over bars that have been read.
 pub(crate) fn run_once(setup: &Setup, bars: &Bars) -> Result<BacktestResult, Failure> {
-    run_with(setup, bars, |prepared| prepared.deploy(setup))
+    let deploy = |prepared: &mut Prepared| prepared.deploy(setup);
+    match run_with(setup, bars, States::Tried, deploy) {
+        Err(Failure::Failed(error)) if error.is::<Struck>() => {
+            run_with(setup, bars, States::Kept, deploy)
+        }
+        outcome => outcome,
+    }
 }
 
 fn run_with(
     setup: &Setup,
     bars: &Bars,
+    states: States,
     deploy: impl FnOnce(&mut Prepared) -> Result<(), Failure>,
 ) -> Result<BacktestResult, Failure> {
     if bars.rows.is_empty() {
@@ -170,6 +195,7 @@ fn run_with(
     }
     let began = Instant::now();
     let mut prepared = Prepared::new(setup, bars).map_err(Failure::Failed)?;
+    prepared.lockstep.sink.keeps = states;
     deploy(&mut prepared)?;
     let looped = Instant::now();
     let curve = prepared.replay().map_err(Failure::Failed)?;
@@ -189,7 +215,7 @@ pub(crate) fn run_native(
     bars: &Bars,
     guest: Box<dyn Guest>,
 ) -> Result<BacktestResult, Failure> {
-    run_with(setup, bars, |prepared| {
+    run_with(setup, bars, States::Tried, |prepared| {
         let entry =
             setup.entries.first().context("a run without a bot").map_err(Failure::Failed)?;
         let symbols = prepared.market.symbols.clone();
@@ -205,7 +231,7 @@ pub(crate) fn run_made(
     guest: Box<dyn Guest>,
     maker: Box<dyn Maker>,
 ) -> Result<BacktestResult, Failure> {
-    run_with(setup, bars, |prepared| {
+    run_with(setup, bars, States::Kept, |prepared| {
         prepared.maker = maker;
         let symbols = prepared.market.symbols.clone();
         prepared.deploy_one(setup, &setup.entries[0], &symbols, ("walker", "1"), |_| Ok(guest))
@@ -405,7 +431,10 @@ impl Prepared {
         });
         let guest = make(instruments.collect())?;
         let bot = LocalBot::new(sleeve, generation, digest.into(), guest, ids, &self.market);
-        self.lockstep.bots.push(bot.saving());
+        self.lockstep.bots.push(match self.lockstep.sink.keeps {
+            States::Kept => bot.saving(),
+            States::Tried => bot.saving_once(),
+        });
         self.lockstep
             .put(Event::Bot { sleeve, report: BotReport::Ready { generation } })
             .map_err(Failure::Failed)
@@ -441,6 +470,10 @@ impl Prepared {
         }
         self.lockstep.finish()?;
         self.heed_notes(self.market.len())?;
+        if self.lockstep.sink.keeps == States::Tried {
+            let bots = &mut self.lockstep.bots;
+            bots.iter_mut().try_for_each(|bot| bot.save().map(drop).map_err(|_| Struck))?;
+        }
         Ok(curve)
     }
 

@@ -10,8 +10,10 @@ mod broker;
 mod call;
 mod commits;
 mod exchange;
+mod fanout;
 mod figure;
 mod figures;
+mod herd;
 mod latency;
 pub(in crate::drivers) mod market;
 mod marks;
@@ -32,11 +34,12 @@ use place::Place;
 const SEED: u64 = 20_190_211;
 
 /// What can be measured, in the order in which all of it is.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "call",
     "backtest",
     "backtest-many",
     "native-ratio",
+    "fanout",
     "latency",
     "booking",
     "marks",
@@ -50,6 +53,9 @@ pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Fai
     let place = Place::new(settings, args).map_err(Failure::Failed)?;
     if let Some(bots) = args.name.as_deref().and_then(memory::child_of) {
         return memory::child(&place, bots);
+    }
+    if let Some(bots) = args.name.as_deref().and_then(fanout::child_of) {
+        return fanout::child(&place, bots);
     }
     let names: Vec<&str> = match args.name.as_deref() {
         None => NAMES.to_vec(),
@@ -68,6 +74,7 @@ pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Fai
             "latency" => place.guarded("latency", latency::measure(&place)).await,
             "booking" => place.guarded("booking", booking::measure(&place)).await,
             "figures" => place.guarded("figures", figures::measure(&place)).await,
+            "fanout" => fanout::measure(&place),
             "memory" => memory::measure(&place),
             "queries" => place.guarded("queries", queries::measure(&place)).await,
             _ => Err(unknown(name)),

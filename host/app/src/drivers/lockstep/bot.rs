@@ -67,6 +67,16 @@ impl Pace {
     }
 }
 
+/// When a bot's state is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Saves {
+    Never,
+    /// When it asks for something the first time, to see that it can be; the state is not kept.
+    Once,
+    /// Whenever it asks for something.
+    Always,
+}
+
 /// What a bot hears of besides bars; asked at each time stamp.
 #[derive(Debug, Clone, Copy)]
 struct Hears {
@@ -116,8 +126,8 @@ pub(crate) struct LocalBot {
     pub(crate) digest: Arc<str>,
     /// What it wrote, where it is kept; the driver takes it out.
     pub(crate) log: Vec<LogLine>,
-    /// Whether its states are kept, and what it writes.
-    saves: bool,
+    /// When it is saved, and whether what it writes is kept.
+    saves: Saves,
     lines: bool,
     /// The version before, while the present one has not proved itself.
     before: Option<Before>,
@@ -175,7 +185,7 @@ impl LocalBot {
             digest,
             log: Vec::new(),
             hears: Hears::of(&*guest),
-            saves: false,
+            saves: Saves::Never,
             lines: false,
             before: None,
             guest,
@@ -197,7 +207,13 @@ impl LocalBot {
 
     /// The same, with its state kept whenever it asks for something.
     pub(crate) const fn saving(mut self) -> Self {
-        self.saves = true;
+        self.saves = Saves::Always;
+        self
+    }
+
+    /// The same, with its state saved when it asks for something the first time, and kept nowhere.
+    pub(crate) const fn saving_once(mut self) -> Self {
+        self.saves = Saves::Once;
         self
     }
 
@@ -290,11 +306,15 @@ impl LocalBot {
         if self.lines {
             self.log.extend(outcome.logs);
         }
-        if !self.saves {
+        if self.saves == Saves::Never || requests.is_empty() {
             return Ok(Asked { requests, state: None });
         }
-        let state = if requests.is_empty() { None } else { Some(self.save()?.into()) };
-        Ok(Asked { requests, state })
+        let state = self.save()?.into();
+        if self.saves == Saves::Once {
+            self.saves = Saves::Never;
+            return Ok(Asked { requests, state: None });
+        }
+        Ok(Asked { requests, state: Some(state) })
     }
 
     /// Tells it what became of an order, if it wants to hear of it.
