@@ -178,7 +178,7 @@ fn billionths_of(units: i128) -> Option<i64> {
     let (high, low) =
         (u64::try_from(size >> 41).ok()?, u64::try_from((size >> 9) & 0xFFFF_FFFF).ok()?);
     let low = (high % FIVES) << 32 | low;
-    if size & 0x1FF != 0 || low % FIVES != 0 {
+    if size.trailing_zeros() < 9 || !low.is_multiple_of(FIVES) {
         return None;
     }
     let whole = u128::from(high / FIVES) << 32 | u128::from(low / FIVES);
