@@ -8,7 +8,8 @@ use stockade_core::sleeve::{Prices, SleeveView};
 
 use crate::bot::Bot;
 use crate::call::{Call, Strike};
-use crate::events::Events;
+use crate::events::{Bars, Events};
+use crate::wire::Laid;
 
 /// What handing over bars took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +34,14 @@ pub fn measure_call_overhead(
     prices: &dyn Prices,
 ) -> Result<CallOverhead, Strike> {
     let mut out = CallOverhead { bars: 0, calls: 0, took: Duration::ZERO, fuel: 0 };
+    let laid = Laid::new(bars);
     let begin = Instant::now();
-    for list in bars.chunks(batch.max(1)) {
+    for (list, start) in bars.chunks(batch.max(1)).zip((0..).step_by(batch.max(1))) {
         let mut rest = list;
         while !rest.is_empty() {
+            let at = start + (list.len() - rest.len());
             let now = rest.last().map_or(Timestamp(0), |bar| bar.at);
-            let events = Events::Bars(rest);
+            let events = Events::Bars(Bars::laid(rest, &laid, at));
             let outcome = bot.call(&Call { events, warm_up: true, view, prices, now })?;
             out.calls += 1;
             out.bars += u64::from(outcome.handled);

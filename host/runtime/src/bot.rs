@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use stockade_core::{InstrumentId, Price, Timestamp};
+use stockade_core::InstrumentId;
 use wasmtime::component::Resource;
 use wasmtime::{Store, Trap};
 
 use crate::call::{Call, Cause, Outcome, Strike};
-use crate::contract::{self, BotPre, exports, stockade::bot::types as wit};
+use crate::contract::{Crossing, Prepared, World, types as wit};
 use crate::convert;
 use crate::engine::{Engine, STACK_BYTES, TICK_MS};
-use crate::events::{EVENTS_PER_CALL_MAX, Events};
+use crate::events::{Bars, EVENTS_PER_CALL_MAX, Events};
 use crate::history::History;
 use crate::host::Host;
 pub use crate::lent::BotInstrument;
@@ -20,6 +20,7 @@ use crate::log::{LogLine, clip, escape};
 use crate::params::{self, ParamError};
 use crate::plugin::Plugin;
 use crate::snapshot::Snapshot;
+use crate::wire::Laid;
 
 /// Bytes of a cause's text that are kept.
 const CAUSE_BYTES_MAX: usize = 500;
@@ -71,9 +72,12 @@ pub struct Bot {
 /// Lists for the bot, kept so that a call allocates nothing.
 #[derive(Debug, Default)]
 struct Scratch {
-    bars: Vec<wit::Bar>,
+    bars: Laid,
     quotes: Vec<wit::Quote>,
     trades: Vec<wit::Trade>,
+    orders: Vec<wit::OrderEvent>,
+    timers: Vec<wit::TimerEvent>,
+    sessions: Vec<wit::SessionEvent>,
 }
 
 impl Bot {
@@ -94,11 +98,7 @@ impl Bot {
             symbol: item.symbol.to_string(),
             class: convert::class_out(item.class),
         });
-        let init = exports::stockade::bot::lifecycle::Config {
-            instruments: instruments.collect(),
-            params,
-            seed: config.seed,
-        };
+        let init = wit::Config { instruments: instruments.collect(), params, seed: config.seed };
         let host = Host::new(Arc::new(limits), table, config.history, config.seed);
         let mut live = Live::new(plugin.engine(), plugin.pre(), host)?;
         live.init(&init)?;
@@ -130,9 +130,8 @@ impl Bot {
         if count == 0 {
             return Ok(Outcome::default());
         }
-        let mut live = self.live.take().ok_or(Strike::of(Cause::Gone))?;
+        let live = self.live.as_mut().ok_or(Strike::of(Cause::Gone))?;
         if count > EVENTS_PER_CALL_MAX {
-            self.live = Some(live);
             let what = format!("{count} events, at most {EVENTS_PER_CALL_MAX} are allowed");
             return Err(Strike::of(Cause::Host { what }));
         }
@@ -142,13 +141,12 @@ impl Bot {
         match result {
             Ok(mut outcome) => {
                 (outcome.logs, outcome.logs_dropped) = (logs, logs_dropped);
-                self.live = Some(live);
                 Ok(outcome)
             }
             Err(cause) => {
-                if matches!(cause, Cause::Host { .. }) {
-                    // The bot has not been called.
-                    self.live = Some(live);
+                // Where it is the host's fault the bot has not been called.
+                if !matches!(cause, Cause::Host { .. }) {
+                    self.live = None;
                 }
                 Err(Strike { cause, logs, logs_dropped })
             }
@@ -163,10 +161,16 @@ impl Bot {
         Ok(Snapshot { schema: self.plugin.description().state_schema, state })
     }
 
-    /// Gives it a state, after `start` and before the first event.
+    /// Gives it a state, after `start` and before the first event. One of another format is first
+    /// migrated, by the bot itself.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Strike> {
         let mut live = self.live.take().ok_or(Strike::of(Cause::Gone))?;
-        live.restore(snapshot)?;
+        if snapshot.schema == self.plugin.description().state_schema {
+            live.restore(&snapshot.state)?;
+        } else {
+            let state = live.migrate(snapshot)?;
+            live.restore(&state)?;
+        }
         self.live = Some(live);
         Ok(())
     }
@@ -175,7 +179,7 @@ impl Bot {
 /// A Store with its instance.
 pub(crate) struct Live {
     store: Store<Host>,
-    world: contract::Bot,
+    world: Box<dyn World>,
     deadlines: bool,
 }
 
@@ -186,7 +190,7 @@ impl std::fmt::Debug for Live {
 }
 
 impl Live {
-    pub(crate) fn new(engine: &Engine, pre: &BotPre<Host>, host: Host) -> Result<Self, Strike> {
+    pub(crate) fn new(engine: &Engine, pre: &Prepared, host: Host) -> Result<Self, Strike> {
         let mut store = Store::new(&engine.wasm, host);
         store.limiter(|host| &mut host.memory);
         let fuel = store.data().limits.start_fuel;
@@ -197,23 +201,29 @@ impl Live {
         }
     }
 
-    pub(crate) fn describe(
-        &mut self,
-    ) -> Result<exports::stockade::bot::lifecycle::Description, Strike> {
-        self.run(true, |world, store| world.stockade_bot_lifecycle().call_describe(store))
+    pub(crate) fn describe(&mut self) -> Result<wit::Description, Strike> {
+        self.run(true, |world, store| world.describe(store))
     }
 
-    fn init(&mut self, config: &exports::stockade::bot::lifecycle::Config) -> Result<(), Strike> {
-        self.run(true, |world, store| world.stockade_bot_lifecycle().call_init(store, config))?
+    fn init(&mut self, config: &wit::Config) -> Result<(), Strike> {
+        self.run(true, |world, store| world.init(store, config))?
             .map_err(|message| self.refused("init", &message))
     }
 
     fn save(&mut self) -> Result<Vec<u8>, Strike> {
+        self.state_of(|world, store| world.save(store))
+    }
+
+    /// Runs a call that answers with a state.
+    fn state_of(
+        &mut self,
+        f: impl FnOnce(&dyn World, &mut Store<Host>) -> wasmtime::Result<Vec<u8>>,
+    ) -> Result<Vec<u8>, Strike> {
         let allowed = self.store.data().limits.snapshot_bytes;
         let room = usize::try_from(allowed).unwrap_or(usize::MAX).saturating_add(SAVE_SLACK);
-        self.store.set_hostcall_fuel(room);
         let begun = self.begin(false);
-        let saved = self.world.stockade_bot_lifecycle().call_save(&mut self.store);
+        self.store.set_hostcall_fuel(room);
+        let saved = f(&*self.world, &mut self.store);
         self.store.set_hostcall_fuel(host_bytes(&self.store));
         let too_long = |found: u64| Cause::Limit {
             what: "bytes of state:",
@@ -233,11 +243,23 @@ impl Live {
         }
     }
 
-    fn restore(&mut self, snapshot: &Snapshot) -> Result<(), Strike> {
-        let state = &snapshot.state;
-        let restored = self.run(true, |world, store| {
-            world.stockade_bot_lifecycle().call_restore(store, snapshot.schema, state)
+    fn migrate(&mut self, snapshot: &Snapshot) -> Result<Vec<u8>, Strike> {
+        let mut refused = None;
+        let state = self.state_of(|world, store| {
+            let answer = world.migrate(store, snapshot.schema, &snapshot.state)?;
+            Ok(answer.unwrap_or_else(|message| {
+                refused = Some(message);
+                Vec::new()
+            }))
         })?;
+        match refused {
+            Some(message) => Err(self.refused("migrate", &message)),
+            None => Ok(state),
+        }
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<(), Strike> {
+        let restored = self.run(true, |world, store| world.restore(store, state))?;
         restored.map_err(|message| self.refused("restore", &message))
     }
 
@@ -258,10 +280,10 @@ impl Live {
     fn run<R>(
         &mut self,
         start: bool,
-        f: impl FnOnce(&contract::Bot, &mut Store<Host>) -> wasmtime::Result<R>,
+        f: impl FnOnce(&dyn World, &mut Store<Host>) -> wasmtime::Result<R>,
     ) -> Result<R, Strike> {
         let fuel = self.begin(start);
-        f(&self.world, &mut self.store).map_err(|error| strike(&mut self.store, &error, fuel))
+        f(&*self.world, &mut self.store).map_err(|error| strike(&mut self.store, &error, fuel))
     }
 
     fn call(
@@ -274,13 +296,14 @@ impl Live {
         let host = self.store.data_mut();
         host.lent.open(call.view, call.prices, call.now, call.warm_up);
         host.wasi.now = call.now;
-        mark(host, &call.events)?;
+        let crossing = scratch.fill(host, &call.events)?;
         host.lease = Some(lease);
-        let handled = self.deliver(call, Resource::new_borrow(lease), scratch);
+        let capital = Resource::new_borrow(lease);
+        let handled = self.world.handle(&mut self.store, capital, &crossing, call.warm_up);
         let host = self.store.data_mut();
         host.lease = None;
         let handled = match handled {
-            Ok(handled) => handled?,
+            Ok(handled) => handled,
             Err(error) => return Err(cause(&mut self.store, &error, fuel)),
         };
         let count = call.events.len();
@@ -295,70 +318,82 @@ impl Live {
         let fuel_used = fuel.saturating_sub(left);
         Ok(Outcome { handled, requests, fuel_used, ..Outcome::default() })
     }
+}
 
-    /// Calls the handler. The outer error is the bot's, the inner one the host's.
-    fn deliver(
-        &mut self,
-        call: &Call<'_>,
-        capital: Resource<Lease>,
-        scratch: &mut Scratch,
-    ) -> wasmtime::Result<Result<u32, Cause>> {
-        let (world, warm_up) = (&self.world, call.warm_up);
-        let table = self.store.data().table.clone();
-        let place = |id: InstrumentId| table.place(id).unwrap_or(u32::MAX);
-        let store = &mut self.store;
-        let handled = match call.events {
+impl Scratch {
+    /// Notes times and prices of the events with the host, and gives them in the contract's types.
+    fn fill<'a>(&'a mut self, host: &mut Host, events: &Events<'_>) -> Result<Crossing<'a>, Cause> {
+        let table = host.table.clone();
+        let place = |id: InstrumentId| table.place(id).ok_or_else(|| unknown(&format!("{id:?}")));
+        let lent = &mut host.lent;
+        match events {
             Events::Bars(bars) => {
-                let out = bars.iter().map(|e| convert::bar_out(e, place(e.instrument), warm_up));
-                refill(&mut scratch.bars, out);
-                world.stockade_bot_on_bars().call_handle(store, capital, &scratch.bars)?
+                let laid = self.lay(bars, &table)?;
+                lent.take_bars(laid.clone());
+                Ok(Crossing::Bars(laid))
             }
             Events::Quotes(quotes) => {
-                let out =
-                    quotes.iter().map(|e| convert::quote_out(e, place(e.instrument), warm_up));
-                refill(&mut scratch.quotes, out);
-                world.stockade_bot_on_quotes().call_handle(store, capital, &scratch.quotes)?
+                self.quotes.clear();
+                for quote in *quotes {
+                    lent.take_mark(Mark { at: quote.at, price: None });
+                    self.quotes.push(convert::quote_out(quote, place(quote.instrument)?));
+                }
+                Ok(Crossing::Quotes(&self.quotes))
             }
             Events::Trades(trades) => {
-                let out =
-                    trades.iter().map(|e| convert::trade_out(e, place(e.instrument), warm_up));
-                refill(&mut scratch.trades, out);
-                world.stockade_bot_on_trades().call_handle(store, capital, &scratch.trades)?
+                self.trades.clear();
+                for trade in *trades {
+                    let price = Some((trade.instrument, trade.price));
+                    lent.take_mark(Mark { at: trade.at, price });
+                    self.trades.push(convert::trade_out(trade, place(trade.instrument)?));
+                }
+                Ok(Crossing::Trades(&self.trades))
             }
             Events::Orders(updates) => {
-                let mut out = Vec::with_capacity(updates.len());
-                for update in updates {
-                    let Some(instrument) = table.place_of_symbol(&update.symbol) else {
-                        return Ok(Err(unknown(&update.symbol.to_string())));
-                    };
-                    out.push(order_out(update, instrument, warm_up));
+                self.orders.clear();
+                for update in *updates {
+                    let place = table.place_of_symbol(&update.symbol);
+                    let place = place.ok_or_else(|| unknown(update.symbol.as_str()))?;
+                    lent.take_mark(Mark { at: update.at, price: None });
+                    self.orders.push(order_out(update, place));
                 }
-                world.stockade_bot_on_orders().call_handle(store, capital, &out)?
+                Ok(Crossing::Orders(&self.orders))
             }
             Events::Timer(times) => {
-                let out: Vec<_> = times.iter().map(|at| convert::timer_out(*at, warm_up)).collect();
-                world.stockade_bot_on_timer().call_handle(store, capital, &out)?
+                times.iter().for_each(|at| lent.take_mark(Mark { at: *at, price: None }));
+                self.timers = times.iter().map(|at| convert::timer_out(*at)).collect();
+                Ok(Crossing::Timers(&self.timers))
             }
             Events::Session(sessions) => {
-                let out: Vec<_> =
-                    sessions.iter().map(|e| convert::session_out(e, warm_up)).collect();
-                world.stockade_bot_on_session().call_handle(store, capital, &out)?
+                sessions.iter().for_each(|e| lent.take_mark(Mark { at: e.at, price: None }));
+                self.sessions = sessions.iter().map(convert::session_out).collect();
+                Ok(Crossing::Sessions(&self.sessions))
             }
-        };
-        Ok(Ok(handled))
+        }
+    }
+
+    /// Bars as they cross: as they were laid out, where that is right for this bot.
+    fn lay(&mut self, bars: &Bars<'_>, table: &Table) -> Result<Laid, Cause> {
+        if let Some(laid) = bars.crossing()
+            && table.takes(&laid)
+        {
+            return Ok(laid);
+        }
+        let mut stranger = None;
+        self.bars.refill(bars, |bar| {
+            table.place(bar.instrument).unwrap_or_else(|| {
+                stranger.get_or_insert(bar.instrument);
+                u32::MAX
+            })
+        });
+        match stranger {
+            Some(id) => Err(unknown(&format!("{id:?}"))),
+            None => Ok(self.bars.clone()),
+        }
     }
 }
 
-fn refill<T>(list: &mut Vec<T>, items: impl Iterator<Item = T>) {
-    list.clear();
-    list.extend(items);
-}
-
-fn order_out(
-    update: &stockade_core::desk::OrderUpdate,
-    instrument: u32,
-    warm_up: bool,
-) -> wit::OrderEvent {
+fn order_out(update: &stockade_core::desk::OrderUpdate, instrument: u32) -> wit::OrderEvent {
     wit::OrderEvent {
         at: update.at.0,
         order: update.intent_id.0,
@@ -369,51 +404,12 @@ fn order_out(
         filled: convert::decimal_out(update.filled_qty.get()),
         last_qty: convert::decimal_out(update.last_qty.get()),
         last_price: update.last_price.map(|price| convert::decimal_out(price.get())),
-        warm_up,
+        lot: update.lot.map(|lot| lot.0),
     }
 }
 
 fn unknown(name: &str) -> Cause {
     Cause::Host { what: format!("an event of {name}, which is none of the bot's instruments") }
-}
-
-/// Notes times and prices of the events.
-fn mark(host: &mut Host, events: &Events<'_>) -> Result<(), Cause> {
-    let table = host.table.clone();
-    let keep_bars = host.history.is_some();
-    let lent = &mut host.lent;
-    let priced = |at: Timestamp, id: InstrumentId, price: Option<Price>| match table.place(id) {
-        Some(_) => Ok(Mark { at, price: price.map(|price| (id, price)) }),
-        None => Err(unknown(&format!("instrument {}", id.0))),
-    };
-    match events {
-        Events::Bars(bars) => {
-            if keep_bars {
-                lent.bars.extend_from_slice(bars);
-            }
-            for bar in *bars {
-                lent.marks.push(priced(bar.at, bar.instrument, Some(bar.close))?);
-            }
-        }
-        Events::Quotes(quotes) => {
-            for quote in *quotes {
-                lent.marks.push(priced(quote.at, quote.instrument, None)?);
-            }
-        }
-        Events::Trades(trades) => {
-            for trade in *trades {
-                lent.marks.push(priced(trade.at, trade.instrument, Some(trade.price))?);
-            }
-        }
-        Events::Orders(updates) => lent.marks.extend(updates.iter().map(|e| plain(e.at))),
-        Events::Timer(times) => lent.marks.extend(times.iter().map(|at| plain(*at))),
-        Events::Session(sessions) => lent.marks.extend(sessions.iter().map(|e| plain(e.at))),
-    }
-    Ok(())
-}
-
-const fn plain(at: Timestamp) -> Mark {
-    Mark { at, price: None }
 }
 
 fn host_bytes(store: &Store<Host>) -> usize {

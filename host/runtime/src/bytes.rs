@@ -6,18 +6,15 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use wasmparser::{CanonicalFunction, Encoding, Parser, Payload};
 
+use crate::contract::{RELEASES, Release, Version, spoken};
 use crate::load_error::{LoadError, Problem};
 use crate::wasi;
 
-/// The version of the contract that this host speaks.
-pub const CONTRACT_VERSION: &str = "0.1";
 /// Bytes of a plugin at most: a Python bot has 18 MB.
 pub const PLUGIN_BYTES_MAX: usize = 64 << 20;
 
 const PACKAGE: &str = "stockade:bot/";
 const IMPORTS: [&str; 3] = ["types", "capital", "host"];
-const EXPORTS: [&str; 7] =
-    ["lifecycle", "on-bars", "on-quotes", "on-trades", "on-orders", "on-timer", "on-session"];
 
 /// Whether bytes are a component or a core module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -101,6 +98,8 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
 pub(crate) struct Checked<'a> {
     pub(crate) component: Cow<'a, [u8]>,
     pub(crate) wasi: bool,
+    /// The release of the contract that it was built for.
+    pub(crate) release: Version,
 }
 
 /// Checks everything that can be checked before compiling.
@@ -112,7 +111,8 @@ pub(crate) fn check(bytes: &[u8]) -> Result<Checked<'_>, LoadError> {
         return Err(LoadError::Contract { problems });
     }
     let wasi = found.imports.iter().any(|import| import.starts_with("wasi:"));
-    Ok(Checked { component, wasi })
+    let release = found.release().ok_or(LoadError::NoContract)?;
+    Ok(Checked { component, wasi, release })
 }
 
 fn kind(bytes: &[u8]) -> Result<Kind, LoadError> {
@@ -154,6 +154,11 @@ impl Found {
             Some((interface, version)) => (interface, Some(version)),
             None => (name, None),
         })
+    }
+
+    /// The newest version that it names: the release that it was built for.
+    fn release(&self) -> Option<Version> {
+        self.names().filter_map(|(_, version)| Version::parse(version?)).max()
     }
 }
 
@@ -202,19 +207,20 @@ fn problems(found: &Found) -> Result<Vec<Problem>, LoadError> {
         return Err(LoadError::NoContract);
     }
     let mut problems = Vec::new();
-    let speaks = |version: &str| {
-        let minor = version.strip_prefix(CONTRACT_VERSION);
-        minor.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    let known = |version: &str| {
+        let version = Version::parse(version);
+        RELEASES.iter().any(|release| Some(release.version) == version)
     };
-    let mut other: Vec<&str> =
-        found.names().filter_map(|(_, version)| version).filter(|v| !speaks(v)).collect();
-    other.dedup();
-    for version in other {
-        let problem =
-            Problem::ContractVersion { found: version.to_owned(), spoken: CONTRACT_VERSION };
-        if !problems.contains(&problem) {
+    // One line for each version, not for each interface.
+    for version in found.names().map(|(_, version)| version.unwrap_or("without a version")) {
+        let problem = Problem::ContractVersion { found: version.to_owned(), spoken: spoken() };
+        if !known(version) && !problems.contains(&problem) {
             problems.push(problem);
         }
+    }
+    if !problems.is_empty() {
+        // What another version exports is not this host's to judge.
+        return Ok(problems);
     }
     for name in &found.imports {
         let interface = name.strip_prefix(PACKAGE).map(|n| n.split('@').next().unwrap_or(n));
@@ -223,7 +229,7 @@ fn problems(found: &Found) -> Result<Vec<Problem>, LoadError> {
             problems.push(Problem::Import { name: name.clone(), why: why_not(name) });
         }
     }
-    for wanted in EXPORTS {
+    for wanted in exports(found.release()) {
         let has = found.exports.iter().any(|name| {
             name.strip_prefix(PACKAGE).is_some_and(|n| n.split('@').next() == Some(wanted))
         });
@@ -235,6 +241,12 @@ fn problems(found: &Found) -> Result<Vec<Problem>, LoadError> {
         problems.push(Problem::Resources);
     }
     Ok(problems)
+}
+
+/// What a bot of a release exports; `None` is the newest.
+fn exports(release: Option<Version>) -> impl Iterator<Item = &'static str> {
+    let upto = move |of: &&Release| release.is_none_or(|release| of.version <= release);
+    RELEASES.iter().filter(upto).flat_map(|release| release.exports).copied()
 }
 
 fn why_not(import: &str) -> &'static str {

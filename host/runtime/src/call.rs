@@ -91,7 +91,7 @@ pub enum Cause {
         /// How.
         what: String,
     },
-    /// `init` or `restore` gave an error.
+    /// `init`, `migrate` or `restore` gave an error.
     #[error("{function} refused: {message}")]
     Refused {
         /// Which function.

@@ -9,7 +9,7 @@ use stockade_core::market::{Bar, Quote, Trade};
 use stockade_core::order::{OrderStatus, OrderType, Side, TimeInForce};
 use stockade_core::{Price, Timestamp};
 
-use crate::contract::stockade::bot::types as wit;
+use crate::contract::types as wit;
 use crate::events::{SessionEvent, SessionKind};
 
 /// Decimal places of the contract's decimal.
@@ -42,51 +42,69 @@ pub(crate) fn decimal_in(value: wit::Decimal) -> Result<Decimal, String> {
     Ok(Decimal::new(value.mantissa, scale).normalize())
 }
 
-pub(crate) fn bar_out(bar: &Bar, instrument: u32, warm_up: bool) -> wit::Bar {
-    wit::Bar {
-        at: bar.at.0,
-        instrument,
-        open: decimal_out(bar.open.get()),
-        high: decimal_out(bar.high.get()),
-        low: decimal_out(bar.low.get()),
-        close: decimal_out(bar.close.get()),
-        volume: decimal_out(bar.volume.get()),
-        warm_up,
+/// Numbers as multiples of the smallest unit that one of them needs, or the next larger ones where
+/// a multiple does not fit.
+fn at_common_scale<const N: usize>(values: [Decimal; N]) -> (u8, [i64; N]) {
+    let mut scale = values.iter().map(Decimal::scale).max().unwrap_or(0).min(SCALE_MAX);
+    loop {
+        let units = values.map(|value| units(value, scale));
+        if scale == 0 || units.iter().all(Option::is_some) {
+            let most = |value: Decimal| {
+                if value.is_sign_negative() { i64::MIN } else { i64::MAX }
+            };
+            let mut out = values.map(most);
+            for (out, units) in out.iter_mut().zip(units) {
+                *out = units.unwrap_or(*out);
+            }
+            return (u8::try_from(scale).unwrap_or_default(), out);
+        }
+        scale -= 1;
     }
 }
 
-pub(crate) fn quote_out(quote: &Quote, instrument: u32, warm_up: bool) -> wit::Quote {
-    wit::Quote {
-        at: quote.at.0,
-        instrument,
-        bid: decimal_out(quote.bid.get()),
-        bid_size: decimal_out(quote.bid_size.get()),
-        ask: decimal_out(quote.ask.get()),
-        ask_size: decimal_out(quote.ask_size.get()),
-        warm_up,
+/// `value` · 10^`scale` without its fraction; `None` beyond 64 bits.
+fn units(value: Decimal, scale: u32) -> Option<i64> {
+    let (mantissa, own) = (value.mantissa(), value.scale());
+    if own == scale {
+        return i64::try_from(mantissa).ok();
     }
-}
-
-pub(crate) fn trade_out(trade: &Trade, instrument: u32, warm_up: bool) -> wit::Trade {
-    wit::Trade {
-        at: trade.at.0,
-        instrument,
-        price: decimal_out(trade.price.get()),
-        size: decimal_out(trade.size.get()),
-        warm_up,
+    if own > scale {
+        return i64::try_from(mantissa / 10_i128.checked_pow(own - scale)?).ok();
     }
+    let factor = 10_i128.checked_pow(scale - own)?;
+    i64::try_from(mantissa.checked_mul(factor)?).ok()
 }
 
-pub(crate) const fn timer_out(at: Timestamp, warm_up: bool) -> wit::TimerEvent {
-    wit::TimerEvent { at: at.0, warm_up }
+pub(crate) fn bar_out(bar: &Bar, instrument: u32) -> wit::Bar {
+    let prices = [bar.open, bar.high, bar.low, bar.close].map(Price::get);
+    let (price_scale, [open, high, low, close]) = at_common_scale(prices);
+    let (volume_scale, [volume]) = at_common_scale([bar.volume.get()]);
+    wit::Bar { at: bar.at.0, instrument, price_scale, volume_scale, open, high, low, close, volume }
 }
 
-pub(crate) const fn session_out(event: &SessionEvent, warm_up: bool) -> wit::SessionEvent {
+pub(crate) fn quote_out(quote: &Quote, instrument: u32) -> wit::Quote {
+    let (price_scale, [bid, ask]) = at_common_scale([quote.bid.get(), quote.ask.get()]);
+    let (size_scale, [bid_size, ask_size]) =
+        at_common_scale([quote.bid_size.get(), quote.ask_size.get()]);
+    wit::Quote { at: quote.at.0, instrument, price_scale, size_scale, bid, bid_size, ask, ask_size }
+}
+
+pub(crate) fn trade_out(trade: &Trade, instrument: u32) -> wit::Trade {
+    let (price_scale, [price]) = at_common_scale([trade.price.get()]);
+    let (size_scale, [size]) = at_common_scale([trade.size.get()]);
+    wit::Trade { at: trade.at.0, instrument, price_scale, size_scale, price, size }
+}
+
+pub(crate) const fn timer_out(at: Timestamp) -> wit::TimerEvent {
+    wit::TimerEvent { at: at.0 }
+}
+
+pub(crate) const fn session_out(event: &SessionEvent) -> wit::SessionEvent {
     let kind = match event.kind {
         SessionKind::Open => wit::SessionKind::Open,
         SessionKind::Close => wit::SessionKind::Close,
     };
-    wit::SessionEvent { at: event.at.0, kind, day: event.day, warm_up }
+    wit::SessionEvent { at: event.at.0, kind, day: event.day }
 }
 
 pub(crate) const fn side_out(side: Side) -> wit::Side {
@@ -171,7 +189,26 @@ mod tests {
         assert_eq!(out("-79228162514264337593543950335"), (i64::MIN, 0));
     }
 
+    #[test]
+    fn numbers_of_one_event_share_a_scale() {
+        let out = |texts: [&str; 2]| at_common_scale(texts.map(|text| text.parse().unwrap()));
+        assert_eq!(out(["150", "150.25"]), (2, [15_000, 15_025]));
+        assert_eq!(out(["-0.5", "0.50"]), (2, [-50, 50]));
+        // The larger number takes decimal places from the smaller, toward zero.
+        assert_eq!(out(["9223372036854775.5", "0.00019"]), (3, [9_223_372_036_854_775_500, 0]));
+        assert_eq!(out(["79228162514264337593543950335", "-1.5"]), (0, [i64::MAX, -1]));
+        assert_eq!(out(["0.0000000000000000000999", "0"]), (18, [0, 0]));
+    }
+
     proptest! {
+        #[test]
+        fn a_common_scale_loses_nothing_that_fits(a: i64, b: i64, x in 0_u32..=9, y in 0_u32..=9) {
+            let (a, b) = (a >> 32, b >> 32);
+            let values = [Decimal::new(a, x), Decimal::new(b, y)];
+            let (scale, units) = at_common_scale(values);
+            prop_assert_eq!(units.map(|unit| Decimal::new(unit, u32::from(scale))), values);
+        }
+
         #[test]
         fn every_decimal_of_the_contract_is_taken_exactly_or_refused(mantissa: i64, scale: u8) {
             match decimal_in(wit::Decimal { mantissa, scale }) {

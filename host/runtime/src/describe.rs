@@ -3,8 +3,7 @@
 use serde::Serialize;
 use stockade_core::{Symbol, limits};
 
-use crate::contract::exports::stockade::bot::lifecycle as wit_lifecycle;
-use crate::contract::stockade::bot::types as wit;
+use crate::contract::types as wit;
 use crate::load_error::LoadError;
 use crate::log::{clip, escape};
 use crate::params;
@@ -13,6 +12,9 @@ use crate::params;
 const PARAMS_MAX: usize = 64;
 /// Bytes of a name, version or help text at most.
 const TEXT_MAX: usize = 256;
+const DAY: i64 = 86_400_000_000_000;
+/// Nanoseconds of a bar at most.
+const BAR_LENGTH_MAX: i64 = 31 * DAY;
 /// Bars of warm-up at most.
 const WARM_UP_MAX: u32 = 100_000;
 
@@ -27,6 +29,8 @@ pub struct Description {
     pub symbols: Vec<Symbol>,
     /// Kinds of events that it wants.
     pub events: Vec<EventKind>,
+    /// The bars that it wants; `None`: as the feed gives them.
+    pub bars: Option<BarShape>,
     /// Its parameters.
     pub params: Vec<Param>,
     /// Bars a symbol that it wants to see, marked as warm-up, before its first event.
@@ -35,6 +39,35 @@ pub struct Description {
     pub timer_period: i64,
     /// The number of the format that its `save` writes.
     pub state_schema: u32,
+}
+
+/// Bars of a length of their own, built by the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BarShape {
+    /// Nanoseconds: whole minutes of minutes, whole seconds of trades.
+    pub length: i64,
+    /// What they are built from.
+    pub source: BarSource,
+}
+
+/// What bars are built from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BarSource {
+    /// The feed's bars of one minute.
+    Minutes,
+    /// Trade prints.
+    Trades,
+}
+
+impl BarSource {
+    /// What a length must be a multiple of, in nanoseconds, and in words.
+    const fn unit(self) -> (i64, &'static str) {
+        match self {
+            Self::Minutes => (60_000_000_000, "minutes"),
+            Self::Trades => (1_000_000_000, "seconds"),
+        }
+    }
 }
 
 /// A kind of events.
@@ -81,7 +114,7 @@ pub struct Param {
 
 impl Description {
     /// Takes what `describe` gave, or says what can't be.
-    pub(crate) fn read(raw: wit_lifecycle::Description) -> Result<Self, LoadError> {
+    pub(crate) fn read(raw: wit::Description) -> Result<Self, LoadError> {
         let bad = |what: String| Err(LoadError::Description { what });
         if raw.name.is_empty() || raw.name.len() > TEXT_MAX {
             return bad(format!("a name of {} bytes, 1 to {TEXT_MAX} are allowed", raw.name.len()));
@@ -110,6 +143,7 @@ impl Description {
             version: text(&raw.version),
             symbols: symbols(&raw.symbols)?,
             events: raw.events.iter().map(|kind| event_kind(*kind)).collect(),
+            bars: raw.bars.map(bar_shape).transpose()?,
             params: Vec::with_capacity(raw.params.len()),
             warm_up_bars: raw.warm_up_bars,
             timer_period: raw.timer_period,
@@ -125,6 +159,22 @@ impl Description {
         }
         Ok(description)
     }
+}
+
+fn bar_shape(raw: wit::BarShape) -> Result<BarShape, LoadError> {
+    let source = match raw.source {
+        wit::BarSource::Minutes => BarSource::Minutes,
+        wit::BarSource::Trades => BarSource::Trades,
+    };
+    let (length, (unit, name)) = (raw.length, source.unit());
+    if !(unit..=BAR_LENGTH_MAX).contains(&length) || length % unit != 0 {
+        let what = format!(
+            "bars of {length} ns, allowed are whole {name} up to {} days",
+            BAR_LENGTH_MAX / DAY
+        );
+        return Err(LoadError::Description { what });
+    }
+    Ok(BarShape { length, source })
 }
 
 fn symbols(raw: &[String]) -> Result<Vec<Symbol>, LoadError> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 use wasmtime::{Cache, CacheConfig, Config, OptLevel};
 
 use crate::contract;
@@ -73,8 +73,7 @@ impl Engine {
         let wasm =
             wasmtime::Engine::new(&settings_of(config).map_err(settings)?).map_err(settings)?;
         let mut sealed = Linker::new(&wasm);
-        contract::Bot::add_to_linker::<Host, HasSelf<Host>>(&mut sealed, |host| host)
-            .map_err(settings)?;
+        contract::define(&mut sealed).map_err(settings)?;
         if config.deadlines {
             let weak = wasm.weak();
             let tick = move || {

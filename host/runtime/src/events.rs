@@ -4,8 +4,51 @@ use stockade_core::Timestamp;
 use stockade_core::desk::OrderUpdate;
 use stockade_core::market::{Bar, Quote, Trade};
 
+use crate::wire::Laid;
+
 /// Events of one call at most: bounds the memory that a call needs at once.
 pub const EVENTS_PER_CALL_MAX: usize = 4_096;
+
+/// Bars of a call, and how they cross where somebody has laid them out already.
+#[derive(Debug, Clone, Copy)]
+pub struct Bars<'a> {
+    bars: &'a [Bar],
+    laid: Option<(&'a Laid, usize)>,
+}
+
+impl<'a> Bars<'a> {
+    /// Bars that stand in `laid` too, from `start` on.
+    #[must_use]
+    pub fn laid(bars: &'a [Bar], laid: &'a Laid, start: usize) -> Self {
+        debug_assert!(start + bars.len() <= laid.len(), "the laid-out list has all the bars");
+        Self { bars, laid: Some((laid, start)) }
+    }
+
+    /// The bars.
+    #[must_use]
+    pub const fn list(&self) -> &'a [Bar] {
+        self.bars
+    }
+
+    /// The same laid out, under the instruments' places in the desk's table.
+    pub(crate) fn crossing(&self) -> Option<Laid> {
+        self.laid.map(|(laid, start)| laid.part(start..start + self.bars.len()))
+    }
+}
+
+impl<'a> From<&'a [Bar]> for Bars<'a> {
+    fn from(bars: &'a [Bar]) -> Self {
+        Self { bars, laid: None }
+    }
+}
+
+impl std::ops::Deref for Bars<'_> {
+    type Target = [Bar];
+
+    fn deref(&self) -> &[Bar] {
+        self.bars
+    }
+}
 
 /// Whether a session opened or closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +74,7 @@ pub struct SessionEvent {
 #[derive(Debug, Clone, Copy)]
 pub enum Events<'a> {
     /// Bars; those of one time stamp follow one another.
-    Bars(&'a [Bar]),
+    Bars(Bars<'a>),
     /// Quotes.
     Quotes(&'a [Quote]),
     /// Trade prints.
@@ -44,12 +87,20 @@ pub enum Events<'a> {
     Session(&'a [SessionEvent]),
 }
 
+impl<'a> Events<'a> {
+    /// Bars as they are.
+    #[must_use]
+    pub fn bars(bars: &'a [Bar]) -> Self {
+        Self::Bars(bars.into())
+    }
+}
+
 impl Events<'_> {
     /// How many.
     #[must_use]
     pub const fn len(&self) -> usize {
         match self {
-            Self::Bars(e) => e.len(),
+            Self::Bars(e) => e.bars.len(),
             Self::Quotes(e) => e.len(),
             Self::Trades(e) => e.len(),
             Self::Orders(e) => e.len(),

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use rust_decimal::Decimal;
+use stockade_core::id::LotId;
 use stockade_core::order::{Intent, OrderType, Size};
 use stockade_core::risk::Refusal;
-use stockade_core::{InstrumentId, Money, Price, Qty, Timestamp};
+use stockade_core::{Money, Price, Qty, Timestamp};
 use wasmtime::ResourceLimiter;
 use wasmtime::component::Resource;
 
 use crate::call::Cause;
-use crate::contract::stockade::bot::{capital, host, types as wit};
+use crate::contract::{capital, host, types as wit};
 use crate::convert;
 use crate::history::History;
 use crate::lent::{Lease, Lent, OWN_STATUS, Table};
@@ -113,7 +114,7 @@ impl Host {
             return self.stop(Cause::Limit { what, found, allowed, setting: "intents_per_call" });
         }
         if !self.lent.has_event(event) {
-            let events = self.lent.marks.len();
+            let events = self.lent.count();
             let what = format!("it named event {event} of a list of {events}");
             return self.stop(Cause::Contract { what });
         }
@@ -188,7 +189,7 @@ impl Host {
             extended_hours: intent.extended_hours,
             reason: text(intent.reason),
             tag: text(intent.tag),
-            lot: None,
+            lot: intent.lot.map(LotId),
         };
         Some((intent, invalid))
     }
@@ -267,14 +268,16 @@ impl capital::HostCapital for Host {
         order: u64,
         qty: Option<wit::Decimal>,
         limit: Option<wit::Decimal>,
+        stop: Option<wit::Decimal>,
     ) -> wasmtime::Result<Result<u64, wit::Refusal>> {
         self.ask(&capital, event)?;
         let mut invalid = None;
         let qty = qty.map(|d| Qty::new(quantity_in(d, &mut invalid)));
-        let limit = limit.map(|d| Price::new(price_in(d, &mut invalid)));
+        let mut price = |d: wit::Decimal| Price::new(price_in(d, &mut invalid));
+        let (limit, stop) = (limit.map(&mut price), stop.map(&mut price));
         let answer = match invalid {
             Some(refusal) => Err(refusal),
-            None => self.lent.replace(event, order, qty, limit),
+            None => self.lent.replace(event, order, qty, limit, stop),
         };
         Ok(answer.map(|id| id.0).map_err(|refusal| refusal_out(&refusal)))
     }
@@ -312,38 +315,24 @@ impl host::Host for Host {
 
     fn history(&mut self, event: u32, place: u32, count: u32) -> wasmtime::Result<Vec<wit::Bar>> {
         self.charge(0)?;
-        let mark = usize::try_from(event).ok().and_then(|i| self.lent.marks.get(i));
         let item = self.table.at(place);
-        let (Some(_), Some(mark), Some(item), Some(history)) =
-            (self.lease, mark, item, &self.history)
+        let (Some(_), Some(at), Some(item), Some(history)) =
+            (self.lease, self.lent.at(event), item, &self.history)
         else {
             return Ok(Vec::new());
         };
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        let bars = bars_before(history, &self.lent, item.id, mark.at, count);
-        let warm_up = self.lent.warm_up;
-        let bars: Vec<_> = bars.iter().map(|bar| convert::bar_out(bar, place, warm_up)).collect();
+        // Those of the call itself, then the kept ones before them. Whether the driver has kept
+        // the call's bars already makes no difference.
+        let mut late = self.lent.bars_before(place, at);
+        late.drain(..late.len().saturating_sub(count));
+        let before = late.first().map_or(at, |bar| Timestamp(bar.at));
+        let kept = history.before(item.id, before, count - late.len());
+        let mut bars: Vec<_> = kept.iter().map(|bar| convert::bar_out(bar, place)).collect();
+        bars.append(&mut late);
         self.charge(bars.len())?;
         Ok(bars)
     }
-}
-
-/// The last bars before `at`: those of the call itself first, then the kept ones before them.
-/// Whether the driver has kept the call's bars already makes no difference.
-fn bars_before(
-    history: &History,
-    lent: &Lent,
-    id: InstrumentId,
-    at: Timestamp,
-    count: usize,
-) -> Vec<stockade_core::market::Bar> {
-    let in_call = lent.bars.iter().filter(|bar| bar.instrument == id && bar.at < at);
-    let mut late: Vec<_> = in_call.copied().collect();
-    late.drain(..late.len().saturating_sub(count));
-    let before = late.first().map_or(at, |bar| bar.at);
-    let mut bars = history.before(id, before, count - late.len());
-    bars.append(&mut late);
-    bars
 }
 
 /// Counts memories, tables and instances of a Store.

@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use stockade_core::desk::BotRequest;
 use stockade_core::instrument::{AssetClass, Instrument};
-use stockade_core::market::Bar;
 use stockade_core::order::{Intent, OrderStatus, OrderType, Side, Size};
 use stockade_core::risk::{Refusal, TradingState};
 use stockade_core::sleeve::{Admission, Buffered, OrderView, Prices, SleeveView, admit};
 use stockade_core::{InstrumentId, IntentId, Money, Price, Qty, SleeveId, Symbol, Timestamp};
+
+use crate::contract::types as wit;
+use crate::wire::Laid;
 
 /// The host's side of the `capital` resource. Its number is that of the call it was lent to.
 #[derive(Debug)]
@@ -37,13 +39,21 @@ pub(crate) struct Table {
     pub(crate) items: Vec<BotInstrument>,
     places: HashMap<InstrumentId, u32>,
     symbols: HashMap<Symbol, InstrumentId>,
+    /// Whether an instrument's place is its number in the desk's table.
+    same: bool,
 }
 
 impl Table {
     pub(crate) fn new(items: Vec<BotInstrument>) -> Self {
         let places = items.iter().zip(0_u32..).map(|(item, place)| (item.id, place)).collect();
         let symbols = items.iter().map(|item| (item.symbol.clone(), item.id)).collect();
-        Self { items, places, symbols }
+        let same = items.iter().zip(0_u32..).all(|(item, place)| item.id.0 == place);
+        Self { items, places, symbols, same }
+    }
+
+    /// Whether bars that are laid out under the desk's numbers are right for this bot as they are.
+    pub(crate) fn takes(&self, laid: &Laid) -> bool {
+        self.same && usize::try_from(laid.instruments()).is_ok_and(|n| n <= self.items.len())
     }
 
     pub(crate) fn place(&self, id: InstrumentId) -> Option<u32> {
@@ -92,9 +102,10 @@ pub(crate) struct Lent {
     table: Arc<Table>,
     known: Vec<Known>,
     view: SleeveView,
-    pub(crate) marks: Vec<Mark>,
-    /// Bars of the call, for `history`.
-    pub(crate) bars: Vec<Bar>,
+    /// Times and prices of the events, unless they are bars.
+    marks: Vec<Mark>,
+    /// The bars of the call.
+    bars: Option<Laid>,
     now: Timestamp,
     pub(crate) warm_up: bool,
     buffered: Buffered,
@@ -107,8 +118,8 @@ pub(crate) struct Lent {
 /// Prices as they were at an event of the call.
 struct AsOf<'a> {
     lent: &'a Lent,
-    /// Marks up to the end of the event's time stamp.
-    marks: &'a [Mark],
+    /// Events up to the end of the event's time stamp.
+    end: usize,
 }
 
 impl Prices for AsOf<'_> {
@@ -121,7 +132,8 @@ impl Prices for AsOf<'_> {
     }
 
     fn last(&self, id: InstrumentId) -> Option<(Price, Timestamp)> {
-        let of_event = self.marks.iter().rev().find_map(|mark| match mark.price {
+        let mut marks = (0..self.end).rev().filter_map(|event| self.lent.mark(event));
+        let of_event = marks.find_map(|mark| match mark.price {
             Some((instrument, price)) if instrument == id => Some((price, mark.at)),
             _ => None,
         });
@@ -136,7 +148,7 @@ impl Lent {
             table,
             view: nothing(),
             marks: Vec::new(),
-            bars: Vec::new(),
+            bars: None,
             now: Timestamp(0),
             warm_up: false,
             buffered: Buffered::default(),
@@ -172,18 +184,57 @@ impl Lent {
     /// Forgets the events and requests of the call.
     pub(crate) fn clear(&mut self) {
         self.marks.clear();
-        self.bars.clear();
+        self.bars = None;
         self.buffered = Buffered::default();
         self.asked.clear();
         self.own.clear();
     }
 
+    /// Takes the bars of the call.
+    pub(crate) fn take_bars(&mut self, bars: Laid) {
+        self.bars = Some(bars);
+    }
+
+    /// Takes what an event of another kind says.
+    pub(crate) fn take_mark(&mut self, mark: Mark) {
+        self.marks.push(mark);
+    }
+
+    /// How many events the call has.
+    pub(crate) fn count(&self) -> usize {
+        self.bars.as_ref().map_or(self.marks.len(), Laid::len)
+    }
+
+    /// What an event says of time and price.
+    fn mark(&self, event: usize) -> Option<Mark> {
+        let Some(bars) = &self.bars else {
+            return self.marks.get(event).copied();
+        };
+        let (place, price) = bars.close(event)?;
+        let price = self.table.at(place).map(|item| (item.id, price));
+        Some(Mark { at: bars.at(event)?, price })
+    }
+
+    /// The time of an event.
+    pub(crate) fn at(&self, event: u32) -> Option<Timestamp> {
+        let event = usize::try_from(event).ok()?;
+        match &self.bars {
+            Some(bars) => bars.at(event),
+            None => self.marks.get(event).map(|mark| mark.at),
+        }
+    }
+
+    /// The bars of an instrument in this call before a time.
+    pub(crate) fn bars_before(&self, place: u32, at: Timestamp) -> Vec<wit::Bar> {
+        let bars = (0..self.count()).filter_map(|event| self.bars.as_ref()?.get(event));
+        bars.filter(|bar| bar.instrument == place && bar.at < at.0).collect()
+    }
+
     /// The requests, if each belongs to the time stamp of the last handled event.
     pub(crate) fn finish(&mut self, handled: u32) -> Result<Vec<BotRequest>, String> {
-        let last = usize::try_from(handled).ok().and_then(|n| self.marks.get(n.checked_sub(1)?));
+        let last = handled.checked_sub(1).and_then(|last| self.at(last));
         for event in &self.asked {
-            let mark = usize::try_from(*event).ok().and_then(|i| self.marks.get(i));
-            let same = *event < handled && mark.map(|m| m.at) == last.map(|m| m.at);
+            let same = *event < handled && self.at(*event) == last;
             if !same {
                 return Err(format!(
                     "it asked for something at event {event} and went on to a later time: \
@@ -224,23 +275,27 @@ impl Lent {
 
     /// Whether there is such an event.
     pub(crate) fn has_event(&self, event: u32) -> bool {
-        usize::try_from(event).is_ok_and(|event| event < self.marks.len())
+        usize::try_from(event).is_ok_and(|event| event < self.count())
     }
 
     /// The market's time at which an event of the call is delivered: as far before `now` as its
     /// time stamp is before the last one.
     fn time_of(&self, event: u32) -> Timestamp {
-        let mark = usize::try_from(event).ok().and_then(|i| self.marks.get(i));
-        match (mark, self.marks.last()) {
-            (Some(mark), Some(last)) => self.now.plus(mark.at.since(last.at)),
+        let last = self.count().checked_sub(1).and_then(|last| u32::try_from(last).ok());
+        match (self.at(event), last.and_then(|last| self.at(last))) {
+            (Some(at), Some(last)) => self.now.plus(at.since(last)),
             _ => self.now,
         }
     }
 
     fn as_of(&self, event: u32) -> AsOf<'_> {
-        let at = usize::try_from(event).ok().and_then(|i| self.marks.get(i)).map(|mark| mark.at);
-        let end = at.map_or(0, |at| self.marks.partition_point(|mark| mark.at <= at));
-        AsOf { lent: self, marks: &self.marks[..end] }
+        let Some(at) = self.at(event) else {
+            return AsOf { lent: self, end: 0 };
+        };
+        let first = usize::try_from(event).unwrap_or(usize::MAX);
+        let later = |event: &usize| self.mark(*event).is_some_and(|mark| mark.at > at);
+        let end = (first..self.count()).find(later).unwrap_or_else(|| self.count());
+        AsOf { lent: self, end }
     }
 
     fn take_id(&mut self) -> IntentId {
@@ -307,6 +362,7 @@ impl Lent {
         order: u64,
         qty: Option<Qty>,
         limit_price: Option<Price>,
+        stop_price: Option<Price>,
     ) -> Result<IntentId, Refusal> {
         if self.warm_up {
             return Err(Refusal::WarmUp);
@@ -316,7 +372,7 @@ impl Lent {
         if let Some(qty) = qty {
             intent.size = Size::Qty(qty);
         }
-        intent.order_type = repriced(order, intent.order_type, limit_price)?;
+        intent.order_type = repriced(order, intent.order_type, limit_price, stop_price)?;
         let mut view = None;
         if intent.side == Side::Sell {
             let view: &mut SleeveView = view.insert(self.view.clone());
@@ -338,6 +394,7 @@ impl Lent {
             new_intent_id,
             qty,
             limit_price,
+            stop_price,
         });
         Ok(new_intent_id)
     }
@@ -377,19 +434,26 @@ fn as_own(order: &OrderView, symbol: Symbol) -> Own {
     Own { id: order.intent_id, intent, instrument: order.instrument, qty: open }
 }
 
-fn repriced(order: u64, old: OrderType, limit: Option<Price>) -> Result<OrderType, Refusal> {
-    match (old, limit) {
-        (_, None) => Ok(old),
-        (OrderType::Limit { .. }, Some(limit_price)) => Ok(OrderType::Limit { limit_price }),
-        (OrderType::StopLimit { stop_price, .. }, Some(limit_price)) => {
-            Ok(OrderType::StopLimit { stop_price, limit_price })
-        }
-        (OrderType::Market | OrderType::Stop { .. }, Some(_)) => Err(Refusal::NotAllowed {
+fn repriced(
+    order: u64,
+    old: OrderType,
+    limit: Option<Price>,
+    stop: Option<Price>,
+) -> Result<OrderType, Refusal> {
+    let has_none = |what| {
+        Err(Refusal::NotAllowed {
             what: "order".to_owned(),
             name: order.to_string(),
-            why: format!("a {} order has no limit price to change", old.as_str()),
-        }),
+            why: format!("a {} order has no {what} price to change", old.as_str()),
+        })
+    };
+    if limit.is_some() && old.limit_price().is_none() {
+        return has_none("limit");
     }
+    if stop.is_some() && old.stop_price().is_none() {
+        return has_none("stop");
+    }
+    Ok(old.repriced(limit, stop))
 }
 
 /// The view of a sleeve that has nothing: before the first call.

@@ -33,14 +33,15 @@ mod settle;
 mod snapshot;
 mod trust;
 mod wasi;
+mod wire;
 
 pub use bench::{CallOverhead, measure_call_overhead};
 pub use bot::{Bot, BotConfig, BotError, BotInstrument};
-pub use bytes::{CONTRACT_VERSION, Inspection, Kind, PLUGIN_BYTES_MAX, digest, inspect, pack};
+pub use bytes::{Inspection, Kind, PLUGIN_BYTES_MAX, digest, inspect, pack};
 pub use call::{Call, Cause, Outcome, Strike};
-pub use describe::{Description, EventKind, Param, ParamType};
+pub use describe::{BarShape, BarSource, Description, EventKind, Param, ParamType};
 pub use engine::{Engine, EngineConfig, EngineError};
-pub use events::{EVENTS_PER_CALL_MAX, Events, SessionEvent, SessionKind};
+pub use events::{Bars, EVENTS_PER_CALL_MAX, Events, SessionEvent, SessionKind};
 pub use folder::{Folder, FolderError, FolderEvent, load_file};
 pub use history::History;
 pub use limits::{Limits, Tier};
@@ -53,6 +54,7 @@ pub use plugin::Plugin;
 pub use reload::{Kept, Reloaded, reload};
 pub use snapshot::{Snapshot, SnapshotError};
 pub use trust::{KeyError, PublicKey, SecretKey, Signed, Trust};
+pub use wire::Laid;
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ pub enum Problem {
         /// As the component names it.
         found: String,
         /// What this host has.
-        spoken: &'static str,
+        spoken: String,
     },
     /// An interface that a bot must export.
     #[error("it does not export {name}")]
@@ -86,10 +86,10 @@ pub enum LoadError {
         message: String,
     },
     /// A function of the contract with another signature, or none.
-    #[error("it does not fit contract {spoken}: {message}")]
+    #[error("it does not fit contract {release}: {message}")]
     Link {
-        /// What this host has.
-        spoken: &'static str,
+        /// The release that it was built for.
+        release: String,
         /// What does not fit.
         message: String,
     },

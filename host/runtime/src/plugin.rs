@@ -5,8 +5,8 @@ use std::sync::Arc;
 use wasmtime::component::{Component, Linker};
 
 use crate::bot::Live;
-use crate::bytes::{self, CONTRACT_VERSION};
-use crate::contract::BotPre;
+use crate::bytes;
+use crate::contract::Prepared;
 use crate::describe::Description;
 use crate::engine::Engine;
 use crate::host::Host;
@@ -32,7 +32,7 @@ struct Inner {
     description: Description,
     manifest: Option<Manifest>,
     signed: Signed,
-    pre: BotPre<Host>,
+    pre: Prepared,
 }
 
 impl std::fmt::Debug for Plugin {
@@ -53,14 +53,17 @@ impl Plugin {
         let component = Component::new(&engine.wasm, &checked.component)
             .map_err(|error| LoadError::Compile { message: format!("{error:#}") })?;
         let link = |error: wasmtime::Error| LoadError::Link {
-            spoken: CONTRACT_VERSION,
+            release: checked.release.to_string(),
             message: format!("{error:#}"),
         };
         let mut linker: Linker<Host> = Linker::clone(&engine.sealed);
         if checked.wasi {
             wasi::define(&mut linker, &component, &engine.wasm).map_err(link)?;
         }
-        let pre = linker.instantiate_pre(&component).and_then(BotPre::new).map_err(link)?;
+        let pre = linker
+            .instantiate_pre(&component)
+            .and_then(|pre| Prepared::new(pre, checked.release))
+            .map_err(link)?;
         let limits = Arc::new(Limits::of(tier_of(bytes.len())));
         let table = Arc::new(Table::default());
         let mut live = Live::new(engine, &pre, Host::new(limits, table, None, 0))
@@ -133,7 +136,7 @@ impl Plugin {
         &self.0.engine
     }
 
-    pub(crate) fn pre(&self) -> &BotPre<Host> {
+    pub(crate) fn pre(&self) -> &Prepared {
         &self.0.pre
     }
 }

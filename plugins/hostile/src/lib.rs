@@ -27,7 +27,7 @@ impl Strategy for Hostile {
     }
 
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
-        if bar.warm_up {
+        if ctx.is_warm_up() {
             return;
         }
         self.seen += 1;
@@ -48,7 +48,7 @@ impl Strategy for Hostile {
         out.finish()
     }
 
-    fn restore(&mut self, _schema: u32, state: &[u8]) -> Result<(), String> {
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
         let mut from = Reader::new(state)?;
         self.seen = from.u64()?;
         Ok(from.finish()?)

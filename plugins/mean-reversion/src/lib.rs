@@ -58,11 +58,11 @@ impl Strategy for MeanReversion {
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
         let slot = usize::try_from(bar.instrument).ok().and_then(|i| self.series.get_mut(i));
         let Some((symbol, window)) = slot else { return };
-        if let Err(error) = window.push(bar.close) {
-            warn!(ctx, "{symbol}: close {} is left out: {error}", bar.close);
+        if let Err(error) = window.push(bar.close()) {
+            warn!(ctx, "{symbol}: close {} is left out: {error}", bar.close());
             return;
         }
-        if bar.warm_up || !window.is_full() {
+        if ctx.is_warm_up() || !window.is_full() {
             return;
         }
         match place(window, self.width) {
@@ -83,10 +83,7 @@ impl Strategy for MeanReversion {
         out.finish()
     }
 
-    fn restore(&mut self, schema: u32, state: &[u8]) -> Result<(), String> {
-        if schema != 1 {
-            return Err(format!("the state has schema {schema}, this version reads 1"));
-        }
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
         let mut from = Reader::new(state)?;
         for _ in 0..from.count()? {
             let symbol = from.text()?;
@@ -101,7 +98,7 @@ impl Strategy for MeanReversion {
 
 /// Where the newest value of a window stands; `None` when the sums don't fit.
 fn place(window: &Window, width: Decimal) -> Option<Place> {
-    let close = window.units().last()?;
+    let close = window.units().next_back()?;
     let count = i128::try_from(window.len()).ok()?;
     let (mut sum, mut squares) = (0i128, 0i128);
     for unit in window.units() {

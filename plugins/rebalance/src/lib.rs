@@ -108,10 +108,7 @@ impl Strategy for Rebalance {
         out.finish()
     }
 
-    fn restore(&mut self, schema: u32, state: &[u8]) -> Result<(), String> {
-        if schema != 1 {
-            return Err(format!("the state has schema {schema}, this version reads 1"));
-        }
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
         let mut from = Reader::new(state)?;
         self.seen = from.u64()?;
         self.last = from.i64()?;

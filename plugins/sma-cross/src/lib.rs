@@ -66,12 +66,13 @@ impl Strategy for SmaCross {
     fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
         let slot = usize::try_from(bar.instrument).ok().and_then(|i| self.series.get_mut(i));
         let Some(series) = slot else { return };
-        let pushed = series.slow.push(bar.close).and_then(|()| series.fast.push(bar.close));
+        let close = bar.close();
+        let pushed = series.slow.push(close).and_then(|()| series.fast.push(close));
         if let Err(error) = pushed {
-            warn!(ctx, "{}: close {} is left out: {error}", series.symbol, bar.close);
+            warn!(ctx, "{}: close {close} is left out: {error}", series.symbol);
             return;
         }
-        if bar.warm_up || !series.slow.is_full() {
+        if ctx.is_warm_up() || !series.slow.is_full() {
             return;
         }
         match series.fast.compare_means(&series.slow) {
@@ -92,10 +93,7 @@ impl Strategy for SmaCross {
         out.finish()
     }
 
-    fn restore(&mut self, schema: u32, state: &[u8]) -> Result<(), String> {
-        if schema != 1 {
-            return Err(format!("the state has schema {schema}, this version reads 1"));
-        }
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
         let mut from = Reader::new(state)?;
         for _ in 0..from.count()? {
             let symbol = from.text()?;

@@ -31,6 +31,7 @@ pub trait Host {
         order: OrderId,
         qty: Option<Decimal>,
         limit: Option<Decimal>,
+        stop: Option<Decimal>,
     ) -> Result<OrderId, Refusal>;
     /// Asks to cancel an order.
     fn cancel(&self, event: u32, order: OrderId) -> Result<(), Refusal>;
@@ -58,7 +59,7 @@ impl Answers {
 pub struct Context<'a> {
     pub(crate) host: &'a dyn Host,
     pub(crate) instruments: &'a [InstrumentInfo],
-    pub(crate) marks: &'a [Option<Decimal>],
+    pub(crate) marks: &'a mut [Option<Decimal>],
     pub(crate) answers: &'a mut Answers,
     pub(crate) event: u32,
     pub(crate) at: Timestamp,
@@ -67,6 +68,14 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Remembers a price.
+    pub(crate) fn mark(&mut self, instrument: Instrument, price: Decimal) {
+        let slot = usize::try_from(instrument).ok().and_then(|i| self.marks.get_mut(i));
+        if let Some(slot) = slot {
+            *slot = Some(price);
+        }
+    }
+
     /// The time of the event in hand, the only time there is.
     pub fn at(&self) -> Timestamp {
         self.at
@@ -173,6 +182,7 @@ impl Context<'_> {
             extended_hours: false,
             reason: None,
             tag: None,
+            lot: None,
         };
         Draft {
             host: self.host,
@@ -189,16 +199,18 @@ impl Context<'_> {
         self.host.cancel(self.event, order)
     }
 
-    /// Asks to cancel an open order and to put another in its place, with this quantity and limit
-    /// where given.
-    pub fn replace(
-        &mut self,
-        order: OrderId,
-        qty: Option<Decimal>,
-        limit: Option<Decimal>,
-    ) -> Result<OrderId, Refusal> {
-        self.ask();
-        self.host.replace(self.event, order, qty, limit)
+    /// An order to put in the place of an open one, which is cancelled; to complete and submit.
+    pub fn replace(&mut self, order: OrderId) -> Change<'_> {
+        Change {
+            host: self.host,
+            answers: self.answers,
+            asked: &mut self.asked,
+            event: self.event,
+            order,
+            qty: None,
+            limit: None,
+            stop: None,
+        }
     }
 
     fn ask(&mut self) {
@@ -268,6 +280,13 @@ impl Draft<'_> {
         self
     }
 
+    /// For a sale: the lot that it closes first, by the number in the [`crate::OrderEvent`] of
+    /// its purchase.
+    pub fn lot(mut self, lot: u64) -> Self {
+        self.intent.lot = Some(lot);
+        self
+    }
+
     /// A label of your own. At most 64 characters.
     pub fn tag(mut self, text: &str) -> Self {
         self.intent.tag = Some(text.into());
@@ -280,5 +299,45 @@ impl Draft<'_> {
         *self.asked = true;
         self.answers.forget();
         self.host.submit(self.event, &self.intent)
+    }
+}
+
+/// A change of an open order in the making. Nothing happens before [`Change::submit`].
+#[must_use = "a change does nothing until it is submitted"]
+pub struct Change<'a> {
+    host: &'a dyn Host,
+    answers: &'a mut Answers,
+    asked: &'a mut bool,
+    event: u32,
+    order: OrderId,
+    qty: Option<Decimal>,
+    limit: Option<Decimal>,
+    stop: Option<Decimal>,
+}
+
+impl Change<'_> {
+    /// Another quantity, in all.
+    pub fn qty(mut self, qty: Decimal) -> Self {
+        self.qty = Some(qty);
+        self
+    }
+
+    /// Another limit, of an order that has one.
+    pub fn limit(mut self, price: Decimal) -> Self {
+        self.limit = Some(price);
+        self
+    }
+
+    /// Another stop, of an order that has one.
+    pub fn stop(mut self, price: Decimal) -> Self {
+        self.stop = Some(price);
+        self
+    }
+
+    /// Asks for it. The answer is the new order's number, or why it was refused.
+    pub fn submit(self) -> Result<OrderId, Refusal> {
+        *self.asked = true;
+        self.answers.forget();
+        self.host.replace(self.event, self.order, self.qty, self.limit, self.stop)
     }
 }

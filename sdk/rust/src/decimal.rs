@@ -78,6 +78,20 @@ impl Decimal {
         }
     }
 
+    /// The value as a multiple of 10^-`scale`; `None` where that is no whole number of 64 bits.
+    #[inline]
+    pub fn units(self, scale: u8) -> Option<i64> {
+        if scale == self.scale {
+            return Some(self.mantissa);
+        }
+        let (from, to) = (u32::from(self.scale), u32::from(scale));
+        if from < to {
+            return self.mantissa.checked_mul(10i64.checked_pow(to - from)?);
+        }
+        let unit = 10i64.checked_pow(from - to)?;
+        (self.mantissa % unit == 0).then_some(self.mantissa / unit)
+    }
+
     /// True for zero of any scale.
     pub const fn is_zero(self) -> bool {
         self.mantissa == 0

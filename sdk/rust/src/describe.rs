@@ -5,7 +5,8 @@
 //! also fails by name when it asks for a parameter that it never described.
 
 use crate::bindings::stockade::bot::types::{
-    AssetClass, Config, Description, EventKind, InstrumentInfo, Param, ParamType,
+    AssetClass, BarShape, BarSource, Config, Description, EventKind, InstrumentInfo, Param,
+    ParamType,
 };
 use crate::decimal::Decimal;
 use crate::{Instrument, NANOSECONDS_PER_SECOND};
@@ -19,6 +20,7 @@ impl Description {
             version: version.into(),
             symbols: vec!["any".into()],
             events: vec![EventKind::Bars],
+            bars: None,
             params: Vec::new(),
             warm_up_bars: 0,
             timer_period: 0,
@@ -37,6 +39,22 @@ impl Description {
     #[must_use]
     pub fn with_events(mut self, events: &[EventKind]) -> Self {
         self.events = events.to_vec();
+        self
+    }
+
+    /// Wants bars of so many minutes, which the host builds of the feed's bars of one minute.
+    #[must_use]
+    pub fn with_bars_of_minutes(mut self, minutes: u32) -> Self {
+        let length = 60 * i64::from(minutes) * NANOSECONDS_PER_SECOND;
+        self.bars = Some(BarShape { length, source: BarSource::Minutes });
+        self
+    }
+
+    /// Wants bars of so many seconds, which the host builds of trade prints.
+    #[must_use]
+    pub fn with_bars_of_trades(mut self, seconds: u32) -> Self {
+        let length = i64::from(seconds) * NANOSECONDS_PER_SECOND;
+        self.bars = Some(BarShape { length, source: BarSource::Trades });
         self
     }
 

@@ -75,8 +75,9 @@ impl Host for Imports<'_> {
         order: OrderId,
         qty: Option<Decimal>,
         limit: Option<Decimal>,
+        stop: Option<Decimal>,
     ) -> Result<OrderId, Refusal> {
-        self.0.replace(event, order, qty, limit)
+        self.0.replace(event, order, qty, limit, stop)
     }
 
     fn cancel(&self, event: u32, order: OrderId) -> Result<(), Refusal> {
@@ -114,43 +115,47 @@ impl<T: Slot> lifecycle::Guest for T {
         bot::<T, _>(|bot| bot.save())
     }
 
-    fn restore(schema: u32, state: Vec<u8>) -> Result<(), String> {
-        bot::<T, _>(|bot| bot.restore(schema, &state))
+    fn migrate(schema: u32, state: Vec<u8>) -> Result<Vec<u8>, String> {
+        bot::<T, _>(|bot| bot.migrate(schema, &state))
+    }
+
+    fn restore(state: Vec<u8>) -> Result<(), String> {
+        bot::<T, _>(|bot| bot.restore(&state))
     }
 }
 
 impl<T: Slot> on_bars::Guest for T {
-    fn handle(capital: &Capital, events: Vec<Bar>) -> u32 {
-        bot::<T, _>(|bot| bot.bars(&Imports(capital), &events))
+    fn handle(capital: &Capital, events: Vec<Bar>, warm_up: bool) -> u32 {
+        bot::<T, _>(|bot| bot.bars(&Imports(capital), &events, warm_up))
     }
 }
 
 impl<T: Slot> on_quotes::Guest for T {
-    fn handle(capital: &Capital, events: Vec<Quote>) -> u32 {
-        bot::<T, _>(|bot| bot.quotes(&Imports(capital), &events))
+    fn handle(capital: &Capital, events: Vec<Quote>, warm_up: bool) -> u32 {
+        bot::<T, _>(|bot| bot.quotes(&Imports(capital), &events, warm_up))
     }
 }
 
 impl<T: Slot> on_trades::Guest for T {
-    fn handle(capital: &Capital, events: Vec<Trade>) -> u32 {
-        bot::<T, _>(|bot| bot.trades(&Imports(capital), &events))
+    fn handle(capital: &Capital, events: Vec<Trade>, warm_up: bool) -> u32 {
+        bot::<T, _>(|bot| bot.trades(&Imports(capital), &events, warm_up))
     }
 }
 
 impl<T: Slot> on_orders::Guest for T {
-    fn handle(capital: &Capital, events: Vec<OrderEvent>) -> u32 {
-        bot::<T, _>(|bot| bot.orders(&Imports(capital), &events))
+    fn handle(capital: &Capital, events: Vec<OrderEvent>, warm_up: bool) -> u32 {
+        bot::<T, _>(|bot| bot.orders(&Imports(capital), &events, warm_up))
     }
 }
 
 impl<T: Slot> on_timer::Guest for T {
-    fn handle(capital: &Capital, events: Vec<TimerEvent>) -> u32 {
-        bot::<T, _>(|bot| bot.timers(&Imports(capital), &events))
+    fn handle(capital: &Capital, events: Vec<TimerEvent>, warm_up: bool) -> u32 {
+        bot::<T, _>(|bot| bot.timers(&Imports(capital), &events, warm_up))
     }
 }
 
 impl<T: Slot> on_session::Guest for T {
-    fn handle(capital: &Capital, events: Vec<SessionEvent>) -> u32 {
-        bot::<T, _>(|bot| bot.sessions(&Imports(capital), &events))
+    fn handle(capital: &Capital, events: Vec<SessionEvent>, warm_up: bool) -> u32 {
+        bot::<T, _>(|bot| bot.sessions(&Imports(capital), &events, warm_up))
     }
 }

@@ -18,6 +18,7 @@ mod decimal;
 mod describe;
 #[doc(hidden)]
 pub mod export;
+mod market;
 mod running;
 mod state;
 mod strategy;
@@ -25,11 +26,12 @@ pub mod testing;
 mod window;
 
 pub use bindings::stockade::bot::types::{
-    AssetClass, Bar, Config, Description, EventKind, InstrumentInfo, Intent, LogLevel, OpenOrder,
-    OrderEvent, OrderStatus, OrderType, Param, ParamType, Position, Quote, Refusal, SessionEvent,
-    SessionKind, Side, Size, StopLimitPrices, TimeInForce, TimerEvent, Trade,
+    AssetClass, Bar, BarShape, BarSource, Config, Description, EventKind, InstrumentInfo, Intent,
+    LogLevel, OpenOrder, OrderEvent, OrderStatus, OrderType, Param, ParamType, Position, Quote,
+    Refusal, SessionEvent, SessionKind, Side, Size, StopLimitPrices, TimeInForce, TimerEvent,
+    Trade,
 };
-pub use context::{Context, Draft, Host};
+pub use context::{Change, Context, Draft, Host};
 pub use decimal::{Decimal, ParseDecimalError, Rounding, qty};
 pub use running::Running;
 pub use state::{Reader, StateError, Writer};
@@ -46,7 +48,7 @@ pub type OrderId = u64;
 /// Nanoseconds of one second.
 pub const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 
-/// Writes a debug line to the bot's log: `debug!(ctx, "close {}", bar.close)`.
+/// Writes a debug line to the bot's log: `debug!(ctx, "close {}", bar.close())`.
 #[macro_export]
 macro_rules! debug {
     ($ctx:expr, $($message:tt)+) => { $ctx.log($crate::LogLevel::Debug, &format!($($message)+)) };

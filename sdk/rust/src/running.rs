@@ -40,76 +40,66 @@ impl<S: Strategy> Running<S> {
     }
 
     /// Hands over bars; returns how many were handled.
-    pub fn bars(&mut self, host: &dyn Host, events: &[Bar]) -> u32 {
-        self.run(host, events)
+    pub fn bars(&mut self, host: &dyn Host, events: &[Bar], warm_up: bool) -> u32 {
+        self.run(host, events, warm_up)
     }
 
     /// Hands over quotes; returns how many were handled.
-    pub fn quotes(&mut self, host: &dyn Host, events: &[Quote]) -> u32 {
-        self.run(host, events)
+    pub fn quotes(&mut self, host: &dyn Host, events: &[Quote], warm_up: bool) -> u32 {
+        self.run(host, events, warm_up)
     }
 
     /// Hands over trades; returns how many were handled.
-    pub fn trades(&mut self, host: &dyn Host, events: &[Trade]) -> u32 {
-        self.run(host, events)
+    pub fn trades(&mut self, host: &dyn Host, events: &[Trade], warm_up: bool) -> u32 {
+        self.run(host, events, warm_up)
     }
 
     /// Hands over order events; returns how many were handled.
-    pub fn orders(&mut self, host: &dyn Host, events: &[OrderEvent]) -> u32 {
-        self.run(host, events)
+    pub fn orders(&mut self, host: &dyn Host, events: &[OrderEvent], warm_up: bool) -> u32 {
+        self.run(host, events, warm_up)
     }
 
     /// Hands over timer events; returns how many were handled.
-    pub fn timers(&mut self, host: &dyn Host, events: &[TimerEvent]) -> u32 {
-        self.run(host, events)
+    pub fn timers(&mut self, host: &dyn Host, events: &[TimerEvent], warm_up: bool) -> u32 {
+        self.run(host, events, warm_up)
     }
 
     /// Hands over session events; returns how many were handled.
-    pub fn sessions(&mut self, host: &dyn Host, events: &[SessionEvent]) -> u32 {
-        self.run(host, events)
+    pub fn sessions(&mut self, host: &dyn Host, events: &[SessionEvent], warm_up: bool) -> u32 {
+        self.run(host, events, warm_up)
     }
 
-    fn run<E: Event>(&mut self, host: &dyn Host, events: &[E]) -> u32 {
+    fn run<E: Event>(&mut self, host: &dyn Host, events: &[E], warm_up: bool) -> u32 {
         self.answers.forget();
-        let mut handled = 0;
-        let mut asked = false;
-        for (index, event) in (0u32..).zip(events) {
-            let at = event.at();
+        let mut ctx = Context {
+            host,
+            instruments: &self.instruments,
+            marks: &mut self.marks,
+            answers: &mut self.answers,
+            event: 0,
+            at: 0,
+            warm_up,
+            asked: false,
+        };
+        let mut rest = events;
+        while let Some((event, later)) = rest.split_first() {
+            rest = later;
+            ctx.at = event.at();
             if let Some((instrument, price)) = event.mark() {
-                self.mark(instrument, price);
+                ctx.mark(instrument, price);
             }
-            let mut ctx = Context {
-                host,
-                instruments: &self.instruments,
-                marks: &self.marks,
-                answers: &mut self.answers,
-                event: index,
-                at,
-                warm_up: event.is_warm_up(),
-                asked: false,
-            };
             event.deliver(&mut self.strategy, &mut ctx);
-            handled = index + 1;
-            let last_of_time = usize::try_from(handled)
-                .ok()
-                .and_then(|next| events.get(next))
-                .is_none_or(|next| next.at() != at);
+            let last_of_time = rest.first().is_none_or(|next| next.at() != ctx.at);
             if last_of_time {
+                let at = ctx.at;
                 E::after(&mut self.strategy, &mut ctx, at);
             }
-            asked |= ctx.asked;
-            if asked && last_of_time {
+            ctx.event += 1;
+            if ctx.asked && last_of_time {
                 break;
             }
         }
-        handled
-    }
-
-    fn mark(&mut self, instrument: Instrument, price: Decimal) {
-        let slot = usize::try_from(instrument).ok().and_then(|i| self.marks.get_mut(i));
-        if let Some(slot) = slot {
-            *slot = Some(price);
-        }
+        ctx.event
     }
 
     /// The state for the host to keep.
@@ -126,31 +116,55 @@ impl<S: Strategy> Running<S> {
         out.finish()
     }
 
-    /// Takes what [`Running::save`] of this or an older version of the bot wrote.
-    pub fn restore(&mut self, schema: u32, state: &[u8]) -> Result<(), String> {
+    /// Makes a state of this version's layout of what another version's [`Running::save`] wrote:
+    /// the strategy's part is the strategy's affair.
+    pub fn migrate(&self, schema: u32, state: &[u8]) -> Result<Vec<u8>, String> {
         let mut from = Reader::new(state)?;
-        let layout = from.u8()?;
-        if layout != LAYOUT {
-            return Err(format!("the state has layout {layout}, this SDK reads {LAYOUT}"));
+        let mut out = Writer::new();
+        out.u8(layout(&mut from)?);
+        let count = from.count()?;
+        out.count(count);
+        for _ in 0..count {
+            out.text(from.text()?);
+            out.optional_decimal(from.optional_decimal()?);
         }
+        let own = from.bytes()?;
+        from.finish()?;
+        out.bytes(&self.strategy.migrate(schema, own)?);
+        Ok(out.finish())
+    }
+
+    /// Takes what [`Running::save`] or [`Running::migrate`] gave.
+    pub fn restore(&mut self, state: &[u8]) -> Result<(), String> {
+        let mut from = Reader::new(state)?;
+        layout(&mut from)?;
         for _ in 0..from.count()? {
             let symbol = from.text()?;
             let price = from.optional_decimal()?;
             let known = self.instruments.iter().find(|i| i.symbol == symbol).map(|i| i.id);
-            if let (Some(instrument), Some(price)) = (known, price) {
-                self.mark(instrument, price);
+            let place = known.and_then(|id| usize::try_from(id).ok());
+            if let Some(mark) = place.and_then(|place| self.marks.get_mut(place)) {
+                *mark = price.or(*mark);
             }
         }
         let own = from.bytes()?;
         from.finish()?;
-        self.strategy.restore(schema, own)
+        self.strategy.restore(own)
     }
+}
+
+/// Reads the number of the layout, and refuses one that this SDK does not know.
+fn layout(from: &mut Reader<'_>) -> Result<u8, String> {
+    let layout = from.u8()?;
+    if layout == LAYOUT {
+        return Ok(layout);
+    }
+    Err(format!("the state has layout {layout}, this SDK reads {LAYOUT}"))
 }
 
 /// What the six kinds of events have in common.
 trait Event {
     fn at(&self) -> Timestamp;
-    fn is_warm_up(&self) -> bool;
     /// A price to remember.
     fn mark(&self) -> Option<(Instrument, Decimal)> {
         None
@@ -169,10 +183,6 @@ macro_rules! event {
             self.at
         }
 
-        fn is_warm_up(&self) -> bool {
-            self.warm_up
-        }
-
         fn deliver<S: Strategy>(&self, strategy: &mut S, ctx: &mut Context<'_>) {
             strategy.$handler(ctx, self);
         }
@@ -183,7 +193,7 @@ impl Event for Bar {
     event!(on_bar);
 
     fn mark(&self) -> Option<(Instrument, Decimal)> {
-        Some((self.instrument, self.close))
+        Some((self.instrument, self.close()))
     }
 
     fn after<S: Strategy>(strategy: &mut S, ctx: &mut Context<'_>, at: Timestamp) {
@@ -199,7 +209,7 @@ impl Event for Trade {
     event!(on_trade);
 
     fn mark(&self) -> Option<(Instrument, Decimal)> {
-        Some((self.instrument, self.price))
+        Some((self.instrument, self.price()))
     }
 }
 

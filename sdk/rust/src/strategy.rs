@@ -58,10 +58,17 @@ pub trait Strategy: Sized + 'static {
         Vec::new()
     }
 
-    /// Takes a state that `save` of this or an older version wrote; `schema` is the number that
-    /// the older version described. The default accepts an empty state alone.
-    fn restore(&mut self, schema: u32, state: &[u8]) -> Result<(), String> {
-        let _ = schema;
+    /// Makes a state of this version's layout of one that another version wrote, whose
+    /// `state_schema` was `schema`. The default knows no other layout.
+    fn migrate(&self, schema: u32, state: &[u8]) -> Result<Vec<u8>, String> {
+        let _ = state;
+        let own = Self::describe().state_schema;
+        Err(format!("the state has schema {schema}, this version reads {own}"))
+    }
+
+    /// Takes a state that `save` wrote, or that `migrate` made. The default accepts an empty state
+    /// alone.
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
         if state.is_empty() {
             return Ok(());
         }

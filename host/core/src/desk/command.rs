@@ -60,7 +60,7 @@ impl Desk {
                 if !self.orders.contains_key(order) {
                     return Err(not_found("order", order));
                 }
-                let intent = self.changed(*order, *qty, *limit_price);
+                let intent = self.changed(*order, *qty, *limit_price, None);
                 let id = self.replace(*order, None, &intent, out)?;
                 Ok(self.order_reply(id, "replacement accepted"))
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::event::Reply;
 use crate::broker::BrokerOrder;
 use crate::decimal::{Price, Qty};
-use crate::id::{IntentId, OrderId, SleeveId, Symbol};
+use crate::id::{IntentId, LotId, OrderId, SleeveId, Symbol};
 use crate::order::{OrderStatus, Side};
 use crate::row::Row;
 use crate::time::Timestamp;
@@ -125,6 +125,9 @@ pub struct OrderUpdate {
     pub last_qty: Qty,
     /// This fill's price.
     pub last_price: Option<Price>,
+    /// The lot that this fill opened; none where lots are pooled.
+    #[serde(default)]
+    pub lot: Option<LotId>,
     /// When, by the market's time.
     pub at: Timestamp,
 }

@@ -172,6 +172,9 @@ pub enum BotRequest {
         qty: Option<Qty>,
         /// The new limit price.
         limit_price: Option<Price>,
+        /// The new stop price.
+        #[serde(default)]
+        stop_price: Option<Price>,
     },
     /// Refused at once by the capability: recorded, nothing else.
     Refused {

@@ -8,7 +8,7 @@ use super::state::Desk;
 use crate::broker::Fill;
 use crate::bug::{self, Bug};
 use crate::decimal::{Money, Qty, add_exact, of_smallest_units, smallest_units};
-use crate::id::{EntryId, OrderId, SleeveId};
+use crate::id::{EntryId, LotId, OrderId, SleeveId};
 use crate::ledger::{Booking, EntryKind, LedgerAccount, Link, Posting, Trade};
 use crate::limits;
 use crate::order::{OrderStatus, Side, Size};
@@ -101,9 +101,9 @@ impl Desk {
             );
             Self::alert(out, "warning", message);
         }
-        self.book(owner, order, fill, source, out);
+        let opened = self.book(owner, order, fill, source, out);
         if let Some(id) = order {
-            self.fill_order(id, fill, out);
+            self.fill_order(id, fill, opened, out);
         }
         true
     }
@@ -122,7 +122,8 @@ impl Desk {
         })
     }
 
-    /// Books an execution to a sleeve: lots, round trips, one balanced entry.
+    /// Books an execution to a sleeve: lots, round trips, one balanced entry. Gives the lot that it
+    /// opened.
     pub(super) fn book(
         &mut self,
         sleeve_id: SleeveId,
@@ -130,7 +131,7 @@ impl Desk {
         fill: &Fill,
         source: ExecutionSource,
         out: &mut Effects,
-    ) {
+    ) -> Option<LotId> {
         let instrument = self.instrument_of(&fill.symbol, out);
         let execution_id: Arc<str> = fill.execution_id.as_str().into();
         let (reason, lot) = match order.map(|id| &self.orders[&id]) {
@@ -206,6 +207,7 @@ impl Desk {
             self.mark(instrument, fill.price, fill.at);
         }
         self.touched.marks.insert(instrument);
+        booking.opened
     }
 
     /// The legs of an execution, the broker's rounding of its cash among them.
@@ -344,7 +346,7 @@ impl Desk {
     }
 
     /// Lets an order know of its fill.
-    fn fill_order(&mut self, id: OrderId, fill: &Fill, out: &mut Effects) {
+    fn fill_order(&mut self, id: OrderId, fill: &Fill, opened: Option<LotId>, out: &mut Effects) {
         if self.orders[&id].status == OrderStatus::Abandoned {
             self.revive(id, out);
         }
@@ -378,7 +380,7 @@ impl Desk {
                 format!("order {id} ({symbol}) was {} and filled all the same", before.as_str());
             Self::alert(out, "serious", message);
         }
-        self.notify(id, fill.qty, Some(fill.price), out);
+        self.notify_opened(id, fill.qty, Some(fill.price), opened, out);
         self.finish_if_filled(id, out);
     }
 

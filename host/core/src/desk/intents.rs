@@ -293,12 +293,12 @@ impl Desk {
                     let _ = self.cancel(id, out);
                 }
             }
-            BotRequest::Replace { intent_id, new_intent_id, qty, limit_price } => {
+            BotRequest::Replace { intent_id, new_intent_id, qty, limit_price, stop_price } => {
                 let taken = self.promise(sleeve, *new_intent_id);
                 let Some(id) = self.open_by_intent(sleeve, *intent_id) else {
                     return;
                 };
-                let intent = self.changed(id, *qty, *limit_price);
+                let intent = self.changed(id, *qty, *limit_price, *stop_price);
                 let replaced =
                     taken.and_then(|()| self.replace(id, Some(*new_intent_id), &intent, out));
                 if let Err(refusal) = replaced {
@@ -330,15 +330,10 @@ impl Desk {
         id: OrderId,
         qty: Option<Qty>,
         limit_price: Option<Price>,
+        stop_price: Option<Price>,
     ) -> Intent {
         let order = &self.orders[&id];
-        let order_type = match (order.order_type, limit_price) {
-            (OrderType::Limit { .. }, Some(limit_price)) => OrderType::Limit { limit_price },
-            (OrderType::StopLimit { stop_price, .. }, Some(limit_price)) => {
-                OrderType::StopLimit { stop_price, limit_price }
-            }
-            (other, _) => other,
-        };
+        let order_type = order.order_type.repriced(limit_price, stop_price);
         Intent {
             symbol: order.symbol.clone(),
             side: order.side,
@@ -501,6 +496,7 @@ impl Desk {
                     filled_qty: Qty::ZERO,
                     last_qty: Qty::ZERO,
                     last_price: None,
+                    lot: None,
                     at: self.now.market,
                 },
             });

@@ -9,7 +9,7 @@ use super::state::Desk;
 use crate::broker::{Answer, BrokerOrder, BrokerStatus, OrderReport};
 use crate::bug::{self, Bug};
 use crate::decimal::{Money, Price, Qty};
-use crate::id::{IntentId, OrderId, SleeveId};
+use crate::id::{IntentId, LotId, OrderId, SleeveId};
 use crate::limits;
 use crate::order::{ClientOrderId, Intent, OrderStatus, Side, Size, client_order_id, order_named};
 use crate::risk::Refusal;
@@ -377,6 +377,18 @@ impl Desk {
         last_price: Option<Price>,
         out: &mut Effects,
     ) {
+        self.notify_opened(id, last_qty, last_price, None, out);
+    }
+
+    /// The same, with the lot that a fill opened.
+    pub(super) fn notify_opened(
+        &self,
+        id: OrderId,
+        last_qty: Qty,
+        last_price: Option<Price>,
+        lot: Option<LotId>,
+        out: &mut Effects,
+    ) {
         let order = &self.orders[&id];
         if self.sleeves[&order.sleeve].row.kind != SleeveKind::Bot {
             return;
@@ -392,6 +404,7 @@ impl Desk {
                 filled_qty: order.filled_qty,
                 last_qty,
                 last_price,
+                lot,
                 at: self.now.market,
             },
         });

@@ -84,6 +84,8 @@ impl Trade<'_> {
 pub struct Booking {
     /// Lots that were opened or made smaller.
     pub lots: Vec<LotRow>,
+    /// The lot that was opened, where lots are not pooled.
+    pub opened: Option<LotId>,
     /// Round trips that were closed.
     pub round_trips: Vec<RoundTripRow>,
     /// Change of the position at cost.
@@ -181,6 +183,7 @@ impl Holding {
         }
         if left.is_positive() {
             let lot = opened(trade, opens, left, fee, counters);
+            booking.opened = (trade.method != LotMethod::Average).then_some(lot.id);
             booking.lots.push(self.take_in(lot, trade.method));
         }
         booking.cost_change = self.cost - cost_before;

@@ -99,6 +99,22 @@ impl OrderType {
             Self::Market | Self::Limit { .. } => None,
         }
     }
+
+    /// The same with other prices, of those that the type has.
+    #[must_use]
+    pub fn repriced(self, limit: Option<Price>, stop: Option<Price>) -> Self {
+        match self {
+            Self::Market => self,
+            Self::Limit { limit_price } => {
+                Self::Limit { limit_price: limit.unwrap_or(limit_price) }
+            }
+            Self::Stop { stop_price } => Self::Stop { stop_price: stop.unwrap_or(stop_price) },
+            Self::StopLimit { stop_price, limit_price } => Self::StopLimit {
+                stop_price: stop.unwrap_or(stop_price),
+                limit_price: limit.unwrap_or(limit_price),
+            },
+        }
+    }
 }
 
 /// How long an order lives.

@@ -40,6 +40,7 @@ fn every_kind_of_event_gets_through() {
         filled_qty: qty,
         last_qty: qty,
         last_price: Some(price),
+        lot: None,
         at: now,
     };
     let session = SessionEvent { at: now, kind: SessionKind::Close, day: 20_190_211 };
@@ -50,7 +51,7 @@ fn every_kind_of_event_gets_through() {
         (Events::Orders(&updates), 1),
         (Events::Timer(&[now]), 1),
         (Events::Session(&sessions), 1),
-        (Events::Bars(&[]), 0),
+        (Events::bars(&[]), 0),
     ] {
         let call = Call { events, warm_up: false, view: &view, prices: &prices, now };
         assert_eq!(bot.call(&call).unwrap().handled, count);

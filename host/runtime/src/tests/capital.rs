@@ -96,7 +96,7 @@ fn in_warm_up_everything_is_refused_and_nothing_recorded() {
     );
     let mut bot = WatBot::bars(&body).start();
     let (view, prices, list) = (view("10000"), TestPrices::default(), bars(2));
-    let events = Events::Bars(&list);
+    let events = Events::bars(&list);
     let outcome =
         bot.call(&Call { events, warm_up: true, view: &view, prices: &prices, now: list[1].at });
     assert_eq!(outcome.unwrap().requests, []);

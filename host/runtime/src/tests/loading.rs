@@ -45,11 +45,11 @@ fn flipped_bits_never_panic() {
 
 #[test]
 fn another_contract_version_is_named() {
-    let error = load(&WatBot { contract: "0.2.0", ..WatBot::default() }.module());
+    let error = load(&WatBot { contract: "0.1.0", ..WatBot::default() }.module());
     let LoadError::Contract { problems } = &error else { panic!("{error}") };
     assert_eq!(problems.len(), 1);
-    assert_eq!(error.to_string(), "it speaks contract 0.2.0, this host speaks 0.1");
-    let patch = WatBot { contract: "0.1.7", ..WatBot::default() }.module();
+    assert_eq!(error.to_string(), "it speaks contract 0.1.0, this host speaks 1.0");
+    let patch = WatBot { contract: "1.0.7", ..WatBot::default() }.module();
     assert!(inspect(&patch).unwrap().problems.is_empty(), "the patch number does not matter");
 }
 
@@ -57,8 +57,8 @@ fn another_contract_version_is_named() {
 fn every_problem_is_named() {
     let component = wat::parse_str(
         r#"(component
-            (import "stockade:bot/host@0.1.0" (instance))
-            (import "stockade:bot/backdoor@0.1.0" (instance))
+            (import "stockade:bot/host@1.0.0" (instance))
+            (import "stockade:bot/backdoor@1.0.0" (instance))
             (import "wasi:sockets/tcp@0.2.3" (instance))
             (import "wasi:clocks/wall-clock@0.3.0" (instance))
             (import "env" (func)))"#,
@@ -67,7 +67,7 @@ fn every_problem_is_named() {
     let text = error.to_string();
     for part in [
         "wasi:sockets/tcp@0.2.3: a bot has no network",
-        "stockade:bot/backdoor@0.1.0: it is no part of the contract",
+        "stockade:bot/backdoor@1.0.0: it is no part of the contract",
         "wasi:clocks/wall-clock@0.3.0: this part of WASI",
         "it imports env",
         "does not export stockade:bot/lifecycle",
@@ -88,7 +88,7 @@ fn a_component_that_is_no_bot_is_named() {
 fn a_resource_of_its_own_is_refused() {
     let exports =
         ["lifecycle", "on-bars", "on-quotes", "on-trades", "on-orders", "on-timer", "on-session"]
-            .map(|name| format!(r#"(export "stockade:bot/{name}@0.1.0" (instance $i))"#))
+            .map(|name| format!(r#"(export "stockade:bot/{name}@1.0.0" (instance $i))"#))
             .concat();
     let text = format!(
         "(component (type $r (resource (rep i32))) (core func $new (canon resource.new $r))
@@ -102,7 +102,7 @@ fn a_resource_of_its_own_is_refused() {
 fn the_right_names_with_wrong_functions_are_refused() {
     let exports =
         ["lifecycle", "on-bars", "on-quotes", "on-trades", "on-orders", "on-timer", "on-session"]
-            .map(|name| format!(r#"(export "stockade:bot/{name}@0.1.0" (instance $i))"#))
+            .map(|name| format!(r#"(export "stockade:bot/{name}@1.0.0" (instance $i))"#))
             .concat();
     let text = format!("(component (instance $i) {exports})");
     let error = load(&wat::parse_str(text).unwrap());
@@ -120,7 +120,7 @@ fn what_bytes_are_is_said_without_running_them() {
     let module = WatBot::default().module();
     let inspection = inspect(&module).unwrap();
     assert_eq!((inspection.kind, inspection.wasi), (Kind::CoreModule, false));
-    assert_eq!(inspection.contract.as_deref(), Some("0.1.0"));
+    assert_eq!(inspection.contract.as_deref(), Some("1.0.0"));
     assert_eq!(inspection.problems, [""; 0]);
     assert_eq!(inspection.digest, digest(&module));
     let packed = pack(&module).unwrap();

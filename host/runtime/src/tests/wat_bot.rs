@@ -13,7 +13,7 @@ use stockade_core::{InstrumentId, IntentId, Money, Price, Qty, SleeveId, Symbol,
 
 use crate::*;
 
-pub(super) const WIT: &str = include_str!("../../../../wit/bot.wit");
+pub(super) const WIT: &str = include_str!("../../../../wit/1.0/bot.wit");
 
 /// The test process's engine: without deadlines, so that nothing depends on the machine's load.
 pub(super) static ENGINE: LazyLock<Engine> =
@@ -26,7 +26,11 @@ pub(super) struct WatBot {
     pub(super) bars: String,
     pub(super) init: &'static str,
     pub(super) save: &'static str,
+    /// By default gives the state back as it is.
+    pub(super) migrate: &'static str,
     pub(super) restore: &'static str,
+    /// The number of the format that `describe` gives.
+    pub(super) schema: u8,
     pub(super) extra: String,
     /// Bytes of memory pages at the start.
     pub(super) pages: u32,
@@ -48,13 +52,17 @@ impl Default for WatBot {
             init: "(i32.store8 (i32.const 1024) (i32.const 0)) (i32.const 1024)",
             save: "(i32.store (i32.const 1040) (i32.const 1200))
                    (i32.store (i32.const 1044) (i32.const 8)) (i32.const 1040)",
+            migrate: "(i32.store8 (i32.const 1024) (i32.const 0))
+                      (i32.store (i32.const 1028) (local.get $ptr))
+                      (i32.store (i32.const 1032) (local.get $len)) (i32.const 1024)",
+            schema: 0,
             restore: "(i64.store (i32.const 1200) (i64.load (local.get $ptr)))
                       (i32.store8 (i32.const 1024) (i32.const 0)) (i32.const 1024)",
             extra: String::new(),
             pages: 32,
             packages: &[],
             imports: "",
-            contract: "0.1.0",
+            contract: "1.0.0",
         }
     }
 }
@@ -79,7 +87,7 @@ impl WatBot {
         let version = format!("package stockade:bot@{};", self.contract);
         let world = format!("world bot {{\n{}", self.imports);
         let wit =
-            WIT.replace("package stockade:bot@0.1.0;", &version).replace("world bot {", &world);
+            WIT.replace("package stockade:bot@1.0.0;", &version).replace("world bot {", &world);
         let package = resolve.push_source("bot.wit", &wit).unwrap();
         let world = resolve.select_world(&[package], Some("bot")).unwrap();
         let encoding = wit_component::StringEncoding::UTF8;
@@ -97,12 +105,12 @@ impl WatBot {
     }
 
     fn text(&self) -> String {
-        let Self { name, bars, init, save, restore, extra, pages, contract, .. } = self;
+        let Self { name, bars, init, save, migrate, restore, extra, pages, contract, .. } = self;
         let mut handlers = String::new();
         for kind in ["quotes", "trades", "orders", "timer", "session"] {
             handlers += &format!(
                 r#"(func (export "stockade:bot/on-{kind}@{contract}#handle")
-                     (param $cap i32) (param $ptr i32) (param $len i32) (result i32)
+                     (param $cap i32) (param $ptr i32) (param $len i32) (param $warm i32) (result i32)
                      (global.set $heap (i32.const 8192)) {DONE})"#
             );
         }
@@ -122,6 +130,7 @@ impl WatBot {
   (memory (export "memory") {pages})
   (global $heap (mut i32) (i32.const 8192))
   (data (i32.const 16) "\00\01\00\00{name_len}\00\00\00\40\01\00\00\05\00\00\00\80\00\00\00\01\00\00\00")
+  (data (i32.const 96) "\{schema:02x}")
   (data (i32.const 128) "\60\01\00\00\03\00\00\00")
   (data (i32.const 256) "{name}")
   (data (i32.const 320) "1.0.0")
@@ -156,15 +165,19 @@ impl WatBot {
   (func (export "stockade:bot/lifecycle@{contract}#init")
     (param i32 i32 i32 i32 i64) (result i32) {init})
   (func (export "stockade:bot/lifecycle@{contract}#save") (result i32) {save})
+  (func (export "stockade:bot/lifecycle@{contract}#migrate")
+    (param $schema i32) (param $ptr i32) (param $len i32) (result i32) {migrate})
   (func (export "stockade:bot/lifecycle@{contract}#restore")
-    (param $schema i32) (param $ptr i32) (param $len i32) (result i32) {restore})
+    (param $ptr i32) (param $len i32) (result i32) {restore})
   (func (export "stockade:bot/on-bars@{contract}#handle")
-    (param $cap i32) (param $ptr i32) (param $len i32) (result i32) (local $i i32)
+    (param $cap i32) (param $ptr i32) (param $len i32) (param $warm i32) (result i32)
+    (local $i i32)
     (global.set $heap (i32.const 8192))
     (i64.store (i32.const 1200)
       (i64.add (i64.load (i32.const 1200)) (i64.extend_i32_u (local.get $len))))
     {bars})
   {handlers})"#,
+            schema = self.schema,
             name_len = format_args!("\\{:02x}", name.len()),
         )
     }
@@ -252,7 +265,7 @@ pub(super) fn bars(count: u32) -> Vec<Bar> {
 pub(super) fn call_with(bot: &mut Bot, bars: &[Bar], view: &SleeveView) -> Result<Outcome, Strike> {
     let prices = TestPrices::default();
     let now = bars.last().unwrap().at;
-    bot.call(&Call { events: Events::Bars(bars), warm_up: false, view, prices: &prices, now })
+    bot.call(&Call { events: Events::bars(bars), warm_up: false, view, prices: &prices, now })
 }
 
 pub(super) fn call(bot: &mut Bot, count: u32) -> Result<Outcome, Strike> {

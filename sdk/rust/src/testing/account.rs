@@ -3,14 +3,15 @@
 //! Fills follow the reference behaviour of the backtest: a market order fills in full at the next
 //! bar's open of its symbol; a buy limit fills when a later low is below the limit, at the open when
 //! that is at or below it; a stop triggers when the high reaches it and fills at the stop or,
-//! beyond a gap, at the open; sales mirror this. No fee, no slippage, long only. It is a model to
-//! test a strategy with, not the host: of the host's controls it has capital and long-only alone.
+//! beyond a gap, at the open; sales mirror this. A purchase opens a lot, and a sale closes the lot
+//! that it names, then the oldest. No fee, no slippage, long only. It is a model to test a strategy
+//! with, not the host: of the host's controls it has capital and long-only alone.
 
 use std::cell::{Cell, RefCell};
 
 use crate::{
     Bar, Decimal, Host, Instrument, Intent, LogLevel, OpenOrder, OrderEvent, OrderId, OrderStatus,
-    OrderType, Position, Refusal, Rounding, Side, Size, Timestamp,
+    OrderType, Position, Refusal, Rounding, Side, Size, StopLimitPrices, Timestamp,
 };
 
 /// Places of quantities and money.
@@ -41,6 +42,8 @@ pub struct Order {
     pub reason: Option<String>,
     /// As the bot gave it.
     pub tag: Option<String>,
+    /// The lot that a sale names, or that a filled purchase opened.
+    pub lot: Option<u64>,
     /// Cash that it holds while open.
     held: Decimal,
 }
@@ -51,11 +54,22 @@ impl Order {
     }
 }
 
-/// Cash, positions, orders, log and prices.
+/// What a purchase opened and sales have not closed.
+#[derive(Clone, Debug)]
+struct Lot {
+    id: u64,
+    instrument: Instrument,
+    qty: Decimal,
+    cost: Decimal,
+}
+
+/// Cash, lots, orders, log and prices.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     cash: Cell<Decimal>,
-    positions: RefCell<Vec<Position>>,
+    /// Oldest first.
+    lots: RefCell<Vec<Lot>>,
+    lots_opened: Cell<u64>,
     orders: RefCell<Vec<Order>>,
     refusals: RefCell<Vec<Refusal>>,
     log: RefCell<Vec<(LogLevel, String)>>,
@@ -104,8 +118,8 @@ impl Account {
     }
 
     /// Prepares a call with these bars.
-    pub(crate) fn begin_bars(&self, bars: &[Bar]) {
-        self.begin(bars.first().map_or(0, |b| b.at), bars.iter().any(|b| b.warm_up));
+    pub(crate) fn begin_bars(&self, bars: &[Bar], warm_up: bool) {
+        self.begin(bars.first().map_or(0, |b| b.at), warm_up);
         self.bars.borrow_mut().extend_from_slice(bars);
     }
 
@@ -119,7 +133,7 @@ impl Account {
         let bars = self.bars.borrow();
         let end = usize::try_from(event).map_or(bars.len(), |e| self.call.get() + e + 1);
         let seen = &bars[..end.min(bars.len())];
-        seen.iter().rev().find(|b| b.instrument == instrument).map(|b| b.close)
+        seen.iter().rev().find(|b| b.instrument == instrument).map(Bar::close)
     }
 
     /// Fills what the bars of one time stamp fill and tells what happened.
@@ -134,40 +148,50 @@ impl Account {
             order.price = Some(price);
             order.filled_at = Some(bar.at);
             order.held = Decimal::ZERO;
-            self.book(order.instrument, order.side, order.qty, price);
+            self.book(order, price);
             events.push(event_of(order, bar.at));
         }
         events
     }
 
-    fn book(&self, instrument: Instrument, side: Side, qty: Decimal, price: Decimal) {
-        let value = times(qty, price);
-        let mut positions = self.positions.borrow_mut();
-        let index =
-            positions.iter().position(|p| p.instrument == instrument).unwrap_or_else(|| {
-                positions.push(Position {
-                    instrument,
-                    qty: Decimal::ZERO,
-                    available: Decimal::ZERO,
-                    cost: Decimal::ZERO,
-                });
-                positions.len() - 1
-            });
-        let position = &mut positions[index];
-        match side {
+    fn book(&self, order: &mut Order, price: Decimal) {
+        let value = times(order.qty, price);
+        match order.side {
             Side::Buy => {
-                position.qty += qty;
-                position.cost += value;
+                let id = self.lots_opened.get() + 1;
+                self.lots_opened.set(id);
+                order.lot = Some(id);
+                let (instrument, qty) = (order.instrument, order.qty);
+                self.lots.borrow_mut().push(Lot { id, instrument, qty, cost: value });
                 self.cash.set(self.cash.get() - value);
             }
             Side::Sell => {
-                // The average cost leaves with the shares; lots are the host's affair.
-                let left = position.qty - qty;
-                let average = position.cost.checked_div(position.qty, SCALE, Rounding::HalfEven);
-                position.cost = average.map_or(Decimal::ZERO, |a| times(a, left));
-                position.qty = left;
+                self.close_lots(order);
                 self.cash.set(self.cash.get() + value);
             }
+        }
+    }
+
+    /// Closes the lot that a sale names, then the oldest.
+    fn close_lots(&self, order: &Order) {
+        let mut lots = self.lots.borrow_mut();
+        let mut left = order.qty;
+        while left.is_positive() {
+            let named = lots.iter().position(|lot| Some(lot.id) == order.lot);
+            let oldest = || lots.iter().position(|lot| lot.instrument == order.instrument);
+            let Some(at) = named.or_else(oldest) else { return };
+            let lot = &mut lots[at];
+            if lot.qty <= left {
+                left -= lot.qty;
+                lots.remove(at);
+                continue;
+            }
+            // The cost leaves in proportion.
+            let rest = lot.qty - left;
+            let unit = lot.cost.checked_div(lot.qty, SCALE, Rounding::HalfEven);
+            lot.cost = unit.map_or(Decimal::ZERO, |unit| times(unit, rest));
+            lot.qty = rest;
+            left = Decimal::ZERO;
         }
     }
 
@@ -204,7 +228,7 @@ impl Account {
         }
         let held = match intent.side {
             Side::Buy => self.capital_for(qty, price)?,
-            Side::Sell => self.shares_for(intent.instrument, qty)?,
+            Side::Sell => self.shares_for(intent, qty)?,
         };
         let id = u64::try_from(self.orders.borrow().len()).expect("less than 2^64 orders") + 1;
         Ok(Order {
@@ -219,6 +243,7 @@ impl Account {
             filled_at: None,
             reason: intent.reason.clone(),
             tag: intent.tag.clone(),
+            lot: intent.lot,
             held,
         })
     }
@@ -231,11 +256,20 @@ impl Account {
         })
     }
 
-    fn shares_for(&self, instrument: Instrument, qty: Decimal) -> Result<Decimal, Refusal> {
-        let available = self.position(instrument).available;
+    fn shares_for(&self, intent: &Intent, qty: Decimal) -> Result<Decimal, Refusal> {
+        let available = self.position(intent.instrument).available;
         if qty > available {
             let text = format!("{qty} is more than the {available} that are available");
             return Err(refusal("long_only", text));
+        }
+        if let Some(lot) = intent.lot {
+            let lots = self.lots.borrow();
+            let open = lots.iter().find(|l| l.id == lot && l.instrument == intent.instrument);
+            let left = open.map_or(Decimal::ZERO, |l| l.qty);
+            if qty > left {
+                let text = format!("{qty} is more than the {left} that are left of lot {lot}");
+                return Err(refusal("not_allowed", text));
+            }
         }
         Ok(Decimal::ZERO)
     }
@@ -246,18 +280,27 @@ impl Account {
         bars.get(index).map_or(self.at.get(), |bar| bar.at)
     }
 
-    /// Ends an open order.
-    fn close(&self, order: OrderId) -> Result<Order, Refusal> {
-        let mut orders = self.orders.borrow_mut();
-        let open = orders.iter_mut().find(|o| o.id == order);
+    /// An open order.
+    fn open(&self, order: OrderId) -> Result<Order, Refusal> {
+        let orders = self.orders.borrow();
+        let open = orders.iter().find(|o| o.id == order);
         let open =
             open.ok_or_else(|| refusal("not_found", format!("there is no order {order}")))?;
         if !open.is_open() {
             return Err(refusal("not_open", format!("order {order} is {:?}", open.status)));
         }
-        open.status = OrderStatus::Canceled;
-        open.held = Decimal::ZERO;
         Ok(open.clone())
+    }
+
+    /// Ends an open order.
+    fn close(&self, order: OrderId) -> Result<(), Refusal> {
+        self.open(order)?;
+        let mut orders = self.orders.borrow_mut();
+        for open in orders.iter_mut().filter(|o| o.id == order) {
+            open.status = OrderStatus::Canceled;
+            open.held = Decimal::ZERO;
+        }
+        Ok(())
     }
 
     fn refused<T>(&self, answer: Result<T, Refusal>) -> Result<T, Refusal> {
@@ -278,9 +321,10 @@ impl Host for Account {
     }
 
     fn position(&self, instrument: Instrument) -> Position {
-        let positions = self.positions.borrow();
-        let found = positions.iter().find(|p| p.instrument == instrument);
-        let (qty, cost) = found.map_or((Decimal::ZERO, Decimal::ZERO), |p| (p.qty, p.cost));
+        let lots = self.lots.borrow();
+        let mine = lots.iter().filter(|lot| lot.instrument == instrument);
+        let sum = |(qty, cost), lot: &Lot| (qty + lot.qty, cost + lot.cost);
+        let (qty, cost) = mine.fold((Decimal::ZERO, Decimal::ZERO), sum);
         Position { instrument, qty, available: qty - self.selling(instrument), cost }
     }
 
@@ -312,25 +356,29 @@ impl Host for Account {
         order: OrderId,
         qty: Option<Decimal>,
         limit: Option<Decimal>,
+        stop: Option<Decimal>,
     ) -> Result<OrderId, Refusal> {
-        let old = self.refused(self.close(order))?;
+        let old = self.refused(self.open(order))?;
+        let order_type = self.refused(repriced(&old, limit, stop))?;
+        self.refused(self.close(order))?;
         self.submit(
             event,
             &Intent {
                 instrument: old.instrument,
                 side: old.side,
                 size: Size::Qty(qty.unwrap_or(old.qty)),
-                order_type: limit.map_or(old.order_type, OrderType::Limit),
+                order_type,
                 time_in_force: crate::TimeInForce::Gtc,
                 extended_hours: false,
                 reason: old.reason,
                 tag: old.tag,
+                lot: old.lot,
             },
         )
     }
 
     fn cancel(&self, _event: u32, order: OrderId) -> Result<(), Refusal> {
-        self.refused(self.close(order)).map(|_| ())
+        self.refused(self.close(order))
     }
 
     fn log(&self, level: LogLevel, message: &str) {
@@ -368,31 +416,52 @@ fn event_of(order: &Order, at: Timestamp) -> OrderEvent {
         filled: order.qty,
         last_qty: order.qty,
         last_price: order.price,
-        warm_up: false,
+        lot: order.lot.filter(|_| order.side == Side::Buy),
     }
+}
+
+/// The type of a changed order; a price that it does not have can't be changed.
+fn repriced(
+    old: &Order,
+    limit: Option<Decimal>,
+    stop: Option<Decimal>,
+) -> Result<OrderType, Refusal> {
+    let none = |what: &str| {
+        Err(refusal("not_allowed", format!("order {} has no {what} price to change", old.id)))
+    };
+    Ok(match old.order_type {
+        OrderType::Market | OrderType::Stop(_) if limit.is_some() => return none("limit"),
+        OrderType::Market | OrderType::Limit(_) if stop.is_some() => return none("stop"),
+        OrderType::Market => OrderType::Market,
+        OrderType::Limit(price) => OrderType::Limit(limit.unwrap_or(price)),
+        OrderType::Stop(price) => OrderType::Stop(stop.unwrap_or(price)),
+        OrderType::StopLimit(prices) => OrderType::StopLimit(StopLimitPrices {
+            stop: stop.unwrap_or(prices.stop),
+            limit: limit.unwrap_or(prices.limit),
+        }),
+    })
 }
 
 /// What a bar does to an open order; `None` when nothing.
 fn fill_price(order: &Order, bar: &Bar) -> Option<Decimal> {
     let buy = order.side == Side::Buy;
+    let (open, high, low) = (bar.open(), bar.high(), bar.low());
     match &order.order_type {
-        OrderType::Market => Some(bar.open),
+        OrderType::Market => Some(open),
         OrderType::Limit(limit) if buy => {
-            (bar.low < *limit || bar.open <= *limit).then(|| bar.open.min(*limit))
+            (low < *limit || open <= *limit).then(|| open.min(*limit))
         }
-        OrderType::Limit(limit) => {
-            (bar.high > *limit || bar.open >= *limit).then(|| bar.open.max(*limit))
-        }
-        OrderType::Stop(stop) if buy => (bar.high >= *stop).then(|| bar.open.max(*stop)),
-        OrderType::Stop(stop) => (bar.low <= *stop).then(|| bar.open.min(*stop)),
+        OrderType::Limit(limit) => (high > *limit || open >= *limit).then(|| open.max(*limit)),
+        OrderType::Stop(stop) if buy => (high >= *stop).then(|| open.max(*stop)),
+        OrderType::Stop(stop) => (low <= *stop).then(|| open.min(*stop)),
         // Triggered and filled within one bar, or not at all: enough to test a strategy with.
         OrderType::StopLimit(prices) if buy => {
-            let price = bar.open.max(prices.stop);
-            (bar.high >= prices.stop && price <= prices.limit).then_some(price)
+            let price = open.max(prices.stop);
+            (high >= prices.stop && price <= prices.limit).then_some(price)
         }
         OrderType::StopLimit(prices) => {
-            let price = bar.open.min(prices.stop);
-            (bar.low <= prices.stop && price >= prices.limit).then_some(price)
+            let price = open.min(prices.stop);
+            (low <= prices.stop && price >= prices.limit).then_some(price)
         }
     }
 }

@@ -65,7 +65,7 @@ impl<S: Strategy> Harness<S> {
         self
     }
 
-    /// Marks the bars from here on as the past, or not.
+    /// Marks the events from here on as the past, or not.
     pub fn set_warm_up(&mut self, warm_up: bool) {
         self.warm_up = warm_up;
     }
@@ -82,14 +82,14 @@ impl<S: Strategy> Harness<S> {
                 self.account.begin(first.at, false);
                 let mut left = filled.as_slice();
                 while !left.is_empty() {
-                    let handled = self.running.orders(&self.account, left);
+                    let handled = self.running.orders(&self.account, left, false);
                     left = &left[index(handled)..];
                 }
             }
             let single = self.one_by_one || self.account.has_open_orders();
             let list = if single { &rest[..same] } else { rest };
-            self.account.begin_bars(list);
-            let handled = index(self.running.bars(&self.account, list));
+            self.account.begin_bars(list, self.warm_up);
+            let handled = index(self.running.bars(&self.account, list, self.warm_up));
             self.account.end_bars(handled);
             self.now = list[handled - 1].at;
             rest = &rest[handled..];
@@ -115,44 +115,36 @@ impl<S: Strategy> Harness<S> {
     /// A bar with all four prices at `close`.
     pub fn flat_bar(&self, symbol: &str, close: &str, at: Timestamp) -> Bar {
         let close: Decimal = close.parse().expect("a close of a test is a decimal");
-        Bar {
-            at,
-            instrument: self.instrument(symbol),
-            open: close,
-            high: close,
-            low: close,
-            close,
-            volume: Decimal::from(100),
-            warm_up: self.warm_up,
-        }
+        Bar::of(at, self.instrument(symbol), [close; 4], Decimal::from(100))
+            .expect("one price has one scale")
     }
 
     /// The session opens or closes; `day` is year * 10,000 + month * 100 + day.
     pub fn session(&mut self, kind: SessionKind, day: u32) {
-        let event = SessionEvent { at: self.now, kind, day, warm_up: self.warm_up };
+        let event = SessionEvent { at: self.now, kind, day };
         self.account.begin(self.now, self.warm_up);
-        self.running.sessions(&self.account, &[event]);
+        self.running.sessions(&self.account, &[event], self.warm_up);
     }
 
     /// The period of the timer has passed.
     pub fn timer(&mut self) {
         self.account.begin(self.now, self.warm_up);
-        let event = TimerEvent { at: self.now, warm_up: self.warm_up };
-        self.running.timers(&self.account, &[event]);
+        let event = TimerEvent { at: self.now };
+        self.running.timers(&self.account, &[event], self.warm_up);
     }
 
     /// Hands over a quote.
     pub fn quote(&mut self, quote: Quote) {
         self.now = quote.at;
-        self.account.begin(quote.at, quote.warm_up);
-        self.running.quotes(&self.account, &[quote]);
+        self.account.begin(quote.at, self.warm_up);
+        self.running.quotes(&self.account, &[quote], self.warm_up);
     }
 
     /// Hands over a trade of somebody.
     pub fn trade(&mut self, trade: Trade) {
         self.now = trade.at;
-        self.account.begin(trade.at, trade.warm_up);
-        self.running.trades(&self.account, &[trade]);
+        self.account.begin(trade.at, self.warm_up);
+        self.running.trades(&self.account, &[trade], self.warm_up);
     }
 
     /// Replaces the strategy by a new one that restores the state of the old one, as a reload does.
@@ -161,10 +153,16 @@ impl<S: Strategy> Harness<S> {
         self.restore(S::describe().state_schema, &state)
     }
 
-    /// Replaces the strategy by a new one that restores this state.
+    /// Replaces the strategy by a new one that restores this state, which it migrates first where
+    /// the schema is not its own.
     pub fn restore(&mut self, schema: u32, state: &[u8]) -> Result<(), String> {
         let mut fresh = Running::new(&self.config)?;
-        fresh.restore(schema, state)?;
+        if schema == S::describe().state_schema {
+            fresh.restore(state)?;
+        } else {
+            let state = fresh.migrate(schema, state)?;
+            fresh.restore(&state)?;
+        }
         self.running = fresh;
         Ok(())
     }

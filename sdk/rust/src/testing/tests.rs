@@ -31,10 +31,10 @@ impl Strategy for Third {
             let order = ctx.buy(bar.instrument, qty("2")).reason("third").submit();
             if let Ok(id) = order {
                 self.order = id;
-                assert_eq!(before - ctx.buying_power(), bar.close * qty("2"));
+                assert_eq!(before - ctx.buying_power(), bar.close() * qty("2"));
                 assert!(ctx.has_open_order(bar.instrument));
             }
-            crate::info!(ctx, "asked at {}", bar.close);
+            crate::info!(ctx, "asked at {}", bar.close());
         }
     }
 
@@ -51,8 +51,7 @@ impl Strategy for Third {
         out.finish()
     }
 
-    fn restore(&mut self, schema: u32, state: &[u8]) -> Result<(), String> {
-        assert_eq!(schema, 1);
+    fn restore(&mut self, state: &[u8]) -> Result<(), String> {
         let mut from = Reader::new(state)?;
         self.bars = from.u64()?;
         Ok(from.finish()?)
@@ -97,16 +96,16 @@ fn a_list_ends_after_the_time_stamp_of_the_first_intent() {
     let bar = |symbol, minute| h.flat_bar(symbol, "10", START + minute * MINUTE);
     // The third bar asks, the fourth shares its time stamp.
     let list = [bar("AAPL", 1), bar("AAPL", 2), bar("AAPL", 3), bar("BTCUSD", 3), bar("AAPL", 4)];
-    h.account.begin_bars(&list);
-    assert_eq!(h.running.bars(&h.account, &list), 4);
+    h.account.begin_bars(&list, false);
+    assert_eq!(h.running.bars(&h.account, &list, false), 4);
 }
 
 #[test]
 fn a_refused_intent_ends_a_list_too() {
     let mut h = Harness::<Third>::new("1", &["AAPL"], &[("note", "x")]).expect("starts");
     let list: Vec<Bar> = (1..6).map(|m| h.flat_bar("AAPL", "10", START + m * MINUTE)).collect();
-    h.account.begin_bars(&list);
-    assert_eq!(h.running.bars(&h.account, &list), 3);
+    h.account.begin_bars(&list, false);
+    assert_eq!(h.running.bars(&h.account, &list, false), 3);
     assert_eq!(h.refusals()[0].code, "capital");
     assert!(h.orders().is_empty());
 }

@@ -319,7 +319,7 @@ fn call(
         }
     }
     let batch = match &events[0] {
-        BotEvent::Bars(_) => Events::Bars(&bars),
+        BotEvent::Bars(_) => Events::bars(&bars),
         BotEvent::Order(_) => Events::Orders(&orders),
         BotEvent::Quote(_) => Events::Quotes(&quotes),
         BotEvent::Trade(_) => Events::Trades(&trades),

@@ -10,7 +10,9 @@ use stockade_core::desk::{BotRequest, Desk, GoodRun, OrderUpdate};
 use stockade_core::market::Bar;
 use stockade_core::sleeve::SleeveView;
 use stockade_core::{InstrumentId, Now, SleeveId, Timestamp};
-use stockade_runtime::{Call, EVENTS_PER_CALL_MAX, Events, LogLine, Outcome, SessionEvent, Strike};
+use stockade_runtime::{
+    Bars, Call, EVENTS_PER_CALL_MAX, Events, LogLine, Outcome, SessionEvent, Strike,
+};
 
 use super::guest::Guest;
 use super::market::Market;
@@ -435,8 +437,8 @@ impl LocalBot {
         }
         let last = market.range(end - 1).end;
         self.horizon = end;
-        let bars: &[Bar] = match &self.wanted {
-            None => &market.bars[first..last],
+        let bars: Bars<'_> = match &self.wanted {
+            None => Bars::laid(&market.bars[first..last], &market.laid, first),
             Some(wanted) => {
                 self.scratch.clear();
                 self.places.clear();
@@ -446,7 +448,7 @@ impl LocalBot {
                         self.places.push(first + place);
                     }
                 }
-                &self.scratch
+                self.scratch.as_slice().into()
             }
         };
         if bars.is_empty() {

@@ -137,6 +137,7 @@ impl<S: Sink> Lockstep<S> {
             filled_qty: order.filled_qty,
             last_qty: Qty::ZERO,
             last_price: None,
+            lot: None,
             at: self.desk.now().market,
         };
         orders.map(update).collect()
@@ -219,7 +220,7 @@ pub(crate) fn catch_up(
         let mut rest = bars.as_slice();
         while !rest.is_empty() {
             let call = Call {
-                events: Events::Bars(rest),
+                events: Events::bars(rest),
                 warm_up: true,
                 view: &view,
                 prices: desk,

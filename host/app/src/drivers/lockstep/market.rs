@@ -6,6 +6,7 @@ use std::ops::Range;
 use stockade_core::market::Bar;
 use stockade_core::{InstrumentId, Price, Qty, Symbol, Timestamp};
 use stockade_exchange as model;
+use stockade_runtime::Laid;
 use stockade_venue::files::{Bars, interval_ns};
 
 /// The interval of a file of one row.
@@ -15,6 +16,8 @@ const INTERVAL_DEFAULT_NS: i64 = 60_000_000_000;
 pub(crate) struct Market {
     /// In the core's words.
     pub(crate) bars: Vec<Bar>,
+    /// The same as they cross to bots.
+    pub(crate) laid: Laid,
     /// The same in the exchange's.
     pub(crate) model: Vec<model::Bar>,
     /// Where each time stamp begins; one more at the end.
@@ -37,6 +40,7 @@ impl Market {
         order.sort_by_key(|i| (rows.rows[*i].at, rows.rows[*i].symbol));
         let mut market = Self {
             bars: Vec::with_capacity(order.len()),
+            laid: Laid::default(),
             model: Vec::with_capacity(order.len()),
             bounds: Vec::new(),
             symbols: rows.symbols.clone(),
@@ -70,6 +74,7 @@ impl Market {
             });
         }
         market.bounds.push(u32::try_from(market.bars.len()).unwrap_or(u32::MAX));
+        market.laid = Laid::new(&market.bars);
         Ok(market)
     }
 

@@ -104,6 +104,7 @@ impl World {
                             new_intent_id,
                             qty,
                             limit_price,
+                            stop_price: None,
                         });
                     }
                 }

@@ -169,6 +169,7 @@ fn standing_orders(desk: &Desk, sleeve: SleeveId) -> Vec<BotEvent> {
                 filled_qty: order.filled_qty,
                 last_qty: stockade_core::Qty::ZERO,
                 last_price: None,
+                lot: None,
                 at: desk.now().market,
             })
         })

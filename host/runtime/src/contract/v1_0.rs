@@ -1,4 +1,4 @@
-//! The contract in `wit/`, as generated. Nothing outside of this crate sees these types.
+//! Release 1.0 as generated. Later releases take their unchanged types from here.
 
 #![allow(
     unreachable_pub,
@@ -11,7 +11,7 @@
 )]
 
 wasmtime::component::bindgen!({
-    path: "../../wit",
+    path: "../../wit/1.0",
     world: "bot",
     imports: { default: trappable },
     with: { "stockade:bot/capital.capital": crate::lent::Lease },
