@@ -14,7 +14,7 @@ use crate::events::{Bars, EVENTS_PER_CALL_MAX, Events};
 use crate::history::History;
 use crate::host::Host;
 pub use crate::lent::BotInstrument;
-use crate::lent::{Lease, Mark, Table};
+use crate::lent::{Mark, Table};
 use crate::limits::Limits;
 use crate::log::{LogLine, clip, escape};
 use crate::params::{self, ParamError};

@@ -207,3 +207,45 @@ impl Laid {
         Ok((i64::try_from(pointer)?, i64::try_from(self.len())?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use stockade_core::InstrumentId;
+
+    use super::*;
+
+    fn bar(instrument: u32, at: i64, close: &str) -> Bar {
+        let number = |text: &str| text.parse().unwrap();
+        Bar {
+            instrument: InstrumentId(instrument),
+            at: Timestamp(at),
+            open: number("150.5"),
+            high: number("151"),
+            low: number("-0.25"),
+            close: number(close),
+            volume: "1234567.125".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_is_laid_out_is_what_was_given() {
+        let laid = Laid::new(&[bar(0, 1, "150.12"), bar(2, -7, "3")]);
+        assert_eq!((laid.len(), laid.instruments()), (2, 3));
+        assert_eq!(laid.close(0), Some((0, "150.12".parse().unwrap())));
+        let (part, want) = (laid.part(1..2), convert::bar_out(&bar(2, -7, "3"), 2));
+        let got = part.get(0).unwrap();
+        assert_eq!(format!("{got:?}"), format!("{want:?}"));
+        assert_eq!((part.at(0), part.get(1).is_none()), (Some(Timestamp(-7)), true));
+        assert!(laid.part(2..9).is_empty() && part.part(1..1).is_empty());
+    }
+
+    #[test]
+    fn memory_is_used_again_unless_somebody_has_it() {
+        let mut laid = Laid::new(&[bar(0, 1, "1")]);
+        let held = laid.clone();
+        laid.refill(&[bar(0, 2, "2"), bar(0, 3, "3")], |_| 7);
+        assert_eq!((held.at(0), laid.at(1)), (Some(Timestamp(1)), Some(Timestamp(3))));
+        assert_eq!(laid.instruments(), 8);
+    }
+}

@@ -79,6 +79,36 @@ fn a_reload_carries_the_state_over() {
 }
 
 #[test]
+fn a_state_of_another_format_is_migrated_first() {
+    let count = |schema, migrate| {
+        let mut old = WatBot { schema: 1, ..WatBot::default() }.start();
+        call(&mut old, 5).unwrap();
+        let new = WatBot { schema, migrate, ..WatBot::default() };
+        match reload(old, &new.load(), config()) {
+            Ok(done) => Ok(counted(&mut { done.bot })),
+            Err(kept) => Err(kept.cause.to_string()),
+        }
+    };
+    // It adds the schema of the state to what it counted.
+    let adds = "(i64.store (local.get $ptr)
+        (i64.add (i64.load (local.get $ptr)) (i64.extend_i32_u (local.get $schema))))
+        (i32.store8 (i32.const 1024) (i32.const 0))
+        (i32.store (i32.const 1028) (local.get $ptr))
+        (i32.store (i32.const 1032) (local.get $len)) (i32.const 1024)";
+    assert_eq!(count(1, "unreachable"), Ok(5), "its own format is restored as it is");
+    assert_eq!(count(2, adds), Ok(6));
+    let refuses = "(i32.store8 (i32.const 1024) (i32.const 1))
+        (i32.store (i32.const 1028) (i32.const 512))
+        (i32.store (i32.const 1032) (i32.const 6)) (i32.const 1024)";
+    assert_eq!(count(2, refuses), Err("migrate refused: a line".to_owned()));
+    let huge = "(i32.store8 (i32.const 1024) (i32.const 0))
+        (i32.store (i32.const 1028) (i32.const 8192))
+        (i32.store (i32.const 1032) (i32.const 1500000)) (i32.const 1024)";
+    let error = count(2, huge).unwrap_err();
+    assert!(error.contains("limits.snapshot_bytes"), "{error}");
+}
+
+#[test]
 fn a_reload_that_fails_leaves_the_old_bot_running() {
     let mut bot = WatBot::default().start();
     call(&mut bot, 5).unwrap();

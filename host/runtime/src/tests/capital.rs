@@ -143,15 +143,57 @@ fn a_replaced_sale_is_admitted_against_what_the_old_one_gives_back() {
         status: OrderStatus::Acknowledged,
     });
     lent.open(&view, &TestPrices::default(), stockade_core::Timestamp(9), false);
-    lent.marks.push(crate::lent::Mark { at: stockade_core::Timestamp(9), price: None });
+    lent.take_mark(crate::lent::Mark { at: stockade_core::Timestamp(9), price: None });
     let price = Some("110".parse().unwrap());
-    let too_many = lent.replace(0, 42, Some("11".parse().unwrap()), price).unwrap_err();
+    let too_many = lent.replace(0, 42, Some("11".parse().unwrap()), price, None).unwrap_err();
     assert!(matches!(too_many, Refusal::LongOnly { .. }), "{too_many}");
-    assert_eq!(lent.replace(0, 42, Some("10".parse().unwrap()), price).unwrap(), IntentId(100));
-    let unknown = lent.replace(0, 43, None, price).unwrap_err();
+    assert_eq!(
+        lent.replace(0, 42, Some("10".parse().unwrap()), price, None).unwrap(),
+        IntentId(100)
+    );
+    let unknown = lent.replace(0, 43, None, price, None).unwrap_err();
     assert_eq!(unknown.code(), "not_found");
-    let again = lent.replace(0, 42, Some("10".parse().unwrap()), price).unwrap_err();
+    let again = lent.replace(0, 42, Some("10".parse().unwrap()), price, None).unwrap_err();
     assert_eq!(again.code(), "long_only", "the new one has taken what the old one gives back");
+}
+
+#[test]
+fn only_prices_that_an_order_has_are_changed() {
+    let items = vec![instrument(0), instrument(1)];
+    let mut lent = crate::lent::Lent::new(std::sync::Arc::new(crate::lent::Table::new(items)));
+    let mut view = view("100");
+    let (stop_price, limit_price) = ("90".parse().unwrap(), "89".parse().unwrap());
+    let types = [
+        OrderType::Stop { stop_price },
+        OrderType::StopLimit { stop_price, limit_price },
+        OrderType::Limit { limit_price },
+    ];
+    for (place, order_type) in (0..).zip(types) {
+        view.orders.push(OrderView {
+            intent_id: IntentId(42 + place),
+            instrument: InstrumentId(11),
+            side: Side::Sell,
+            qty: "1".parse().unwrap(),
+            filled: "0".parse().unwrap(),
+            order_type,
+            status: OrderStatus::Acknowledged,
+        });
+    }
+    lent.open(&view, &TestPrices::default(), stockade_core::Timestamp(9), false);
+    lent.take_mark(crate::lent::Mark { at: stockade_core::Timestamp(9), price: None });
+    let (new, other) = (Some("95".parse().unwrap()), Some("94".parse().unwrap()));
+    lent.replace(0, 42, None, None, new).unwrap();
+    lent.replace(0, 43, None, other, new).unwrap();
+    let no_limit = lent.replace(0, 42, None, other, None).unwrap_err().to_string();
+    assert!(no_limit.contains("a stop order has no limit price to change"), "{no_limit}");
+    let no_stop = lent.replace(0, 44, None, None, new).unwrap_err().to_string();
+    assert!(no_stop.contains("a limit order has no stop price to change"), "{no_stop}");
+    let requests = lent.finish(1).unwrap();
+    let prices = requests.iter().map(|request| match request {
+        BotRequest::Replace { limit_price, stop_price, .. } => (*limit_price, *stop_price),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(prices.collect::<Vec<_>>(), [(None, new), (other, new)]);
 }
 
 fn order() -> impl Strategy<Value = (bool, bool, i64, u8, i64, u8)> {

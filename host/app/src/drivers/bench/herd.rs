@@ -63,7 +63,7 @@ impl Herd {
         for (desk, members) in &mut self.accounts {
             observe(desk, now, &[bar]);
             for Member { bot, view } in members {
-                let events = Events::Bars(std::slice::from_ref(&bar));
+                let events = Events::bars(std::slice::from_ref(&bar));
                 let call = Call { events, warm_up: false, view, prices: &*desk, now: now.market };
                 let outcome = bot.call(&call).map_err(|strike| Failure::Failed(strike.into()))?;
                 if outcome.handled != 1 {
