@@ -12,12 +12,14 @@ time,symbol,side,qty,price,fee,execution_id
 ";
 
 /// Tables whose rows are only ever added.
-const HISTORY: [&str; 14] = [
+const HISTORY: [&str; 15] = [
     "bot_event",
+    "change",
     "correction",
     "entry",
     "equity",
     "execution",
+    "figure",
     "input",
     "lot_change",
     "order_change",
@@ -26,7 +28,6 @@ const HISTORY: [&str; 14] = [
     "refusal",
     "round_trip",
     "round_trip_void",
-    "version",
 ];
 
 struct Books {
@@ -123,6 +124,8 @@ async fn unbalanced(books: &Books) {
     let script = legs(1, &["7"]).replace("1, 0, 10", &format!("1, {count}, 10"));
     books.refused(&script, &["belongs to no leg of entry 1 of account books"]).await;
     books.refused(&legs(901, &["7", "-7"]), &["belongs to no leg of entry 901"]).await;
+    let script = entry(900, "adjustment", "NULL", 2) + &legs(900, &["'NaN'", "'NaN'"]);
+    books.refused(&script, &["posting_numbers"]).await;
 }
 
 /// An execution that is booked already: its row, and an entry for it.
@@ -154,6 +157,10 @@ async fn below_zero(books: &Books) {
     books.refused(less, &["lot_remaining"]).await;
     books.refused("UPDATE stockade.lot SET remaining = qty + 1", &["lot_remaining"]).await;
     books.refused("UPDATE stockade.lot SET cost_left = -0.01", &["lot_cost_left_check"]).await;
+    // Not a number is above every number.
+    let odd = "UPDATE stockade.lot SET qty = 'NaN', remaining = 'NaN'";
+    books.refused(odd, &["lot_numbers"]).await;
+    books.refused("UPDATE stockade.lot SET id = id + 100", &["key_stays"]).await;
     let closed = "UPDATE stockade.lot SET remaining = 0";
     books.refused(closed, &["lot_nothing_left"]).await;
 }
@@ -171,8 +178,12 @@ async fn without_a_sleeve(books: &Books) {
     };
     books.refused(&order("777"), &["order_sleeve", "(books, 777) is not present"]).await;
     books.refused(&order("NULL"), &["null value in column \"sleeve\""]).await;
-    let moved = order("10") + "UPDATE stockade.order SET sleeve = 777;";
-    books.refused(&moved, &["order_sleeve"]).await;
+    for other in ["777", "1"] {
+        let moved = order("10") + &format!("UPDATE stockade.order SET sleeve = {other};");
+        books.refused(&moved, &["key_stays", "can not become another"]).await;
+    }
+    let renamed = "UPDATE stockade.sleeve SET id = 77 WHERE id = 10";
+    books.refused(renamed, &["key_stays"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

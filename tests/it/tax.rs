@@ -188,6 +188,16 @@ async fn losses_that_another_sleeve_bought_back_are_flagged() {
     ];
     assert_eq!(told, expected);
     assert_eq!((&report["loss"], &report["disallowed"]), (&"200".into(), &"160".into()));
+    // The loss is not lost: it is part of what the replacing shares cost.
+    let basis: Vec<_> = report["basis"].as_array().unwrap().iter().collect();
+    let basis = basis.iter().map(|b| (&b["sleeve"], &b["symbol"], &b["qty"], &b["added"]));
+    let (alpha, beta) = (Value::from("alpha"), Value::from("beta"));
+    let [msft, aapl] = ["MSFT", "AAPL"].map(Value::from);
+    let [ten, six, hundred, sixty] = ["10", "6", "100", "60"].map(Value::from);
+    assert_eq!(
+        basis.collect::<Vec<_>>(),
+        [(&alpha, &msft, &ten, &hundred), (&beta, &aapl, &six, &sixty)]
+    );
     let later = ["report", "wash-sales", "--from", "2026-01-15", "--to", "2026-02-01", "--json"];
     let report = books.run(&later).await.json();
     assert_eq!((report["sales"].as_array().unwrap().len(), &report["loss"]), (1, &"100".into()));

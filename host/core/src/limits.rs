@@ -64,5 +64,11 @@ pub const REMEMBERED_NS: i64 = 3_600 * NANOS_PER_SECOND;
 /// The same execution may carry times as far apart in two sources: within it, what should be
 /// remembered is asked for all the same.
 pub const RECALL_SLACK_NS: i64 = 600 * NANOS_PER_SECOND;
+/// Highest fee that a broker takes of a purchase in coins, in hundredths of a percent: Alpaca's first
+/// tier is 25, the rest is for its rounding up of each execution.
+pub const COIN_FEE_BPS_MAX: i64 = 30;
+/// How long after a purchase its fee in coins may be unknown, in nanoseconds of market time: the
+/// broker tells at the end of the day.
+pub const COIN_FEE_WAIT_NS: i64 = 86_400 * NANOS_PER_SECOND;
 /// Nanoseconds of a second.
 pub const NANOS_PER_SECOND: i64 = 1_000_000_000;

@@ -48,6 +48,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "keep_figures",
         sql: include_str!("../../../migrations/0007_keep_figures.sql"),
     },
+    Migration {
+        version: 8,
+        name: "keep_standings",
+        sql: include_str!("../../../migrations/0008_keep_standings.sql"),
+    },
 ];
 
 /// The schema that this binary works with.

@@ -32,7 +32,8 @@ pub(crate) async fn run(context: &Context, command: AccountCommand) -> Result<()
     match command {
         AccountCommand::List { json } => {
             let pool = context.pool().await?;
-            let filter = Filter { account: context.account(), ..Filter::default() };
+            let filter =
+                Filter { account: context.account(), at: context.at(), ..Filter::default() };
             let accounts = account_list(&pool, &filter).await.map_err(failed)?;
             if json { screen::json(&accounts) } else { list(&accounts).print() }
         }

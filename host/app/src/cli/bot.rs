@@ -37,7 +37,8 @@ pub(crate) async fn run(context: &Context, command: BotCommand) -> Result<(), Fa
         BotCommand::Deploy(args) => deploy(context, *args).await,
         BotCommand::List { all, json } => {
             let pool = context.pool().await?;
-            let filter = Filter { account: context.account(), ..Filter::default() };
+            let filter =
+                Filter { account: context.account(), at: context.at(), ..Filter::default() };
             let bots = bot_list(&pool, &filter, all).await.map_err(failed)?;
             if json { screen::json(&bots) } else { table(&bots).print() }
         }
@@ -107,7 +108,7 @@ fn seed_of(name: &Slug) -> u64 {
 
 async fn find(context: &Context, name: &Slug) -> Result<Bot, Failure> {
     let pool = context.pool().await?;
-    let found = bot_show(&pool, context.account().as_deref(), name.as_str()).await;
+    let found = bot_show(&pool, context.account().as_deref(), name.as_str(), context.at()).await;
     found.map_err(failed)?.ok_or_else(|| not_found("bot", name))
 }
 

@@ -80,7 +80,8 @@ pub(crate) async fn run(context: &Context, command: BreakCommand) -> Result<(), 
         }
         BreakCommand::Show { id, json } => {
             let pool = context.pool().await?;
-            let found = break_show(&pool, context.account().as_deref(), i64::from(id)).await;
+            let found =
+                break_show(&pool, context.account().as_deref(), i64::from(id), context.at()).await;
             let name = id.to_string();
             let found = found.map_err(failed)?.ok_or(Failure::NotFound { what: "break", name })?;
             if json { screen::json(&found) } else { show(&found) }

@@ -145,27 +145,60 @@ fn with_negatives(command: clap::Command) -> clap::Command {
 }
 
 impl Command {
-    /// Whether it answers as the books were at a moment; all others would ignore the moment.
-    fn asks_the_past(&self) -> bool {
+    /// Why it has no answer as of a moment; `None` where it has one.
+    fn knows_no_past(&self) -> Option<&'static str> {
+        const CHANGES: &str = "this command changes something, and that happens now";
+        const FILES: &str =
+            "this command reads files or runs by itself, and neither has a past here";
+        let changes = |reads: bool| (!reads).then_some(CHANGES);
         match self {
-            Self::Sleeve(command) => matches!(
-                command,
-                sleeve::SleeveCommand::List { .. } | sleeve::SleeveCommand::Show { .. }
-            ),
-            Self::Order(command) => matches!(
-                command,
-                order::OrderCommand::List { .. } | order::OrderCommand::Show { .. }
-            ),
-            Self::Position(command) => matches!(command, position::PositionCommand::List(_)),
-            Self::Capital(command) => matches!(command, capital::CapitalCommand::Show { .. }),
-            Self::Bot(command) => matches!(command, bot::BotCommand::Logs { .. }),
-            Self::Figures(args) => args.of_books(),
             Self::Lot(_)
             | Self::Roundtrip(_)
             | Self::Execution(_)
             | Self::Journal(_)
-            | Self::Refusal(_) => true,
-            _ => false,
+            | Self::Refusal(_)
+            | Self::Export(_)
+            | Self::Statement(_)
+            | Self::Report(_) => None,
+            Self::Sleeve(command) => changes(matches!(
+                command,
+                sleeve::SleeveCommand::List { .. } | sleeve::SleeveCommand::Show { .. }
+            )),
+            Self::Order(command) => changes(matches!(
+                command,
+                order::OrderCommand::List { .. } | order::OrderCommand::Show { .. }
+            )),
+            Self::Position(command) => {
+                changes(matches!(command, position::PositionCommand::List(_)))
+            }
+            Self::Capital(command) => {
+                changes(matches!(command, capital::CapitalCommand::Show { .. }))
+            }
+            Self::Bot(command) => changes(matches!(
+                command,
+                bot::BotCommand::List { .. }
+                    | bot::BotCommand::Show(_)
+                    | bot::BotCommand::Logs { .. }
+            )),
+            Self::Action(command) => changes(matches!(command, action::ActionCommand::List { .. })),
+            Self::Break(command) => {
+                changes(!matches!(command, break_::BreakCommand::Resolve { .. }))
+            }
+            Self::Risk(command) => changes(matches!(command, risk::RiskCommand::Show { .. })),
+            Self::Figures(args) if args.of_books() => None,
+            Self::Figures(_) => Some("a file of equities has no past: --at is for figures SLEEVE"),
+            Self::Account(account::AccountCommand::List { .. }) => None,
+            Self::Account(account::AccountCommand::Health { .. }) => {
+                Some("health is that of the connections now; account list and break list take --at")
+            }
+            Self::Reconcile(_) => Some(
+                "the broker can be asked for the present alone; what a comparison found then is in break list --at",
+            ),
+            Self::Db(_) => Some(
+                "the rules are proved on the tables, which hold all of the past; export TABLE takes --at",
+            ),
+            Self::Import(_) => Some(CHANGES),
+            _ => Some(FILES),
         }
     }
 }
@@ -182,13 +215,8 @@ pub(crate) fn execute(cli: Cli, environment: Environment) -> Result<(), Failure>
         return settings();
     }
     let Global { data, database_url, account, config, at } = cli.global;
-    if at.is_some() && !cli.command.asks_the_past() {
-        return Err(Failure::Usage(
-            "this command knows the present alone: --at is for sleeve list, sleeve show, position list, lot list, \
-             roundtrip list, execution list, order list, order show, journal list, refusal list, capital show, \
-             bot logs and figures SLEEVE"
-                .to_owned(),
-        ));
+    if let Some(why) = cli.command.knows_no_past().filter(|_| at.is_some()) {
+        return Err(Failure::Usage(format!("--at has no meaning here: {why}")));
     }
     let settings = Settings::load(Flags { data, database_url, account, config }, environment)?;
     let serves = matches!(cli.command, Command::Run(_) | Command::Exchange(_));

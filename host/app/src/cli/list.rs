@@ -14,6 +14,7 @@ pub(crate) fn query_failed(error: QueryError) -> Failure {
     match error {
         QueryError::Cursor { .. }
         | QueryError::UnknownTable { .. }
+        | QueryError::NoPast { .. }
         | QueryError::TooMany { .. } => Failure::Usage(error.to_string()),
         QueryError::Database { .. } => failed(error),
     }
@@ -55,7 +56,7 @@ pub(crate) struct OriginArgs {
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
     /// Of orders with this reason; of a round trip, its exit reason
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", visible_alias = "exit-reason")]
     reason: Option<String>,
     /// Of orders that this version of a plugin sent
     #[arg(long, value_name = "VERSION")]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use clap::Subcommand;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
 use serde::Serialize;
 use stockade_core::ledger::LotSide;
 use stockade_core::ledger::tax::{Bridge, Figures, Part, bridge};
@@ -211,7 +212,8 @@ fn of_symbol(bridge: &Bridge, names: &Names) -> SymbolBridge {
 
 async fn show_bridge(context: &Context, args: BridgeArgs) -> Result<(), Failure> {
     let account = account(context).await?;
-    let history = tax_history(&context.pool().await?, &account).await.map_err(failed)?;
+    let history =
+        tax_history(&context.pool().await?, &account, context.at()).await.map_err(failed)?;
     let mut bridges = bridge(&history.happenings, &history.booked);
     bridges.retain(|bridge| args.symbol.as_ref().is_none_or(|symbol| *symbol == bridge.symbol));
     let symbols: Vec<SymbolBridge> =
@@ -291,6 +293,18 @@ struct Wash {
     replaced_by: Vec<Replaced>,
 }
 
+/// What disallowed losses add to the cost of a purchase that stands in for what was sold.
+#[derive(Debug, Serialize)]
+struct BasisAdded {
+    sleeve: String,
+    symbol: String,
+    execution_id: String,
+    at: At,
+    /// Shares of it that replace others.
+    qty: Number,
+    added: Number,
+}
+
 #[derive(Debug, Serialize)]
 struct WashReport {
     account: String,
@@ -298,6 +312,7 @@ struct WashReport {
     sales: Vec<Wash>,
     loss: Number,
     disallowed: Number,
+    basis: Vec<BasisAdded>,
 }
 
 const fn side(side: LotSide) -> &'static str {
@@ -330,11 +345,32 @@ fn wash(sale: &WashSale, names: &Names) -> Wash {
     }
 }
 
+/// Purchase by purchase, in the order in which they were made.
+fn basis(sales: &[&WashSale], names: &Names) -> Vec<BasisAdded> {
+    let mut added: BTreeMap<(Timestamp, &str), BasisAdded> = BTreeMap::new();
+    for sale in sales {
+        for by in &sale.replaced_by {
+            let of = added.entry((by.at, &*by.execution_id)).or_insert_with(|| BasisAdded {
+                sleeve: name(names, by.sleeve),
+                symbol: sale.closed.symbol.to_string(),
+                execution_id: by.execution_id.to_string(),
+                at: At(by.at.0),
+                qty: Number(Decimal::ZERO),
+                added: Number(Decimal::ZERO),
+            });
+            of.qty.0 += by.qty.get();
+            of.added.0 += by.disallowed.get();
+        }
+    }
+    added.into_values().collect()
+}
+
 async fn show_wash_sales(context: &Context, args: WashArgs) -> Result<(), Failure> {
     let account = account(context).await?;
     let zone = TimeZone::get(CALENDAR).map_err(|error| Failure::Failed(error.into()))?;
     let pool = context.pool().await?;
-    let history = wash_history(&pool, &account, |at| day(at, &zone)).await.map_err(failed)?;
+    let history =
+        wash_history(&pool, &account, context.at(), |at| day(at, &zone)).await.map_err(failed)?;
     let (names, coins) = (history.sleeves, history.coins);
     let found = wash_sales(history.purchases, history.closings, &history.splits);
     let wanted = |sale: &&WashSale| {
@@ -353,6 +389,7 @@ async fn show_wash_sales(context: &Context, args: WashArgs) -> Result<(), Failur
         window_days: WINDOW_DAYS,
         loss: sum(|sale| sale.loss),
         disallowed: sum(|sale| sale.disallowed),
+        basis: basis(&wanted, &names),
         sales: wanted.iter().map(|sale| wash(sale, &names)).collect(),
     };
     if args.json { screen::json(&report) } else { wash_table(&report) }
@@ -394,10 +431,23 @@ fn wash_table(report: &WashReport) -> Result<(), Failure> {
         return Ok(());
     }
     screen::line(&format!(
-        "\ndisallowed {} of losses of {}",
+        "\ndisallowed {} of losses of {}; added to the cost of the purchases that replace them:\n",
         money(report.disallowed),
         money(report.loss)
-    ))
+    ))?;
+    let headings = ["BOUGHT", "SLEEVE", "SYMBOL", ">QTY", ">ADDED TO COST", "EXECUTION"];
+    let mut table = Screen::new(&headings, "");
+    for purchase in &report.basis {
+        table.row([
+            time(purchase.at),
+            purchase.sleeve.clone(),
+            purchase.symbol.clone(),
+            quantity(purchase.qty),
+            money(purchase.added),
+            purchase.execution_id.clone(),
+        ]);
+    }
+    table.print()
 }
 
 /// The calendar day of a time, in days since 1970-01-01.

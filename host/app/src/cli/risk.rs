@@ -103,7 +103,7 @@ pub(crate) async fn run(context: &Context, command: RiskCommand) -> Result<(), F
 
 async fn show(context: &Context, json: bool) -> Result<(), Failure> {
     let pool = context.pool().await?;
-    let filter = Filter { account: context.account(), ..Filter::default() };
+    let filter = Filter { account: context.account(), at: context.at(), ..Filter::default() };
     let accounts = account_list(&pool, &filter).await.map_err(failed)?;
     let sleeves = sleeve_list(&pool, &filter, false).await.map_err(failed)?;
     let mut standings: Vec<Standing> = accounts
@@ -123,7 +123,7 @@ async fn show(context: &Context, json: bool) -> Result<(), Failure> {
         scope: "sleeve",
         name: sleeve.name,
         account: sleeve.account,
-        state: sleeve.state.unwrap_or_default(),
+        state: sleeve.state.unwrap_or_else(|| "unknown".to_owned()),
         reason: sleeve.state_reason,
         controls: sleeve.controls,
     }));

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use jiff::civil::Date;
 use stockade_core::{Slug, Timestamp};
-use stockade_store::query::{PgPool, StatementRows, StatementScope, sleeve_show, statement_rows};
+use stockade_store::query::{
+    PgPool, StatementBasis, StatementRows, StatementScope, sleeve_show, statement_rows,
+};
 
 use super::argument;
 use super::context::{Context, failed, not_found};
@@ -26,7 +28,7 @@ const NANOS_PER_DAY: i64 = 86_400 * 1_000_000_000;
 /// Opening and closing balances of a period, and everything between them
 #[derive(Debug, Clone, clap::Args)]
 #[command(
-    after_help = "Example:\n  stockade statement mine --from 2026-01-01 --to 2026-01-31\n  stockade statement --from 2026-01-01 --to 2026-03-31 --format pdf --out quarter.pdf"
+    after_help = "Example:\n  stockade statement mine --from 2026-01-01 --to 2026-01-31\n  stockade statement --from 2026-01-01 --to 2026-03-31 --format pdf --out quarter.pdf\n  stockade statement mine --from 2026-01-01 --to 2026-01-31 --at 2026-02-01"
 )]
 pub(crate) struct StatementArgs {
     /// Of which sleeve (default: the whole account)
@@ -38,6 +40,10 @@ pub(crate) struct StatementArgs {
     /// To the end of this day (in UTC), or before this RFC 3339 time
     #[arg(long, value_name = "D", value_parser = end)]
     to: Timestamp,
+    /// What puts an entry into the period: the day of the trade (a correction's day is that of its
+    /// booking), or the day of booking
+    #[arg(long, value_enum, default_value = "trade")]
+    by: Basis,
     /// How it is written
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -47,6 +53,15 @@ pub(crate) struct StatementArgs {
     /// The statement's numbers as one JSON document
     #[arg(long, conflicts_with = "format")]
     json: bool,
+}
+
+/// Which day of an entry counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Basis {
+    /// When it happened
+    Trade,
+    /// When it was booked
+    Booking,
 }
 
 /// How a statement is written.
@@ -107,7 +122,8 @@ async fn scope(
     let (account, sleeve) = match &args.sleeve {
         None => (context.account_for_change().await?, None),
         Some(name) => {
-            let found = sleeve_show(pool, context.account().as_deref(), name.as_str(), None).await;
+            let found =
+                sleeve_show(pool, context.account().as_deref(), name.as_str(), context.at()).await;
             let sleeve = found.map_err(failed)?.ok_or_else(|| not_found("sleeve", name))?;
             (sleeve.account, Some(sleeve.name))
         }
@@ -120,7 +136,12 @@ async fn scope(
     if accounts.is_empty() {
         return Err(Failure::NotFound { what: "account", name: account });
     }
-    Ok(StatementScope { account, sleeve, from: args.from.0, to: args.to.0 })
+    let basis = match args.by {
+        Basis::Trade => StatementBasis::Trade,
+        Basis::Booking => StatementBasis::Booking,
+    };
+    let (from, to, at) = (args.from.0, args.to.0, context.at());
+    Ok(StatementScope { account, sleeve, from, to, basis, at })
 }
 
 async fn written(pool: &PgPool, statement: &Statement, format: Format) -> Result<Vec<u8>, Failure> {
@@ -128,10 +149,12 @@ async fn written(pool: &PgPool, statement: &Statement, format: Format) -> Result
     Ok(match format {
         Format::Text => text(&document).into_bytes(),
         Format::Csv => csv(statement)?,
-        Format::Pdf => pdf(&document),
-        Format::Html => {
+        Format::Pdf | Format::Html => {
             let pictures = pictures::of(pool, statement).await.map_err(query_failed)?;
-            html(&document, &pictures).into_bytes()
+            match format {
+                Format::Pdf => pdf(&document, &pictures),
+                _ => html(&document, &pictures).into_bytes(),
+            }
         }
     })
 }
@@ -140,6 +163,9 @@ async fn written(pool: &PgPool, statement: &Statement, format: Format) -> Result
 async fn broker(context: &Context, rows: &StatementRows, scope: &StatementScope) -> BrokerSide {
     if !rows.has_broker {
         return BrokerSide::Not("the account has no broker".to_owned());
+    }
+    if scope.at.is_some() {
+        return BrokerSide::Not("the broker is asked for the present alone, not --at".to_owned());
     }
     if scope.to <= rows.market_time.0 {
         return BrokerSide::Not("the period ended before the books' last input".to_owned());

@@ -14,7 +14,7 @@ use crate::order::Side;
 use crate::row::{BreakRow, ExecutionSource, Row};
 
 /// How the action of an accepted break begins.
-const ACCEPTED: &str = "accepted: ";
+pub(super) const ACCEPTED: &str = "accepted: ";
 
 /// Whether a person has accepted the difference as it is.
 #[must_use]

@@ -102,6 +102,9 @@ impl Desk {
             Self::alert(out, "warning", message);
         }
         let opened = self.book(owner, order, fill, source, out);
+        if let Some(instrument) = self.by_symbol.get(&fill.symbol).copied() {
+            self.expect_coin_fee(instrument, fill.side, fill.qty, fill.fee_qty);
+        }
         if let Some(id) = order {
             self.fill_order(id, fill, opened, out);
         }

@@ -11,6 +11,7 @@ mod breaks;
 mod budget;
 mod capital;
 mod clock;
+mod coins;
 mod command;
 mod corrections;
 mod deploy;
@@ -87,6 +88,9 @@ pub fn step(desk: &mut Desk, input: Input, out: &mut Effects) {
     let recorded = desk.settings.record_inputs && is_recorded(&input.event);
     // The record writes the account's row itself, with the input's number in it.
     let account = recorded && std::mem::take(&mut desk.touched.account);
+    if !recorded && desk.touched.is_dated() {
+        desk.touched.account = true;
+    }
     desk.flush(out);
     if recorded && (account || out.rows.len() > rows_before) {
         desk.record(input.event, out);

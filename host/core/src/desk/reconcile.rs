@@ -15,7 +15,7 @@ use super::state::{Desk, Mark};
 use crate::broker::{BrokerSnapshot, BrokerStatus};
 use crate::bug::{self, Bug};
 use crate::decimal::{Money, Price, Qty, round_half_even};
-use crate::id::{BreakId, OrderId, SleeveId, Symbol};
+use crate::id::{BreakId, InstrumentId, OrderId, SleeveId, Symbol};
 use crate::ledger::{EntryKind, LedgerAccount, LotSide, Posting};
 use crate::limits::{self, NANOS_PER_SECOND};
 use crate::order::{ClientOrderId, OrderStatus};
@@ -74,6 +74,8 @@ pub struct Reconciliation {
     pub(super) suspected: Option<Vec<Difference>>,
     /// Executions booked since the last balanced comparison: bounds the broker's rounding.
     pub(super) executions: i64,
+    /// Coins bought since the last comparison, whose fee may have been taken in coins.
+    pub(super) coins_bought: BTreeMap<InstrumentId, Qty>,
 }
 
 /// A difference between our books and the broker's.
@@ -435,6 +437,7 @@ impl Desk {
             }
             None => true,
         });
+        accepted.extend(self.await_coin_fees(&mut found, out));
         if found.len() == 1 && found[0].class == "D47" && self.is_broker_rounding(&found[0]) {
             self.book_rounding(&found[0], out);
             found.clear();
@@ -447,6 +450,7 @@ impl Desk {
             self.reconciliation.next_at = Some(machine.plus(self.settings.hold_off_ns));
             return;
         }
+        self.reconciliation.coins_bought.clear();
         self.reconciliation.suspected = None;
         self.reconciliation.at = Some(self.now.market);
         self.reconciliation.balanced = found.is_empty();
@@ -528,7 +532,7 @@ impl Desk {
         }
     }
 
-    fn open_break(
+    pub(super) fn open_break(
         &mut self,
         found: &Difference,
         severity: &str,
@@ -536,7 +540,7 @@ impl Desk {
         action: &str,
         resolved: bool,
         out: &mut Effects,
-    ) {
+    ) -> BreakId {
         let id = BreakId(self.account.counters.break_id);
         self.account.counters.break_id += 1;
         self.touched.account = true;
@@ -556,6 +560,7 @@ impl Desk {
             self.breaks.insert(id, row.clone());
         }
         out.rows.push(Row::Break(row));
+        id
     }
 }
 

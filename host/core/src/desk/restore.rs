@@ -236,6 +236,7 @@ impl Desk {
                     self.add_instrument(crate::instrument::Instrument::equity(lot.symbol.clone()))
                 }
             };
+            self.expect_coin_fee_of(instrument, &lot);
             let missing = RestoreError::Sleeve { what, sleeve: lot.sleeve };
             let sleeve = self.sleeves.get_mut(&lot.sleeve).ok_or(missing)?;
             sleeve.holdings.entry(instrument).or_default().add(lot);

@@ -199,6 +199,11 @@ impl Touched {
             && self.marks.is_empty()
     }
 
+    /// Whether something is written whose past is dated by the account's row: a state or a setting.
+    pub(super) fn is_dated(&self) -> bool {
+        !(self.sleeves.is_empty() && self.bots.is_empty())
+    }
+
     fn clear(&mut self) {
         self.account = false;
         self.sleeves.0.clear();

@@ -1,6 +1,7 @@
 //! The desk against a broker of a few lines: the worked cases, faults one by one.
 
 mod bots;
+mod coins;
 mod memory;
 mod money;
 mod opening;
@@ -44,6 +45,9 @@ struct Bench {
     time: i64,
     cash: Decimal,
     fills: u32,
+    /// Coins of BTCUSDT that the broker took as its fee, and has not told of.
+    coins_taken: Decimal,
+    activities: Vec<crate::broker::Activity>,
 }
 
 impl Bench {
@@ -64,6 +68,8 @@ impl Bench {
             time: 1_000_000_000,
             cash: dec!(100000),
             fills: 0,
+            coins_taken: Decimal::ZERO,
+            activities: Vec::new(),
         };
         for name in ["AAPL", "BTCUSDT"] {
             let instruments = vec![Instrument::equity(symbol(name))];
@@ -108,7 +114,9 @@ impl Bench {
             .to_vec()
             .iter()
             .filter_map(|i| {
-                let qty = self.desk.total_qty(self.desk.by_symbol[&i.symbol]);
+                let taken = i.symbol.as_str() == "BTCUSDT";
+                let taken = Qty::new(if taken { self.coins_taken } else { Decimal::ZERO });
+                let qty = self.desk.total_qty(self.desk.by_symbol[&i.symbol]) - taken;
                 let average_entry = Price::new(dec!(1));
                 (!qty.is_zero()).then(|| PositionReport {
                     symbol: i.symbol.clone(),
@@ -130,7 +138,7 @@ impl Bench {
             since: Timestamp(0),
             began: Timestamp(self.time),
             sessions: Vec::new(),
-            activities: Vec::new(),
+            activities: std::mem::take(&mut self.activities),
             corrections: Vec::new(),
         };
         self.put(Event::Snapshot { answer: Answer::Done { value } });

@@ -46,7 +46,7 @@ pub struct Account {
     pub machine_time: At,
     /// The last recorded input.
     pub input_index: i64,
-    /// Who holds it now, where anybody does.
+    /// Who holds it now, where anybody does; `None` of the past.
     pub holder: Option<String>,
 }
 
@@ -78,15 +78,18 @@ const BODY: &str = "
       ) w ON w.account = a.account
       LEFT JOIN stockade.lease l ON l.account = a.account AND l.released_at IS NULL AND l.expires_at > now()";
 
-/// Accounts by label; of the past the sums alone: states, times and breaks are those of now, and an
-/// account that had no sleeve yet has sums of zero.
+/// Accounts by label, also as they were; who held one then is not kept.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn account_list(pool: &PgPool, filter: &Filter) -> Result<Vec<Account>, QueryError> {
-    Select::at("accounts", BODY, filter.at)
+    let mut accounts: Vec<Account> = Select::at("accounts", BODY, filter.at)
         .and("a.account =", filter.account.clone())
         .then("ORDER BY a.account")
         .fetch(pool)
-        .await
+        .await?;
+    if filter.at.is_some() {
+        accounts.iter_mut().for_each(|account| account.holder = None);
+    }
+    Ok(accounts)
 }

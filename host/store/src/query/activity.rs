@@ -42,7 +42,8 @@ const LIST: List = List {
     latest_first: true,
 };
 
-/// A page of activities, in the order of their days; of one state alone where it is named.
+/// A page of activities, in the order of their days; of one state alone where it is named. A sleeve
+/// narrows to those whose entry moved something of it; the past shows what was known of each then.
 ///
 /// # Errors
 /// When the database does not answer, or a cursor is not this list's.
@@ -51,8 +52,14 @@ pub async fn activity_page(
     filter: &Filter,
     state: Option<&str>,
 ) -> Result<Page<Activity>, QueryError> {
-    LIST.select(None)
+    LIST.select(filter.at)
         .and("a.account =", filter.account.clone())
+        .and(
+            "EXISTS (SELECT FROM stockade.posting p
+                JOIN stockade.sleeve s ON s.account = p.account AND s.id = p.sleeve
+                WHERE p.account = a.account AND p.entry = a.entry AND s.name = %)",
+            filter.sleeve.clone(),
+        )
         .and("a.symbol =", filter.symbol.clone())
         .and("a.effective_ns >=", filter.from)
         .and("a.effective_ns <", filter.to)

@@ -71,7 +71,7 @@ const BODY: &str = "
       FROM stockade.bot b
       JOIN stockade.sleeve s ON s.account = b.account AND s.id = b.sleeve";
 
-/// Bots by account and age; retired ones only with `retired`.
+/// Bots by account and age; retired ones only with `retired`. Of the past as they were deployed then.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -80,7 +80,7 @@ pub async fn bot_list(
     filter: &Filter,
     retired: bool,
 ) -> Result<Vec<Bot>, QueryError> {
-    let mut select = Select::new("bots", BODY)
+    let mut select = Select::at("bots", BODY, filter.at)
         .and("b.account =", filter.account.clone())
         .and("s.name =", filter.sleeve.clone());
     if !retired {
@@ -89,7 +89,7 @@ pub async fn bot_list(
     select.then("ORDER BY b.account, b.sleeve").fetch(pool).await
 }
 
-/// One bot by name; the present one before retired ones of the same name.
+/// One bot by name; the present one before retired ones of the same name. With `at` as it was then.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -97,8 +97,9 @@ pub async fn bot_show(
     pool: &PgPool,
     account: Option<&str>,
     name: &str,
+    at: Option<i64>,
 ) -> Result<Option<Bot>, QueryError> {
-    let rows: Vec<Bot> = Select::new("a bot", BODY)
+    let rows: Vec<Bot> = Select::at("a bot", BODY, at)
         .and("b.account =", account.map(str::to_owned))
         .and("b.name =", Some(name.to_owned()))
         .then("ORDER BY (b.state = 'retired'), b.account, b.sleeve")

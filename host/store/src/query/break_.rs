@@ -87,7 +87,8 @@ const LIST: List = List {
     latest_first: true,
 };
 
-/// A page of breaks by number: the open ones, or with `resolved` all. A sleeve narrows to the
+/// A page of breaks by number: the open ones, or with `resolved` all; of the past those that were
+/// known then, as they stood. A sleeve narrows to the
 /// symbols that it has ever had a lot of.
 ///
 /// # Errors
@@ -97,7 +98,7 @@ pub async fn break_page(
     filter: &Filter,
     resolved: bool,
 ) -> Result<Page<Break>, QueryError> {
-    LIST.select(None)
+    LIST.select(filter.at)
         .only(!resolved, "b.resolved_ns IS NULL")
         .and("b.account =", filter.account.clone())
         .and("b.symbol =", filter.symbol.clone())
@@ -125,7 +126,7 @@ pub async fn break_list(
     Ok(break_page(pool, filter, resolved).await?.rows)
 }
 
-/// One break by its number.
+/// One break by its number; with `at` as it stood then.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -133,8 +134,9 @@ pub async fn break_show(
     pool: &PgPool,
     account: Option<&str>,
     id: i64,
+    at: Option<i64>,
 ) -> Result<Option<Break>, QueryError> {
-    let rows: Vec<Break> = Select::new("a break", BODY)
+    let rows: Vec<Break> = Select::at("a break", BODY, at)
         .and("b.account =", account.map(str::to_owned))
         .and("b.id =", Some(id))
         .then("ORDER BY b.account")

@@ -30,6 +30,14 @@ pub enum QueryError {
         /// All of them.
         allowed: String,
     },
+    /// A table whose rows of the past are not kept.
+    #[error("table \"{table}\" keeps no past, only what is now: --at is for {allowed}")]
+    NoPast {
+        /// Which.
+        table: String,
+        /// Those that keep theirs.
+        allowed: String,
+    },
     /// More rows than one document takes.
     #[error("more than {allowed} {what}: {instead}")]
     TooMany {
@@ -118,13 +126,8 @@ pub(super) fn begin(at: Option<i64>) -> (QueryBuilder<Postgres>, Option<&'static
 }
 
 impl Select {
-    /// Starts from `body`, whose conditions are still to come.
-    pub(super) fn new(what: &'static str, body: &'static str) -> Self {
-        Self::at(what, body, None)
-    }
-
-    /// The same, of the past where a moment is given. A body with a `WITH` of its own is no body
-    /// for that.
+    /// Starts from `body`, whose conditions are still to come; of the past where a moment is given. A
+    /// body with a `WITH` of its own is no body for that.
     pub(super) fn at(what: &'static str, body: &'static str, at: Option<i64>) -> Self {
         let (mut builder, past) = begin(at);
         builder.push(past::asking(body, past)).push(" WHERE true");

@@ -53,8 +53,9 @@ pub use refusal::{Refusal, refusal_list, refusal_page};
 pub use round_trip::{RoundTrip, round_trip_list, round_trip_page};
 pub use sleeve::{Sleeve, sleeve_list, sleeve_show};
 pub use statement::{
-    LedgerBalance, StatementEntry, StatementLeg, StatementPrice, StatementRows, StatementSample,
-    StatementScope, StatementSleeve, StatementTrade, StatementTrip, statement_rows,
+    LedgerBalance, StatementBasis, StatementEntry, StatementLeg, StatementPrice, StatementRows,
+    StatementSample, StatementScope, StatementSleeve, StatementSplit, StatementTrade,
+    StatementTrip, statement_rows,
 };
 pub use table::{Column, TableReader, TextRow, table_names};
 pub use tax::{TaxHistory, WashHistory, tax_history, wash_history};

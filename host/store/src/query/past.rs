@@ -11,15 +11,20 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::QueryAs;
 use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr as _, SqlStr};
 
-/// The tables that have a past. Of the others a past statement sees the present: names, instruments.
-const TABLES: [&str; 16] = [
+/// The tables that have a past. Of the others a past statement sees the present: instruments. A name
+/// in quotes (`stockade."sleeve"`) is the table as it is.
+const TABLES: [&str; 20] = [
+    "account",
+    "activity",
     "bot",
     "bot_event",
+    "break",
     "correction",
     "entry",
     "equity",
     "execution",
     "figure",
+    "input",
     "lot",
     "mark",
     "order",

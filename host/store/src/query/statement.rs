@@ -1,18 +1,48 @@
 //! What a statement is made of: balances of the ledger at two times, and everything between.
 //!
 //! Guarantees: all parts are of one moment (one read-only transaction), so that a host that trades
-//! meanwhile can't tear them; a time belongs to an entry, which is when the books changed. Kinds of
-//! entries and ledgers are given as they are stored: one that is not known here is not lost.
+//! meanwhile can't tear them; a time belongs to an entry: when what it books happened, or when it was
+//! booked ([`StatementBasis`]). Kinds of entries and ledgers are given as they are stored: one that is
+//! not known here is not lost.
 
 use serde::{Deserialize, Serialize};
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::QueryAs;
 use sqlx::types::Json;
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, FromRow, PgPool, Postgres, SqlSafeStr as _, SqlStr, Transaction};
 
 use super::filter::QueryError;
+use super::past;
 use super::value::{At, Number};
 
 /// Entries of one statement: more don't make a document that anybody reads.
 const ENTRIES_MAX: i64 = 250_000;
+
+/// Which day of an entry puts it into a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatementBasis {
+    /// When what it books happened: the trade, the ex-date, the transfer. A correction belongs to
+    /// the day on which it was booked: it takes back nothing that was written for an earlier period.
+    #[default]
+    Trade,
+    /// When it was booked.
+    Booking,
+}
+
+impl StatementBasis {
+    /// A text with the entry's day (`DAY`) and the round trip's (`CLOSED`) in their places.
+    fn dated(self, text: &str) -> String {
+        let (day, closed) = match self {
+            Self::Trade => (
+                "CASE e.kind WHEN 'correction' THEN e.at_ns ELSE e.effective_ns END",
+                "CASE e.kind WHEN 'correction' THEN e.at_ns ELSE r.exit_ns END",
+            ),
+            Self::Booking => ("e.at_ns", "e.at_ns"),
+        };
+        text.replace("DAY", day).replace("CLOSED", closed)
+    }
+}
 
 /// What a statement is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +55,10 @@ pub struct StatementScope {
     pub from: i64,
     /// Before this time.
     pub to: i64,
+    /// By which of its days an entry belongs to the period.
+    pub basis: StatementBasis,
+    /// What was booked by this moment, and nothing that was booked later; `None` is now.
+    pub at: Option<i64>,
 }
 
 /// A ledger of a sleeve at both ends of the period.
@@ -64,8 +98,10 @@ pub struct StatementLeg {
 pub struct StatementEntry {
     /// Its number.
     pub id: i64,
-    /// When it was booked.
+    /// The day by which it belongs to the period.
     pub at: At,
+    /// When it was booked.
+    pub booked_at: At,
     /// What it books.
     pub kind: String,
     /// In words.
@@ -137,6 +173,17 @@ pub struct StatementPrice {
     pub at: At,
 }
 
+/// A split of a symbol before the period's end: what was seen before it is in old shares.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct StatementSplit {
+    /// Of what.
+    pub symbol: String,
+    /// When.
+    pub at: At,
+    /// New shares for one old share.
+    pub ratio: Number,
+}
+
 /// A sample of a sleeve's worth, the last one before an end of the period.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct StatementSample {
@@ -190,18 +237,23 @@ pub struct StatementRows {
     pub opening_prices: Vec<StatementPrice>,
     /// Last executions' prices before its end.
     pub closing_prices: Vec<StatementPrice>,
+    /// Splits before the period's end.
+    pub splits: Vec<StatementSplit>,
     /// Last samples before the period.
     pub opening_samples: Vec<StatementSample>,
     /// Last samples before its end.
     pub closing_samples: Vec<StatementSample>,
-    /// Breaks that are open now.
+    /// Breaks that are open.
     pub open_breaks: i64,
+    /// Entries whose day lies at or after the period's end.
+    pub later: i64,
 }
 
 #[derive(sqlx::FromRow)]
 struct StoredEntry {
     id: i64,
     at: At,
+    booked_at: At,
     kind: String,
     memo: String,
     legs: Json<Vec<StatementLeg>>,
@@ -230,31 +282,43 @@ impl From<StoredEntry> for StatementEntry {
             })
         })();
         let legs = row.legs.0;
-        Self { id: row.id, at: row.at, kind: row.kind, memo: row.memo, legs, trade }
+        let (at, booked_at) = (row.at, row.booked_at);
+        Self { id: row.id, at, booked_at, kind: row.kind, memo: row.memo, legs, trade }
     }
 }
 
-const BALANCES: &str = "
+// DAY and CLOSED: see StatementBasis::dated. A name in quotes is the table as it is, whatever moment
+// is asked for: names of sleeves and reasons of orders never change, and their past costs a sum.
+
+const BALANCES: &str = r#"
     SELECT s.name AS sleeve, p.ledger, p.symbol,
-           coalesce(sum(p.amount) FILTER (WHERE e.at_ns < $2), 0) AS opening,
+           coalesce(sum(p.amount) FILTER (WHERE DAY < $2), 0) AS opening,
            coalesce(sum(p.amount), 0) AS closing,
-           coalesce(sum(p.qty) FILTER (WHERE e.at_ns < $2), 0) AS opening_qty,
+           coalesce(sum(p.qty) FILTER (WHERE DAY < $2), 0) AS opening_qty,
            coalesce(sum(p.qty), 0) AS closing_qty
       FROM stockade.posting p
       JOIN stockade.entry e ON e.account = p.account AND e.id = p.entry
-      JOIN stockade.sleeve s ON s.account = p.account AND s.id = p.sleeve
-     WHERE p.account = $1 AND e.at_ns < $3
-     GROUP BY s.id, s.name, p.ledger, p.symbol ORDER BY s.id, p.ledger, p.symbol";
+      JOIN stockade."sleeve" s ON s.account = p.account AND s.id = p.sleeve
+     WHERE p.account = $1 AND DAY < $3
+     GROUP BY s.id, s.name, p.ledger, p.symbol ORDER BY s.id, p.ledger, p.symbol"#;
 
 const TOTALS: &str = "
-    SELECT coalesce(sum(p.amount) FILTER (WHERE p.ledger = 'cash'), 0),
-           coalesce(sum(p.amount) FILTER (WHERE p.ledger = 'position'), 0)
+    SELECT coalesce(sum(p.amount) FILTER (WHERE DAY < $2 AND p.ledger = 'cash'), 0),
+           coalesce(sum(p.amount) FILTER (WHERE DAY < $2 AND p.ledger = 'position'), 0),
+           count(DISTINCT e.id) FILTER (WHERE DAY >= $2)
       FROM stockade.entry e
       JOIN stockade.posting p ON p.account = e.account AND p.entry = e.id
-     WHERE e.account = $1 AND e.at_ns < $2";
+     WHERE e.account = $1";
 
-const ENTRIES: &str = "
-    SELECT e.id, e.at_ns AS at, e.kind, e.memo, coalesce(l.legs, '[]'::jsonb) AS legs,
+const SLEEVES: &str = "
+    SELECT name, kind, cash FROM stockade.sleeve WHERE account = $1
+     ORDER BY (kind IN ('house', 'suspense', 'rounding')), id";
+
+const BREAKS: &str = "
+    SELECT count(*) FROM stockade.break WHERE account = $1 AND resolved_ns IS NULL";
+
+const ENTRIES: &str = r#"
+    SELECT e.id, DAY AS at, e.at_ns AS booked_at, e.kind, e.memo, coalesce(l.legs, '[]'::jsonb) AS legs,
            x.execution_id, s.name AS trade_sleeve, x.at_ns AS trade_at, x.symbol, x.side, x.qty,
            x.price, o.reason
       FROM stockade.entry e
@@ -262,52 +326,57 @@ const ENTRIES: &str = "
         SELECT jsonb_agg(jsonb_build_object('sleeve', z.name, 'ledger', p.ledger, 'symbol', p.symbol,
                    'amount', trim_scale(p.amount)::text) ORDER BY p.leg) AS legs
           FROM stockade.posting p
-          JOIN stockade.sleeve z ON z.account = p.account AND z.id = p.sleeve
+          JOIN stockade."sleeve" z ON z.account = p.account AND z.id = p.sleeve
          WHERE p.account = e.account AND p.entry = e.id AND ($2::text IS NULL OR z.name = $2)
       ) l
       LEFT JOIN stockade.execution x
         ON x.account = e.account AND x.execution_id = e.execution_id AND x.entry = e.id
-      LEFT JOIN stockade.sleeve s ON s.account = x.account AND s.id = x.sleeve
-      LEFT JOIN stockade.order o ON o.account = x.account AND o.id = x.order_id
-     WHERE e.account = $1 AND e.at_ns >= $3 AND e.at_ns < $4
+      LEFT JOIN stockade."sleeve" s ON s.account = x.account AND s.id = x.sleeve
+      LEFT JOIN stockade."order" o ON o.account = x.account AND o.id = x.order_id
+     WHERE e.account = $1 AND DAY >= $3 AND DAY < $4
        AND ($2::text IS NULL OR l.legs IS NOT NULL OR s.name = $2)
-     ORDER BY e.id LIMIT $5";
+     ORDER BY DAY, e.id LIMIT $5"#;
 
 // A round trip that was taken back before the period's end is none.
-const TRIPS: &str = "
+const TRIPS: &str = r#"
     SELECT s.name AS sleeve, r.symbol, r.side, r.qty, r.entry_ns AS entry_time, r.entry_price,
            r.exit_ns AS exit_time, r.exit_price, r.gross, r.opening_fee + r.closing_fee AS fees,
            r.net, r.exit_reason
       FROM stockade.round_trip r
-      JOIN stockade.sleeve s ON s.account = r.account AND s.id = r.sleeve
+      JOIN stockade."sleeve" s ON s.account = r.account AND s.id = r.sleeve
       JOIN stockade.entry e ON e.account = r.account AND e.id = r.entry
      WHERE r.account = $1 AND ($2::text IS NULL OR s.name = $2)
-       AND e.at_ns >= $3 AND e.at_ns < $4
+       AND CLOSED >= $3 AND CLOSED < $4
        AND NOT EXISTS (SELECT FROM stockade.round_trip_void v
             WHERE v.account = r.account AND v.round_trip = r.id AND v.at_ns < $4)
-     ORDER BY r.id";
+     ORDER BY CLOSED, r.id"#;
 
 const MARKS: &str = "
-    SELECT DISTINCT ON (m.symbol) m.symbol, m.price, m.at_ns AS at FROM (
-        SELECT symbol, price, at_ns FROM stockade.price WHERE account = $1 AND at_ns < $2
-        UNION ALL
-        SELECT symbol, price, at_ns FROM stockade.mark WHERE account = $1 AND at_ns < $2
-    ) m ORDER BY m.symbol, m.at_ns DESC";
+    SELECT DISTINCT ON (m.symbol) m.symbol, m.price, m.at_ns AS at FROM stockade.price m
+     WHERE m.account = $1 AND m.at_ns < $2 ORDER BY m.symbol, m.at_ns DESC";
 
 const PRICES: &str = "
     SELECT DISTINCT ON (x.symbol) x.symbol, x.price, x.at_ns AS at
       FROM stockade.execution x
       JOIN stockade.entry e ON e.account = x.account AND e.id = x.entry
-     WHERE x.account = $1 AND e.at_ns < $2
+     WHERE x.account = $1 AND DAY < $2
      ORDER BY x.symbol, x.at_ns DESC, x.entry DESC";
 
-const SAMPLES: &str = "
+// Sleeves that book a split each for themselves book the same one.
+const SPLITS: &str = "
+    SELECT DISTINCT ON (p.symbol, e.effective_ns) p.symbol, e.effective_ns AS at, e.ratio
+      FROM stockade.entry e
+      JOIN stockade.posting p ON p.account = e.account AND p.entry = e.id AND p.ledger = 'position'
+     WHERE e.account = $1 AND e.kind = 'split' AND e.ratio IS NOT NULL AND DAY < $2
+     ORDER BY p.symbol, e.effective_ns, e.id";
+
+const SAMPLES: &str = r#"
     SELECT s.name AS sleeve, q.at_ns AS at, q.cash, q.market_value
-      FROM stockade.sleeve s
+      FROM stockade."sleeve" s
       CROSS JOIN LATERAL (SELECT * FROM stockade.equity q
         WHERE q.account = s.account AND q.sleeve = s.id AND q.at_ns < $2
         ORDER BY q.at_ns DESC, q.session_close DESC LIMIT 1) q
-     WHERE s.account = $1 ORDER BY s.id";
+     WHERE s.account = $1 ORDER BY s.id"#;
 
 struct Reading {
     transaction: Transaction<'static, Postgres>,
@@ -338,48 +407,48 @@ pub async fn statement_rows(
 }
 
 impl Reading {
+    /// One of the texts, for the scope's basis and moment; the moment is bound last, as `place`.
+    fn text(&self, text: &'static str, place: &str) -> SqlStr {
+        let dated = self.scope.basis.dated(text);
+        let place = self.scope.at.map(|_| place);
+        // Made of our own text alone.
+        AssertSqlSafe(past::asking(&dated, place).into_owned()).into_sql_str()
+    }
+
+    fn bound<'q, T>(
+        &self,
+        query: QueryAs<'q, Postgres, T, PgArguments>,
+    ) -> QueryAs<'q, Postgres, T, PgArguments> {
+        past::bound(query, self.scope.at)
+    }
+
     async fn account(&mut self, rows: &mut StatementRows) -> Result<(), sqlx::Error> {
-        let (account, from, to) = (&self.scope.account, self.scope.from, self.scope.to);
+        let (account, from, to) = (self.scope.account.clone(), self.scope.from, self.scope.to);
+        let text = "SELECT market_ns, has_broker FROM stockade.account WHERE account = $1";
         (rows.market_time, rows.has_broker) =
-            sqlx::query_as("SELECT market_ns, has_broker FROM stockade.account WHERE account = $1")
-                .bind(account)
-                .fetch_one(&mut *self.transaction)
-                .await?;
-        rows.sleeves = sqlx::query_as(
-            "SELECT name, kind, cash FROM stockade.sleeve WHERE account = $1
-             ORDER BY (kind IN ('house', 'suspense', 'rounding')), id",
-        )
-        .bind(account)
-        .fetch_all(&mut *self.transaction)
-        .await?;
-        rows.balances = sqlx::query_as(BALANCES)
-            .bind(account)
-            .bind(from)
-            .bind(to)
-            .fetch_all(&mut *self.transaction)
-            .await?;
-        (rows.account_cash, rows.account_cost) =
-            sqlx::query_as(TOTALS).bind(account).bind(to).fetch_one(&mut *self.transaction).await?;
-        rows.open_breaks = sqlx::query_scalar(
-            "SELECT count(*) FROM stockade.break WHERE account = $1 AND resolved_ns IS NULL",
-        )
-        .bind(account)
-        .fetch_one(&mut *self.transaction)
-        .await?;
+            sqlx::query_as(text).bind(&account).fetch_one(&mut *self.transaction).await?;
+        let sleeves = self.bound(sqlx::query_as(self.text(SLEEVES, "$2")).bind(&account));
+        rows.sleeves = sleeves.fetch_all(&mut *self.transaction).await?;
+        let balances = sqlx::query_as(self.text(BALANCES, "$4")).bind(&account).bind(from).bind(to);
+        rows.balances = self.bound(balances).fetch_all(&mut *self.transaction).await?;
+        let totals = sqlx::query_as(self.text(TOTALS, "$3")).bind(&account).bind(to);
+        (rows.account_cash, rows.account_cost, rows.later) =
+            self.bound(totals).fetch_one(&mut *self.transaction).await?;
+        let breaks = self.bound(sqlx::query_as(self.text(BREAKS, "$2")).bind(&account));
+        (rows.open_breaks,) = breaks.fetch_one(&mut *self.transaction).await?;
         Ok(())
     }
 
     async fn activity(&mut self, rows: &mut StatementRows) -> Result<(), QueryError> {
-        let scope = &self.scope;
-        let entries: Vec<StoredEntry> = sqlx::query_as(ENTRIES)
+        let scope = self.scope.clone();
+        let query = sqlx::query_as(self.text(ENTRIES, "$6"))
             .bind(&scope.account)
             .bind(&scope.sleeve)
             .bind(scope.from)
             .bind(scope.to)
-            .bind(ENTRIES_MAX + 1)
-            .fetch_all(&mut *self.transaction)
-            .await
-            .map_err(failed)?;
+            .bind(ENTRIES_MAX + 1);
+        let entries: Vec<StoredEntry> =
+            self.bound(query).fetch_all(&mut *self.transaction).await.map_err(failed)?;
         if i64::try_from(entries.len()).is_ok_and(|found| found > ENTRIES_MAX) {
             return Err(QueryError::TooMany {
                 what: "entries of a statement",
@@ -388,32 +457,33 @@ impl Reading {
             });
         }
         rows.entries = entries.into_iter().map(StatementEntry::from).collect();
-        rows.trips = sqlx::query_as(TRIPS)
+        let query = sqlx::query_as(self.text(TRIPS, "$5"))
             .bind(&scope.account)
             .bind(&scope.sleeve)
             .bind(scope.from)
-            .bind(scope.to)
-            .fetch_all(&mut *self.transaction)
-            .await
-            .map_err(failed)?;
+            .bind(scope.to);
+        rows.trips = self.bound(query).fetch_all(&mut *self.transaction).await.map_err(failed)?;
         Ok(())
     }
 
     async fn prices(&mut self, rows: &mut StatementRows) -> Result<(), sqlx::Error> {
-        let (account, from, to) = (&self.scope.account, self.scope.from, self.scope.to);
-        let connection = &mut *self.transaction;
-        rows.opening_marks =
-            sqlx::query_as(MARKS).bind(account).bind(from).fetch_all(&mut *connection).await?;
-        rows.closing_marks =
-            sqlx::query_as(MARKS).bind(account).bind(to).fetch_all(&mut *connection).await?;
-        rows.opening_prices =
-            sqlx::query_as(PRICES).bind(account).bind(from).fetch_all(&mut *connection).await?;
-        rows.closing_prices =
-            sqlx::query_as(PRICES).bind(account).bind(to).fetch_all(&mut *connection).await?;
-        rows.opening_samples =
-            sqlx::query_as(SAMPLES).bind(account).bind(from).fetch_all(&mut *connection).await?;
-        rows.closing_samples =
-            sqlx::query_as(SAMPLES).bind(account).bind(to).fetch_all(&mut *connection).await?;
+        let (from, to) = (self.scope.from, self.scope.to);
+        rows.opening_marks = self.before(MARKS, from).await?;
+        rows.closing_marks = self.before(MARKS, to).await?;
+        rows.opening_prices = self.before(PRICES, from).await?;
+        rows.closing_prices = self.before(PRICES, to).await?;
+        rows.splits = self.before(SPLITS, to).await?;
+        rows.opening_samples = self.before(SAMPLES, from).await?;
+        rows.closing_samples = self.before(SAMPLES, to).await?;
         Ok(())
+    }
+
+    /// What was seen before an end of the period.
+    async fn before<T>(&mut self, text: &'static str, end: i64) -> Result<Vec<T>, sqlx::Error>
+    where
+        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let query = sqlx::query_as(self.text(text, "$3")).bind(self.scope.account.clone());
+        self.bound(query.bind(end)).fetch_all(&mut *self.transaction).await
     }
 }

@@ -67,6 +67,8 @@ pub struct TableReader {
     key: Vec<usize>,
     first: String,
     later: String,
+    /// The moment that is asked for; `None` is now.
+    at: Option<i64>,
     after: Option<Vec<String>>,
     ended: bool,
 }
@@ -93,14 +95,17 @@ pub async fn table_names(pool: &PgPool) -> Result<Vec<String>, QueryError> {
 }
 
 impl TableReader {
-    /// Opens a table; what is written from now on is not read.
+    /// Opens a table, as it is or as it was at a moment; what is written from now on is not read.
     ///
     /// # Errors
-    /// When there is no such table, or the database does not answer.
-    pub async fn open(pool: &PgPool, name: &str) -> Result<Self, QueryError> {
+    /// When there is no such table, it keeps no past, or the database does not answer.
+    pub async fn open(pool: &PgPool, name: &str, at: Option<i64>) -> Result<Self, QueryError> {
         let names = table_names(pool).await?;
         if !names.iter().any(|known| known == name) {
             return Err(unknown(&names, name));
+        }
+        if at.is_some() {
+            check_past(pool, name).await?;
         }
         let mut transaction = pool
             .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -108,9 +113,9 @@ impl TableReader {
             .map_err(database)?;
         let columns = columns(&mut transaction, name).await?;
         let key = key(&mut transaction, name, &columns).await?;
-        let (first, later) =
-            (page_sql(name, &columns, &key, false), page_sql(name, &columns, &key, true));
-        Ok(Self { transaction, columns, key, first, later, after: None, ended: false })
+        let [first, later] =
+            [false, true].map(|later| page_sql(name, &columns, &key, later, at.is_some()));
+        Ok(Self { transaction, columns, key, first, later, at, after: None, ended: false })
     }
 
     /// Its columns, in order.
@@ -132,11 +137,11 @@ impl TableReader {
         for value in self.after.iter().flatten() {
             query = query.bind(value.clone());
         }
-        let found = query
-            .bind(i64::from(size))
-            .fetch_all(&mut *self.transaction)
-            .await
-            .map_err(database)?;
+        query = query.bind(i64::from(size));
+        if let Some(at) = self.at {
+            query = query.bind(at);
+        }
+        let found = query.fetch_all(&mut *self.transaction).await.map_err(database)?;
         let width = self.columns.len();
         let rows: Vec<TextRow> = found
             .iter()
@@ -149,6 +154,23 @@ impl TableReader {
         });
         Ok(rows)
     }
+}
+
+/// Whether the table has a function that gives its past.
+async fn check_past(pool: &PgPool, name: &str) -> Result<(), QueryError> {
+    let kept: Vec<String> = sqlx::query_scalar(
+        "SELECT c.relname::text FROM pg_class c
+          WHERE c.relnamespace = 'stockade'::regnamespace AND c.relkind IN ('r', 'p')
+            AND to_regprocedure('stockade.' || quote_ident(c.relname || '_at') || '(bigint)') IS NOT NULL
+          ORDER BY 1",
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(database)?;
+    if kept.iter().any(|table| table == name) {
+        return Ok(());
+    }
+    Err(QueryError::NoPast { table: name.to_owned(), allowed: kept.join(", ") })
 }
 
 fn unknown(names: &[String], found: &str) -> QueryError {
@@ -217,14 +239,20 @@ async fn key(
     Ok(places)
 }
 
-/// The statement of one page: only names of the catalogue are part of it.
-fn page_sql(name: &str, columns: &[Column], key: &[usize], later: bool) -> String {
+/// The statement of one page: only names of the catalogue are part of it. Of the past the moment is
+/// the last value.
+fn page_sql(name: &str, columns: &[Column], key: &[usize], later: bool, past: bool) -> String {
     let list: Vec<String> = columns.iter().map(Column::text).collect();
     // Qualified: a bare name in ORDER BY would mean the column of the result, which is text.
     let order: Vec<String> =
         key.iter().map(|place| format!("t.{}", quote(&columns[*place].name))).collect();
     let order = order.join(", ");
-    let mut sql = format!("SELECT {} FROM stockade.{} t", list.join(", "), quote(name));
+    let last = if later { key.len() } else { 0 } + 1;
+    let table = match past {
+        true => format!("{}(${})", quote(&format!("{name}_at")), last + 1),
+        false => quote(name),
+    };
+    let mut sql = format!("SELECT {} FROM stockade.{table} t", list.join(", "));
     let mut bound = 0;
     if later {
         let binds: Vec<String> = key
@@ -236,7 +264,7 @@ fn page_sql(name: &str, columns: &[Column], key: &[usize], later: bool) -> Strin
             .collect();
         sql.push_str(&format!(" WHERE ({order}) > ({})", binds.join(", ")));
     }
-    sql.push_str(&format!(" ORDER BY {order} LIMIT ${}", bound + 1));
+    sql.push_str(&format!(" ORDER BY {order} LIMIT ${last}"));
     sql
 }
 
@@ -276,9 +304,14 @@ mod tests {
     fn a_page_starts_after_the_key_of_the_last() {
         let columns = [column("account", "text"), column("id", "bigint"), column("qty", "numeric")];
         assert_eq!(
-            page_sql("lot", &columns, &[0, 1], true),
+            page_sql("lot", &columns, &[0, 1], true, false),
             "SELECT \"account\"::text, \"id\"::text, trim_scale(\"qty\")::text FROM stockade.\"lot\" t \
              WHERE (t.\"account\", t.\"id\") > ($1::text::text, $2::text::bigint) ORDER BY t.\"account\", t.\"id\" LIMIT $3"
+        );
+        assert_eq!(
+            page_sql("lot", &columns, &[1], false, true),
+            "SELECT \"account\"::text, \"id\"::text, trim_scale(\"qty\")::text FROM stockade.\"lot_at\"($2) t \
+             ORDER BY t.\"id\" LIMIT $1"
         );
     }
 }

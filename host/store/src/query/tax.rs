@@ -19,6 +19,7 @@ use stockade_core::order::Side;
 use stockade_core::{Money, Price, Qty, SleeveId, Symbol, Timestamp};
 
 use super::filter::QueryError;
+use super::past;
 
 /// Everything that the bridge of an account needs.
 #[derive(Debug, Clone, Default)]
@@ -46,13 +47,17 @@ pub struct WashHistory {
     pub coins: BTreeSet<Symbol>,
 }
 
-/// Reads the history of an account's shares.
+/// Reads the history of an account's shares; with `at` as it was known then.
 ///
 /// # Errors
 /// When the database does not answer, or keeps what no version of this program writes.
-pub async fn tax_history(pool: &PgPool, account: &str) -> Result<TaxHistory, QueryError> {
+pub async fn tax_history(
+    pool: &PgPool,
+    account: &str,
+    at: Option<i64>,
+) -> Result<TaxHistory, QueryError> {
     let failed = |source| QueryError::Database { what: "an account's history", source };
-    let mut snapshot = Snapshot::begin(pool, account).await.map_err(failed)?;
+    let mut snapshot = Snapshot::begin(pool, account, at).await.map_err(failed)?;
     let history = snapshot.history().await.map_err(failed)?;
     snapshot.read.commit().await.map_err(failed)?;
     Ok(history)
@@ -66,10 +71,11 @@ pub async fn tax_history(pool: &PgPool, account: &str) -> Result<TaxHistory, Que
 pub async fn wash_history(
     pool: &PgPool,
     account: &str,
+    at: Option<i64>,
     day: impl Fn(Timestamp) -> i32,
 ) -> Result<WashHistory, QueryError> {
     let failed = |source| QueryError::Database { what: "an account's round trips", source };
-    let mut snapshot = Snapshot::begin(pool, account).await.map_err(failed)?;
+    let mut snapshot = Snapshot::begin(pool, account, at).await.map_err(failed)?;
     let history = snapshot.round_trips(day).await.map_err(failed)?;
     snapshot.read.commit().await.map_err(failed)?;
     Ok(history)
@@ -146,16 +152,22 @@ const CLOSINGS: &str = "
 struct Snapshot<'a> {
     read: Transaction<'static, Postgres>,
     account: &'a str,
+    /// The moment that is asked for; `None` is now.
+    at: Option<i64>,
 }
 
 impl<'a> Snapshot<'a> {
-    async fn begin(pool: &PgPool, account: &'a str) -> Result<Self, sqlx::Error> {
+    async fn begin(pool: &PgPool, account: &'a str, at: Option<i64>) -> Result<Self, sqlx::Error> {
         let read = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        Ok(Self { read, account })
+        Ok(Self { read, account, at })
     }
 
     async fn rows(&mut self, sql: &'static str) -> Result<Vec<PgRow>, sqlx::Error> {
-        sqlx::query(sql).bind(self.account).fetch_all(&mut *self.read).await
+        let query = sqlx::query(past::statement(sql, self.at, "$2")).bind(self.account);
+        match self.at {
+            Some(at) => query.bind(at).fetch_all(&mut *self.read).await,
+            None => query.fetch_all(&mut *self.read).await,
+        }
     }
 
     async fn sleeves(&mut self) -> Result<BTreeMap<SleeveId, String>, sqlx::Error> {
@@ -227,7 +239,8 @@ impl<'a> Snapshot<'a> {
         let closings = closings.iter().map(|row| closed(row, &day)).collect::<Result<_, _>>()?;
         let splits = splits(&self.others().await?);
         let sql = "SELECT symbol FROM stockade.instrument WHERE account = $1 AND class = 'crypto'";
-        let coins = self.rows(sql).await?.iter().map(symbol).collect::<Result<_, _>>()?;
+        let coins = sqlx::query(sql).bind(self.account).fetch_all(&mut *self.read).await?;
+        let coins = coins.iter().map(symbol).collect::<Result<_, _>>()?;
         Ok(WashHistory { purchases, closings, splits, sleeves: self.sleeves().await?, coins })
     }
 }

@@ -406,8 +406,8 @@ async fn tables_are_exported_page_by_page() {
         assert!(names.iter().any(|name| name == needed), "{needed} is missing");
     }
     for table in &names {
-        let whole = TableReader::open(pool, table).await.unwrap().page(1_000).await.unwrap();
-        let mut reader = TableReader::open(pool, table).await.unwrap();
+        let whole = TableReader::open(pool, table, None).await.unwrap().page(1_000).await.unwrap();
+        let mut reader = TableReader::open(pool, table, None).await.unwrap();
         let mut rows = Vec::new();
         loop {
             let page = reader.page(1).await.unwrap();
@@ -418,14 +418,14 @@ async fn tables_are_exported_page_by_page() {
         }
         assert_eq!(rows, whole, "{table}");
     }
-    let mut reader = TableReader::open(pool, "posting").await.unwrap();
+    let mut reader = TableReader::open(pool, "posting", None).await.unwrap();
     let postings = reader.page(1_000).await.unwrap();
     assert_eq!(postings.len(), 5);
     let amount = reader.columns().iter().position(|column| column.name == "amount").unwrap();
     assert_eq!(postings[0][amount].as_deref(), Some("1500"));
     assert_eq!(reader.columns()[amount].scale, Some(18));
     assert!(reader.page(1_000).await.unwrap().is_empty());
-    let error = TableReader::open(pool, "lots").await.unwrap_err();
+    let error = TableReader::open(pool, "lots", None).await.unwrap_err();
     assert!(error.to_string().contains("nearest is \"lot\""), "{error}");
 }
 
@@ -545,7 +545,7 @@ async fn bots_breaks_refusals_and_curves() {
     let database = database(&rows).await;
     let pool = database.store.reads();
     let all = Filter::default();
-    let found = to_json(&break_show(pool, None, 1).await.unwrap().unwrap());
+    let found = to_json(&break_show(pool, None, 1, None).await.unwrap().unwrap());
     assert_eq!((&found["state"], &found["age_seconds"]), (&json!("open"), &json!(60)));
     assert_eq!(break_list(pool, &all, false).await.unwrap().len(), 1);
     let refusals =
@@ -562,7 +562,7 @@ async fn bots_breaks_refusals_and_curves() {
             .len(),
         1
     );
-    assert_eq!(bot_show(pool, None, "nobody").await.unwrap(), None);
+    assert_eq!(bot_show(pool, None, "nobody", None).await.unwrap(), None);
     assert_eq!(equity_curve(pool, &all).await.unwrap().len(), 2);
     let closes = equity_closes(pool, &all).await.unwrap();
     assert_eq!((closes.len(), closes[0].equity.to_string().as_str()), (1, "10050"));

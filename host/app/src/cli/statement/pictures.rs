@@ -26,6 +26,7 @@ pub(super) async fn of(pool: &PgPool, statement: &Statement) -> Result<Vec<Pictu
             account: Some(statement.account.clone()),
             sleeve: Some(sleeve.clone()),
             to: Some(statement.to.0),
+            at: statement.as_of.map(|at| at.0),
             ..Filter::default()
         };
         let all = equity_curve(pool, &filter).await?;

@@ -14,13 +14,16 @@ mod fanout;
 mod figure;
 mod figures;
 mod herd;
+mod import;
 mod latency;
+mod made;
 pub(in crate::drivers) mod market;
 mod marks;
 mod memory;
 mod native;
 mod place;
 mod queries;
+mod start;
 mod tap;
 
 use crate::cli::bench::BenchArgs;
@@ -34,7 +37,7 @@ use place::Place;
 const SEED: u64 = 20_190_211;
 
 /// What can be measured, in the order in which all of it is.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 13] = [
     "call",
     "backtest",
     "backtest-many",
@@ -45,7 +48,9 @@ const NAMES: [&str; 11] = [
     "marks",
     "figures",
     "memory",
+    "start",
     "queries",
+    "import",
 ];
 
 /// Measures what is named, or all there is.
@@ -56,6 +61,9 @@ pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Fai
     }
     if let Some(bots) = args.name.as_deref().and_then(fanout::child_of) {
         return fanout::child(&place, bots);
+    }
+    if args.name.as_deref().is_some_and(start::is_child) {
+        return start::child(settings).await;
     }
     let names: Vec<&str> = match args.name.as_deref() {
         None => NAMES.to_vec(),
@@ -75,7 +83,9 @@ pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Fai
             "booking" => place.guarded("booking", booking::measure(&place)).await,
             "figures" => place.guarded("figures", figures::measure(&place)).await,
             "fanout" => fanout::measure(&place),
-            "memory" => memory::measure(&place),
+            "memory" => place.guarded("memory-books", memory::measure(&place)).await,
+            "start" => place.guarded("start", start::measure(&place)).await,
+            "import" => place.guarded("import", import::measure(&place)).await,
             "queries" => place.guarded("queries", queries::measure(&place)).await,
             _ => Err(unknown(name)),
         };

@@ -8,8 +8,8 @@ use stockade_store::query::{
 };
 
 use super::model::{
-    ActivityLine, Amount, BrokerSide, Category, Ends, PositionLine, Statement, Tie, TieLine,
-    TradeLine, TripLine,
+    ActivityLine, Amount, BookedLater, BrokerSide, Category, Ends, PositionLine, Statement, Tie,
+    TieLine, TradeLine, TripLine,
 };
 use super::value::{End, Place, Prices, Worth};
 
@@ -125,7 +125,8 @@ impl<'a> Builder<'a> {
     }
 
     fn worths(&self, end: End) -> Worths<'a> {
-        let prices = Prices::new(self.rows, end);
+        let before = if end == End::Opening { self.scope.from } else { self.scope.to };
+        let prices = Prices::new(self.rows, end, before);
         let mut positions: BTreeMap<&str, Vec<(Place<'a>, Decimal, Decimal)>> = BTreeMap::new();
         for balance in self.rows.balances.iter().filter(|balance| balance.ledger == "position") {
             let (qty, cost) = match end {
@@ -160,7 +161,8 @@ impl<'a> Builder<'a> {
         let by_entries = "by the account's entries";
         tied("cash", cash, self.rows.account_cash.0, by_entries)?;
         tied("position at cost", cost, self.rows.account_cost.0, by_entries)?;
-        if self.scope.to > self.rows.market_time.0 {
+        // Rows say what is now: all entries, if none lies behind the period.
+        if self.scope.at.is_none() && self.rows.later == 0 {
             let stored = self.rows.sleeves.iter().map(|sleeve| sleeve.cash.0).sum();
             tied("cash", cash, stored, "as the sleeves' rows say")?;
         }
@@ -176,7 +178,7 @@ impl<'a> Builder<'a> {
 
     /// Each symbol's whole quantity at its price; `None` where one of them is not known.
     fn account_value(&self, worths: &Worths<'a>) -> Option<Decimal> {
-        let prices = Prices::new(self.rows, End::Closing);
+        let prices = Prices::new(self.rows, End::Closing, self.scope.to);
         let mut held: BTreeMap<&str, Decimal> = BTreeMap::new();
         for (symbol, held_by) in worths.values().flat_map(|worth| &worth.held) {
             *held.entry(symbol).or_default() += held_by.qty;
@@ -196,6 +198,9 @@ impl<'a> Builder<'a> {
             sleeve: self.scope.sleeve.clone(),
             from: stockade_store::query::At(self.scope.from),
             to: stockade_store::query::At(self.scope.to),
+            basis: self.scope.basis,
+            as_of: self.scope.at.map(stockade_store::query::At),
+            booked_later: self.booked_later(),
             cash: self.ledger("cash", None),
             cash_moves: self.moves("cash"),
             cost: self.ledger("position", None),
@@ -273,6 +278,15 @@ impl<'a> Builder<'a> {
         lines
     }
 
+    /// Entries of the period that came after it.
+    fn booked_later(&self) -> Option<BookedLater> {
+        let late = self.rows.entries.iter().map(|entry| entry.booked_at);
+        let late = late.filter(|at| at.0 >= self.scope.to);
+        let (count, last) =
+            late.fold((0, None), |(count, last), at| (count + 1, last.max(Some(at))));
+        last.map(|last| BookedLater { entries: count, last })
+    }
+
     fn trades(&self) -> Vec<TradeLine> {
         let trades = self.rows.entries.iter();
         trades.filter_map(|entry| Some(trade(entry, entry.trade.as_ref()?))).collect()
@@ -287,6 +301,7 @@ impl<'a> Builder<'a> {
                 category: Category::of(&entry.kind),
                 entry: entry.id,
                 at: entry.at,
+                booked_at: entry.booked_at,
                 kind: entry.kind.clone(),
                 sleeve: sleeve.to_owned(),
                 memo: entry.memo.clone(),
@@ -323,6 +338,7 @@ fn trade(entry: &StatementEntry, trade: &StatementTrade) -> TradeLine {
     TradeLine {
         entry: entry.id,
         at: trade.at,
+        booked_at: entry.booked_at,
         sleeve: trade.sleeve.clone(),
         symbol: trade.symbol.clone(),
         side: trade.side.clone(),

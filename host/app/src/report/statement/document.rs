@@ -4,6 +4,7 @@
 //! is what the books hold.
 
 use rust_decimal::Decimal;
+use stockade_store::query::StatementBasis;
 
 use super::model::{
     Amount, BrokerSide, Category, Ends, Held, PositionLine, Source, Statement, Tie, TradeLine,
@@ -79,6 +80,10 @@ fn qty(value: Decimal) -> String {
     screen::grouped(&value.normalize().to_string())
 }
 
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 fn text(text: &str) -> String {
     text.to_owned()
 }
@@ -96,16 +101,23 @@ pub(crate) fn lay_out(statement: &Statement) -> Document {
     sections.extend(Category::ALL.into_iter().filter_map(|category| activity(statement, category)));
     sections.push(tie(statement));
     sections.extend(broker(&statement.tie));
-    Document {
-        title: format!("Statement of {of}"),
-        subtitle: format!(
-            "Account {}, from {} to before {}; times are UTC",
-            statement.account,
-            screen::time(statement.from),
-            screen::time(statement.to)
-        ),
-        sections,
-    }
+    Document { title: format!("Statement of {of}"), subtitle: subtitle(statement), sections }
+}
+
+fn subtitle(statement: &Statement) -> String {
+    let days = match statement.basis {
+        StatementBasis::Trade => "by the day of the trade",
+        StatementBasis::Booking => "by the day of booking",
+    };
+    let as_of = statement
+        .as_of
+        .map_or_else(String::new, |at| format!(", as the books were at {}", screen::time(at)));
+    format!(
+        "Account {}, from {} to before {}, {days}{as_of}; times are UTC",
+        statement.account,
+        screen::time(statement.from),
+        screen::time(statement.to)
+    )
 }
 
 fn ends(section: &mut Section, name: &str, ends: Ends, total: bool) {
@@ -123,7 +135,30 @@ fn summary(statement: &Statement) -> Section {
     for (sleeve, source) in &statement.valued {
         section.notes.push(format!("{sleeve}: {}", valued(source)));
     }
+    section.notes.extend(late(statement));
     section
+}
+
+/// What a reader must know who has a statement of the same period from before.
+fn late(statement: &Statement) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(late) = statement.booked_later {
+        notes.push(format!(
+            "{} of the entries were booked after the end of the period, the last at {} (imported or learnt of late): \
+             an earlier statement of the same period did not have them",
+            late.entries,
+            screen::time(late.last)
+        ));
+    }
+    let below = |amount: Decimal| amount.is_sign_negative() && !amount.is_zero();
+    if statement.sleeve.is_some()
+        && (below(statement.cash.opening) || below(statement.cash.closing))
+    {
+        notes.push(text(
+            "Cash is below zero where trades lie before the day on which their capital was allocated",
+        ));
+    }
+    notes
 }
 
 fn valued(source: &Source) -> String {
@@ -270,7 +305,7 @@ fn trades(statement: &Statement) -> Option<Section> {
     let sum =
         |of: fn(&TradeLine) -> Decimal| exact(statement.trades.iter().map(of).sum::<Decimal>());
     section.total([
-        format!("{} trades", statement.trades.len()),
+        counted(statement.trades.len(), "trade"),
         String::new(),
         String::new(),
         String::new(),
@@ -311,7 +346,7 @@ fn trips(statement: &Statement) -> Option<Section> {
         ]);
     }
     let mut cells: [String; 12] = Default::default();
-    cells[0] = format!("{} round trips", statement.trips.len());
+    cells[0] = counted(statement.trips.len(), "round trip");
     cells[8] = exact(statement.trips.iter().map(|trip| trip.gross).sum());
     cells[9] = exact(statement.trips.iter().map(|trip| trip.fees).sum());
     cells[10] = exact(statement.trips.iter().map(|trip| trip.net).sum());

@@ -20,7 +20,7 @@ const PRINT: &str = "tr.total td{font-weight:600;border-top:1px solid var(--soft
     .apart{break-before:page}thead{display:table-header-group}}";
 
 /// Sections that stand before the pictures.
-const BEFORE_PICTURES: usize = 3;
+pub(super) const BEFORE_PICTURES: usize = 3;
 
 /// Writes it.
 pub(crate) fn html(document: &Document, pictures: &[Picture]) -> String {

@@ -11,6 +11,7 @@
 mod build;
 mod csv;
 mod document;
+mod drawing;
 mod font;
 mod html;
 mod model;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
-use stockade_store::query::{At, Number};
+use stockade_store::query::{At, Number, StatementBasis};
 
 /// A decimal in the firm JSON: a text without trailing zeros.
 fn plain<S: Serializer>(amount: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
@@ -174,6 +174,8 @@ pub(crate) struct TradeLine {
     pub(crate) entry: i64,
     /// When it happened.
     pub(crate) at: At,
+    /// When it was booked.
+    pub(crate) booked_at: At,
     /// Whose.
     pub(crate) sleeve: String,
     /// Of what.
@@ -211,8 +213,10 @@ pub(crate) struct ActivityLine {
     pub(crate) category: Category,
     /// Its number.
     pub(crate) entry: i64,
-    /// When it was booked.
+    /// The day by which it belongs to the period.
     pub(crate) at: At,
+    /// When it was booked.
+    pub(crate) booked_at: At,
     /// Its kind, as stored.
     pub(crate) kind: String,
     /// Whose.
@@ -328,6 +332,15 @@ pub(crate) struct Tie {
     pub(crate) open_breaks: i64,
 }
 
+/// What a period learnt of after its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct BookedLater {
+    /// Entries of the period that were booked after it.
+    pub(crate) entries: u64,
+    /// When the last of them was.
+    pub(crate) last: At,
+}
+
 /// A statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Statement {
@@ -339,6 +352,12 @@ pub(crate) struct Statement {
     pub(crate) from: At,
     /// Before this time.
     pub(crate) to: At,
+    /// By which day of an entry it belongs to the period.
+    pub(crate) basis: StatementBasis,
+    /// The moment up to which the books were read; `None` is now.
+    pub(crate) as_of: Option<At>,
+    /// What came after the period's end, by another day of its own.
+    pub(crate) booked_later: Option<BookedLater>,
     /// Cash.
     pub(crate) cash: Ends,
     /// What moved cash, by category; together the change of cash.

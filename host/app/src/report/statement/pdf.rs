@@ -1,5 +1,5 @@
 //! A statement as PDF: A4, the fonts that every reader has, pages numbered, the headings of a table
-//! on each of its pages, numbers flush right.
+//! on each of its pages, numbers flush right, pictures where the page of the web has them.
 //!
 //! Guarantees: the same document gives the same bytes; nothing is cut off: texts wrap, and a table
 //! that is too wide is set smaller.
@@ -7,7 +7,9 @@
 use pdf_writer::{Content, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 
 use super::document::{Document, Line, Section};
+use super::drawing::Drawing;
 use super::font::{Font, encoded, width};
+use super::html::{BEFORE_PICTURES, Picture};
 
 const WIDTH: f32 = 595.0;
 const HEIGHT: f32 = 842.0;
@@ -24,11 +26,14 @@ const TEXT_MAX: f32 = 190.0;
 const TEXT_MIN: f32 = 34.0;
 
 /// Writes it.
-pub(crate) fn pdf(document: &Document) -> Vec<u8> {
+pub(crate) fn pdf(document: &Document, pictures: &[Picture]) -> Vec<u8> {
     let mut paper = Paper::new();
     paper.heading(&document.title, 16.0);
     paper.paragraph(&document.subtitle);
-    for section in &document.sections {
+    for (place, section) in document.sections.iter().enumerate() {
+        if place == BEFORE_PICTURES {
+            pictures.iter().for_each(|picture| paper.picture(picture));
+        }
         paper.section(section);
     }
     paper.finish(&document.title)
@@ -117,6 +122,22 @@ impl Paper {
         }
     }
 
+    /// A picture with its heading, on one page.
+    fn picture(&mut self, picture: &Picture) {
+        let Some(drawing) = Drawing::of(&picture.svg) else { return };
+        let wide = WIDTH - 2.0 * MARGIN;
+        let high = drawing.height(wide);
+        if self.y - (high + 40.0) < BOTTOM {
+            self.next_page();
+        }
+        self.y -= 14.0;
+        self.heading(&picture.title, 11.0);
+        self.y -= 4.0;
+        let corner = (MARGIN, self.y);
+        drawing.put(self.content(), corner, wide);
+        self.y -= high;
+    }
+
     fn table(&mut self, section: &Section) {
         let columns = Columns::of(section);
         self.table_head(section, &columns);
@@ -184,7 +205,8 @@ impl Paper {
     }
 }
 
-fn show(content: &mut Content, x: f32, y: f32, font: Font, size: f32, text: &[u8]) {
+/// Writes an encoded text at a place.
+pub(super) fn show(content: &mut Content, x: f32, y: f32, font: Font, size: f32, text: &[u8]) {
     if text.is_empty() {
         return;
     }

@@ -2,8 +2,8 @@
 
 use rust_decimal::Decimal;
 use stockade_store::query::{
-    At, LedgerBalance, Number, StatementEntry, StatementLeg, StatementPrice, StatementRows,
-    StatementScope, StatementSleeve, StatementTrade,
+    At, LedgerBalance, Number, StatementBasis, StatementEntry, StatementLeg, StatementPrice,
+    StatementRows, StatementScope, StatementSleeve, StatementTrade,
 };
 
 use super::build::StatementError;
@@ -34,7 +34,15 @@ fn leg(sleeve: &str, ledger: &str, amount: &str) -> StatementLeg {
 
 fn entry(id: i64, kind: &str, memo: &str, legs: Vec<StatementLeg>) -> StatementEntry {
     let at = At(FROM + id * DAY);
-    StatementEntry { id, at, kind: kind.to_owned(), memo: memo.to_owned(), legs, trade: None }
+    StatementEntry {
+        id,
+        at,
+        booked_at: at,
+        kind: kind.to_owned(),
+        memo: memo.to_owned(),
+        legs,
+        trade: None,
+    }
 }
 
 fn trade(id: i64, side: &str, qty: &str, price: &str, legs: Vec<StatementLeg>) -> StatementEntry {
@@ -150,7 +158,14 @@ fn balances(entries: &[StatementEntry]) -> Vec<LedgerBalance> {
 
 fn scope(sleeve: Option<&str>) -> StatementScope {
     let sleeve = sleeve.map(str::to_owned);
-    StatementScope { account: "paper".to_owned(), sleeve, from: FROM, to: TO }
+    StatementScope {
+        account: "paper".to_owned(),
+        sleeve,
+        from: FROM,
+        to: TO,
+        basis: StatementBasis::Trade,
+        at: None,
+    }
 }
 
 fn rows(sleeve: Option<&str>) -> StatementRows {
@@ -297,7 +312,7 @@ fn every_way_of_writing_holds_every_fact() {
     let picture = Picture { title: "Equity".to_owned(), svg: "<svg></svg>".to_owned() };
     let page = html(&document, &[picture]);
     let plain = text(&document);
-    let paper = String::from_utf8_lossy(&pdf(&document)).into_owned();
+    let paper = String::from_utf8_lossy(&pdf(&document, &[])).into_owned();
     for fact in [
         "Statement of sleeve a",
         "1,402.453456789",
@@ -334,7 +349,7 @@ fn text_from_outside_stays_text() {
     let made = build(&scope(Some("a")), &rows, BrokerSide::Not(String::new())).unwrap();
     let page = html(&lay_out(&made), &[]);
     assert!(!page.contains("<script") && page.contains("&lt;script&gt;"));
-    let paper = pdf(&lay_out(&made));
+    let paper = pdf(&lay_out(&made), &[]);
     let paper = String::from_utf8_lossy(&paper);
     assert!(paper.starts_with("%PDF-") && paper.trim_end().ends_with("%%EOF"));
     assert!(!paper.contains('\u{1f600}'));
@@ -346,7 +361,7 @@ fn a_long_table_has_its_headings_on_every_page() {
     let place = document.sections.iter().position(|s| s.title == "Trades confirmed").unwrap();
     let row = document.sections[place].rows[0].clone();
     document.sections[place].rows = vec![row; 300];
-    let paper = pdf(&document);
+    let paper = pdf(&document, &[]);
     let paper = String::from_utf8_lossy(&paper);
     let pages = paper.matches("/Type /Page\n").count();
     assert!(pages > 4, "{pages}");
@@ -355,5 +370,5 @@ fn a_long_table_has_its_headings_on_every_page() {
     }
     let headings = paper.matches("(Net cash)").count();
     assert!((pages - 2..=pages).contains(&headings), "{headings} headings on {pages} pages");
-    assert_eq!(pdf(&document), pdf(&document), "the same bytes");
+    assert_eq!(pdf(&document, &[]), pdf(&document, &[]), "the same bytes");
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use stockade_core::decimal::round_half_even;
-use stockade_store::query::{StatementPrice, StatementRows, StatementSample};
+use stockade_store::query::{Number, StatementPrice, StatementRows, StatementSample};
 
 use super::model::{Held, Source};
 
@@ -35,21 +35,36 @@ pub(super) struct Worth<'a> {
 
 /// The prices that are known at an end.
 pub(super) struct Prices<'a> {
-    marks: BTreeMap<&'a str, &'a StatementPrice>,
-    executions: BTreeMap<&'a str, &'a StatementPrice>,
+    marks: BTreeMap<&'a str, StatementPrice>,
+    executions: BTreeMap<&'a str, StatementPrice>,
     samples: BTreeMap<&'a str, &'a StatementSample>,
 }
 
 impl<'a> Prices<'a> {
-    /// Those of an end.
-    pub(super) fn new(rows: &'a StatementRows, end: End) -> Self {
+    /// Those of an end, which is before this time; one from before a split counts in new shares.
+    pub(super) fn new(rows: &'a StatementRows, end: End, before: i64) -> Self {
+        let in_new_shares = |price: &StatementPrice| {
+            let mut since = rows.splits.iter().filter(|split| {
+                split.symbol == price.symbol && split.at > price.at && split.at.0 < before
+            });
+            let value = since.try_fold(price.price.0, |value, split| {
+                Some(round_half_even(value.checked_div(split.ratio.0)?, PLACES))
+            })?;
+            Some(StatementPrice { price: Number(value), ..price.clone() })
+        };
         let (marks, executions, samples) = match end {
             End::Opening => (&rows.opening_marks, &rows.opening_prices, &rows.opening_samples),
             End::Closing => (&rows.closing_marks, &rows.closing_prices, &rows.closing_samples),
         };
         Self {
-            marks: marks.iter().map(|mark| (&*mark.symbol, mark)).collect(),
-            executions: executions.iter().map(|price| (&*price.symbol, price)).collect(),
+            marks: marks
+                .iter()
+                .filter_map(|mark| Some((&*mark.symbol, in_new_shares(mark)?)))
+                .collect(),
+            executions: executions
+                .iter()
+                .filter_map(|price| Some((&*price.symbol, in_new_shares(price)?)))
+                .collect(),
             samples: samples.iter().map(|sample| (&*sample.sleeve, sample)).collect(),
         }
     }
