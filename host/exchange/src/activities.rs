@@ -81,6 +81,9 @@ pub struct Activity {
     pub net_amount: Decimal,
     /// Of a dividend.
     pub per_share: Option<Decimal>,
+    /// Of a split: new shares for one old share.
+    #[serde(default)]
+    pub ratio: Option<Decimal>,
     pub description: String,
     pub fill: Option<FillPart>,
 }

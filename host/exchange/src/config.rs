@@ -64,6 +64,13 @@ pub struct Config {
     pub regulatory_fees: bool,
     /// Worsens market and stop executions by so many hundredths of a per cent.
     pub slippage_bps: Decimal,
+    /// Worsens the same by half of the spread, in US dollars a share; not against quotes, which have a spread.
+    #[serde(default)]
+    pub half_spread: Decimal,
+    /// Worsens the same by so many hundredths of a per cent where an execution takes a bar's whole volume, and by the square
+    /// of its share where it takes less. Against bars only.
+    #[serde(default)]
+    pub impact_bps: Decimal,
     /// An order set trades at most this share (0 < x <= 1) of a bar's volume. Absent: no limit.
     pub max_participation: Option<Decimal>,
 }
@@ -91,6 +98,8 @@ impl Config {
             crypto_fee_in_kind: false,
             regulatory_fees: false,
             slippage_bps: Decimal::ZERO,
+            half_spread: Decimal::ZERO,
+            impact_bps: Decimal::ZERO,
             max_participation: None,
         }
     }
@@ -142,6 +151,8 @@ impl Config {
         range("crypto_fee_bps", self.crypto_fee_bps, Decimal::ZERO, bps)?;
         // A sell's slippage of 100 % would give a price of zero.
         range("slippage_bps", self.slippage_bps, Decimal::ZERO, Decimal::from(5_000))?;
+        range("impact_bps", self.impact_bps, Decimal::ZERO, Decimal::from(5_000))?;
+        range("half_spread", self.half_spread, Decimal::ZERO, bps)?;
         if let Some(share) = self.max_participation
             && (share <= Decimal::ZERO || share > Decimal::ONE)
         {

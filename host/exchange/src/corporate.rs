@@ -147,6 +147,7 @@ impl Exchange {
             now,
         );
         if let Some(activity) = self.s.activities.last_mut() {
+            activity.ratio = Some(ratio);
             let forward = ratio >= Decimal::ONE;
             activity.sub_type = (if forward { "FSPLIT" } else { "RSPLIT" }).to_owned();
         }

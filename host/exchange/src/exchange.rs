@@ -35,6 +35,8 @@ pub struct Exchange {
     pub(crate) session: Option<(Nanos, Session)>,
     /// Orders to match and their bars; kept for its memory.
     pub(crate) scratch: Vec<(u32, u32)>,
+    /// Whether the bars at hand have ended before they came.
+    pub(crate) ended: bool,
 }
 
 impl Exchange {
@@ -167,20 +169,50 @@ impl Exchange {
             return;
         }
         (slot.bid, slot.ask, slot.quote_at) = (quote.bid, quote.ask, quote.at);
-        self.match_ticks(quote.symbol, quote.bid, quote.ask);
+        slot.met_quote = true;
+        self.match_ticks(quote.symbol, (quote.bid, quote.bid_size), (quote.ask, quote.ask_size));
+        self.s.slots[quote.symbol.index()].met_quote = false;
     }
 
     /// A trade: the last price, and met by the symbol's open orders.
     pub fn on_trade(&mut self, trade: &Trade) {
-        self.roll(trade.at);
-        let Some(slot) = self.s.slots.get_mut(trade.symbol.index()) else {
-            return;
-        };
-        if !is_sound_price(trade.price) {
-            return;
+        if self.on_print(trade) {
+            let met = (trade.price, trade.size);
+            self.match_ticks(trade.symbol, met, met);
         }
-        (slot.last, slot.last_at) = (trade.price, trade.at);
-        self.match_ticks(trade.symbol, trade.price, trade.price);
+    }
+
+    /// A trade that is the last price and meets no order: where quotes are what orders trade at. Whether its price can be one.
+    pub fn on_print(&mut self, trade: &Trade) -> bool {
+        self.roll(trade.at);
+        let sound = is_sound_price(trade.price);
+        if let Some(slot) = self.s.slots.get_mut(trade.symbol.index()).filter(|_| sound) {
+            (slot.last, slot.last_at) = (trade.price, trade.at);
+            return true;
+        }
+        false
+    }
+
+    /// The same for bars that come when they have ended, between quotes and trades of other symbols: an order that was sent
+    /// while a bar was under way does not meet it.
+    pub fn on_ended_bars(&mut self, bars: &[Bar]) {
+        self.ended = true;
+        self.on_bars(bars);
+        self.ended = false;
+    }
+
+    /// Bars whose closes are last prices and that meet no order: where quotes or trades are what orders trade at.
+    pub fn on_closes(&mut self, bars: &[Bar]) {
+        if let Some(end) = bars.iter().map(Bar::end).max() {
+            self.roll(end);
+        }
+        for bar in bars {
+            // A trade since the bar's beginning is as late a price as its close, or later.
+            let known = self.s.slots.get(bar.symbol.index()).is_some_and(|s| s.last_at > bar.at);
+            if !known {
+                self.remember(std::slice::from_ref(bar));
+            }
+        }
     }
 
     /// Lets time pass: queued orders go to work, orders expire.
@@ -267,6 +299,7 @@ impl Exchange {
             }
             slot.volume_left = share
                 .map(|share| (bar.volume.max(Decimal::ZERO) * share).min(crate::limits::MAX_QTY));
+            slot.volume = Some(bar.volume.max(Decimal::ZERO));
             pairs.extend(slot.open.iter().map(|&index| (index, place)));
         }
         if bars.len() > 1 {
@@ -277,7 +310,7 @@ impl Exchange {
         }
         for bar in bars {
             if let Some(slot) = self.s.slots.get_mut(bar.symbol.index()) {
-                slot.volume_left = None;
+                (slot.volume_left, slot.volume) = (None, None);
             }
         }
         pairs.clear();
@@ -288,6 +321,9 @@ impl Exchange {
         let Some(order) = self.at_work(index) else {
             return;
         };
+        if self.ended && order.submitted_at > bar.at {
+            return;
+        }
         let (tif, extended) = (order.time_in_force, order.extended_hours);
         let has_sessions = self.has_sessions(bar.symbol);
         if !self.in_session(bar.symbol, bar.at, bar.end()) && !extended {
@@ -306,13 +342,18 @@ impl Exchange {
         self.after_tick(index, at);
     }
 
-    fn match_ticks(&mut self, symbol: SymbolId, bid: Decimal, ask: Decimal) {
+    /// Both sides are a price and how much of it there is.
+    fn match_ticks(&mut self, symbol: SymbolId, bid: (Decimal, Decimal), ask: (Decimal, Decimal)) {
         if self.s.slots[symbol.index()].open.is_empty() {
             return;
         }
         let at = self.s.now;
         let regular = self.in_session(symbol, at, at);
         let has_sessions = self.has_sessions(symbol);
+        let share = self.s.config.max_participation;
+        // What may be taken of each side.
+        let mut left =
+            [bid.1, ask.1].map(|size| share.map(|share| size.max(Decimal::ZERO) * share));
         for index in self.s.slots[symbol.index()].open.clone() {
             let Some(order) = self.at_work(index) else {
                 continue;
@@ -322,12 +363,14 @@ impl Exchange {
             {
                 continue;
             }
-            let price = match order.side {
-                Side::Buy => ask,
-                Side::Sell => bid,
+            let (price, side) = match order.side {
+                Side::Buy => (ask.0, 1),
+                Side::Sell => (bid.0, 0),
             };
             let met = meet_price(order, price);
+            self.s.slots[symbol.index()].volume_left = left[side];
             self.execute(index, met, at);
+            left[side] = self.s.slots[symbol.index()].volume_left.take();
             self.after_tick(index, at);
         }
     }

@@ -23,6 +23,11 @@ pub(crate) fn cents(amount: Decimal) -> Decimal {
     amount.round_dp_with_strategy(2, RoundingStrategy::MidpointNearestEven)
 }
 
+/// No sale is worsened to nothing.
+fn least(price: Decimal) -> Decimal {
+    price.max(Decimal::new(1, 6))
+}
+
 /// Cuts a quantity to `scale` decimals, towards zero.
 fn down(qty: Decimal, scale: u32) -> Decimal {
     qty.round_dp_with_strategy(scale, RoundingStrategy::ToZero)
@@ -40,23 +45,48 @@ impl Exchange {
             }
             Meet::Trades { price, taker } => {
                 let order = &self.s.orders[index as usize];
-                let price = if taker { self.slipped(order.side, price) } else { price };
+                let (side, symbol) = (order.side, order.symbol_id);
+                let price = if taker { self.slipped(side, symbol, price) } else { price };
                 let whole = open_qty(order, price);
-                let qty = self.portion(index, whole);
-                if qty > Decimal::ZERO {
-                    self.fill(index, qty, price, qty == whole, at);
+                let mut qty = self.portion(index, whole);
+                if qty <= Decimal::ZERO {
+                    return;
                 }
+                let complete = qty == whole;
+                let paid = if taker { self.pressed(side, symbol, price, qty) } else { price };
+                if paid != price && complete {
+                    // Dollars buy less at the price that they move.
+                    qty = open_qty(&self.s.orders[index as usize], paid);
+                }
+                self.fill(index, qty, paid, complete, at);
             }
         }
     }
 
-    /// The price worsened by the configured slippage, to six decimals.
-    fn slipped(&self, side: Side, price: Decimal) -> Decimal {
-        let bps = self.s.config.slippage_bps;
-        if bps.is_zero() {
+    /// The price worsened by the configured slippage and half spread, to six decimals.
+    fn slipped(&self, side: Side, symbol: SymbolId, price: Decimal) -> Decimal {
+        let config = &self.s.config;
+        // A quote's price has its spread already.
+        let quoted = self.s.slots[symbol.index()].met_quote;
+        let half = if quoted { Decimal::ZERO } else { config.half_spread };
+        if config.slippage_bps.is_zero() && half.is_zero() {
             return price;
         }
-        (price * (Decimal::ONE + side.signed(bps * BPS))).round_dp(6)
+        let slipped = price * (Decimal::ONE + side.signed(config.slippage_bps * BPS));
+        least((slipped + side.signed(half)).round_dp(6))
+    }
+
+    /// The price worsened by what the execution itself does to it, to six decimals: the configured impact times the square of
+    /// its share of the bar's volume.
+    fn pressed(&self, side: Side, symbol: SymbolId, price: Decimal, qty: Decimal) -> Decimal {
+        let impact = self.s.config.impact_bps;
+        let Some(volume) = self.s.slots[symbol.index()].volume.filter(|_| !impact.is_zero()) else {
+            return price;
+        };
+        // More than the bar's volume presses no more than all of it.
+        let share = qty.checked_div(volume).map_or(Decimal::ONE, |share| share.min(Decimal::ONE));
+        let share = share.round_dp(9);
+        least((price * (Decimal::ONE + side.signed(impact * BPS * share * share))).round_dp(6))
     }
 
     /// How much of `whole` trades now: the bar's volume and the chance of a partial fill limit it.
@@ -167,6 +197,7 @@ impl Exchange {
             qty: Decimal::ZERO,
             net_amount: Decimal::ZERO,
             per_share: None,
+            ratio: None,
             description: String::new(),
             fill: Some(fill),
         });
@@ -274,6 +305,7 @@ impl Exchange {
             qty,
             net_amount,
             per_share: None,
+            ratio: None,
             description,
             fill: None,
         });

@@ -16,6 +16,7 @@
 //!               list_asset(Asset) -> Result<SymbolId, ListingError>        to set other than the default properties
 //!               on_bars(&[Bar])                                            all bars of ONE time stamp; match, then remember the close
 //!               on_bar(&Bar)  on_quote(&Quote)  on_trade(&Trade)
+//!               on_closes(&[Bar])  on_print(&Trade)                        last prices alone, where finer data meets the orders
 //!               advance(now)                                               session open, expiry. After the bars that end at `now`
 //!               finish(at)                                                 after the last bar: cancels what is open, reports closed
 //! orders        submit(NewOrder, at) -> Result<Order, Reject>              the answer shows the order before any match

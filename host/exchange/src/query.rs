@@ -78,6 +78,12 @@ impl Exchange {
         query.page(&self.s.activities)
     }
 
+    /// All activities after the first `told`.
+    #[must_use]
+    pub fn activities_from(&self, told: usize) -> &[Activity] {
+        self.s.activities.get(told..).unwrap_or_default()
+    }
+
     /// Listed assets in the order of their ids.
     pub fn assets(&self) -> impl Iterator<Item = &Asset> {
         self.s.slots.iter().map(|slot| &slot.asset)

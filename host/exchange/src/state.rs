@@ -66,6 +66,12 @@ pub(crate) struct Slot {
     /// What orders may still take of the bar at hand, where the configuration limits it.
     #[serde(skip)]
     pub(crate) volume_left: Option<Decimal>,
+    /// The volume of the bar at hand.
+    #[serde(skip)]
+    pub(crate) volume: Option<Decimal>,
+    /// Whether what orders meet is a quote.
+    #[serde(skip)]
+    pub(crate) met_quote: bool,
     /// Open orders, in submission order.
     #[serde(skip)]
     pub(crate) open: Vec<u32>,
@@ -83,6 +89,8 @@ impl Slot {
             lastday: Decimal::ZERO,
             position: Position::default(),
             volume_left: None,
+            volume: None,
+            met_quote: false,
             open: Vec::new(),
             asset,
         }
@@ -196,6 +204,7 @@ impl Exchange {
             next_deadline: Nanos::MAX,
             session: None,
             scratch: Vec::new(),
+            ended: false,
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod curve;
 mod heat;
+mod sweep;
 
 use std::fmt::Write as _;
 
@@ -14,6 +15,7 @@ use crate::calendar::{Civil, NANOS_PER_DAY};
 
 pub use curve::{drawdown_curve, equity_curve, trades_on_price};
 pub use heat::monthly_heat_map;
+pub use sweep::{Axis, Scale, VALUES_MAX, heat_map, value_curve};
 
 /// Colours of every class that the pictures use, for light and dark pages: for a page that brings
 /// none of its own.

@@ -71,6 +71,26 @@ pub(crate) fn basis_points(text: &str) -> Result<Decimal, ArgumentError> {
     }
 }
 
+/// Dollars a share, zero or more.
+pub(crate) fn rate(text: &str) -> Result<Decimal, ArgumentError> {
+    let rate = decimal(text)?;
+    if rate >= Decimal::ZERO && rate <= Decimal::from(10_000) {
+        Ok(rate)
+    } else {
+        Err(wrong(format!("{rate} dollars a share are not allowed: 0 to 10000")))
+    }
+}
+
+/// A fee in percent: 0 to 100.
+pub(crate) fn fee_percent(text: &str) -> Result<Decimal, ArgumentError> {
+    let percent = decimal(text)?;
+    if percent >= Decimal::ZERO && percent <= Decimal::ONE_HUNDRED {
+        Ok(percent)
+    } else {
+        Err(wrong(format!("{percent} percent are not allowed: 0 to 100")))
+    }
+}
+
 /// A text that says something.
 pub(crate) fn reason(text: &str) -> Result<String, ArgumentError> {
     if text.trim().is_empty() {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Example:\n  stockade bench backtest --json")]
 pub(crate) struct BenchArgs {
-    /// What to measure: call, backtest, latency, booking, memory, queries, … (default: all there is)
+    /// What to measure: call, backtest, sweep, latency, booking, memory, queries, … (default: all there is)
     #[arg(value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Folder of the bots' components (default: found beside the program)

@@ -17,12 +17,13 @@ use stockade_core::limits::OPENING_FILLS_MAX;
 use stockade_core::order::Side;
 use stockade_core::{Money, Price, Qty, Slug, Symbol, Timestamp};
 use stockade_store::query::sleeve_show;
-use stockade_venue::files::{FillRow, FillSide};
+use stockade_venue::files::{FileError, FillRow, FillSide, Source, interval_ns, read_bars};
 
 use super::argument;
 use super::context::{Context, failed};
 use super::screen;
-use crate::drivers::books;
+use crate::drivers::stored::Timeframe;
+use crate::drivers::{books, stored};
 use crate::failure::Failure;
 use file::{Checked, FillsFile, execution_id};
 
@@ -68,6 +69,24 @@ Example:\n  stockade import actions corporate_actions.csv --symbol AAPL"
         #[arg(long)]
         json: bool,
     },
+    /// Keep the bars of a symbol in the data folder, for `backtest --stored`
+    #[command(
+        after_help = "The file's header: timestamp,[symbol,]open,high,low,close,volume. The same bar twice is kept once; one with other \
+prices at a time that is there already is refused.\n\nExample:\n  stockade import bars AAPL_1m.csv.gz --symbol AAPL --timeframe 1m"
+    )]
+    Bars {
+        /// The file, plain or gzipped
+        file: PathBuf,
+        /// Of this symbol
+        #[arg(long, value_name = "X", value_parser = argument::symbol)]
+        symbol: Symbol,
+        /// Length of the bars: 1m, 15m, 1h, 1d
+        #[arg(long, value_name = "LENGTH")]
+        timeframe: Timeframe,
+        /// The reply as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// What an import came to.
@@ -88,6 +107,9 @@ pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(),
         ImportCommand::Fills { file, sleeve, opening, json } => (file, sleeve, opening, json),
         ImportCommand::Actions { file, symbol, json } => {
             return super::action::import(context, &file, symbol.as_ref(), json).await;
+        }
+        ImportCommand::Bars { file, symbol, timeframe, json } => {
+            return bars(context, &file, &symbol, &timeframe, json);
         }
     };
     let account = context.account_for_change().await?;
@@ -130,6 +152,41 @@ pub(crate) async fn run(context: &Context, command: ImportCommand) -> Result<(),
     screen::line(&format!(
         "{} rows: {} booked to sleeve \"{sleeve}\", {} known already{ignored}",
         imported.rows, imported.booked, imported.known
+    ))
+}
+
+/// Keeps the bars of a file.
+fn bars(
+    context: &Context,
+    file: &Path,
+    symbol: &Symbol,
+    timeframe: &Timeframe,
+    json: bool,
+) -> Result<(), Failure> {
+    let usage = |error: stockade_venue::files::FileError| Failure::Usage(error.to_string());
+    let unnamed = Source { path: file.to_owned(), symbol: None };
+    let named = Source { path: file.to_owned(), symbol: Some(symbol.clone()) };
+    // A file that names symbols itself takes none from outside.
+    let bars = match read_bars(&[named]) {
+        Err(FileError::SymbolTwice { .. }) => read_bars(&[unnamed]).map_err(usage)?,
+        read => read.map_err(usage)?,
+    };
+    if let Some(found) = interval_ns(&bars).filter(|found| *found != timeframe.length) {
+        return Err(Failure::Usage(format!(
+            "{} holds bars that are {} s apart, --timeframe {timeframe} says {} s",
+            file.display(),
+            found / 1_000_000_000,
+            timeframe.length / 1_000_000_000
+        )));
+    }
+    let stored = stored::add(&context.settings.data, symbol, timeframe, &bars)
+        .map_err(|error| Failure::Usage(format!("{error:#}")))?;
+    if json {
+        return screen::json(&stored);
+    }
+    screen::line(&format!(
+        "{} bars of {symbol}: {} kept, {} known already",
+        stored.rows, stored.booked, stored.known
     ))
 }
 

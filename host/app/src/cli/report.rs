@@ -3,6 +3,9 @@
 //! `bridge` explains why the sleeves' lots, the account's own lots and the broker's average price
 //! differ; `wash-sales` lists losses that a purchase within 30 days undoes. Both only read.
 
+mod difference;
+mod runs;
+
 use std::collections::BTreeMap;
 
 use clap::Subcommand;
@@ -37,6 +40,9 @@ pub(crate) enum ReportCommand {
         after_help = "Section 1091 of the Internal Revenue Code, as IRS Publication 550 tells it: 30 days before to 30 days after, days of New York; the same symbol counts as substantially identical. Coins are no securities and left out unless asked for. Other accounts of the same person are not seen.\n\nExample:\n  stockade report wash-sales --from 2026-01-01 --to 2027-01-01 --json"
     )]
     WashSales(WashArgs),
+    /// Why two runs over the same bars differ, order by order
+    #[command(after_help = difference::HELP)]
+    Difference(difference::DifferenceArgs),
 }
 
 /// What a bridge is asked for.
@@ -75,6 +81,7 @@ pub(crate) async fn run(context: &Context, command: ReportCommand) -> Result<(),
     match command {
         ReportCommand::Bridge(args) => show_bridge(context, args).await,
         ReportCommand::WashSales(args) => show_wash_sales(context, args).await,
+        ReportCommand::Difference(args) => difference::show(context, args).await,
     }
 }
 

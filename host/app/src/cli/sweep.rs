@@ -84,6 +84,55 @@ impl FromStr for BotSpec {
     }
 }
 
+/// What a walk-forward counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Count {
+    /// Days that have bars.
+    Days,
+    /// Time stamps.
+    Bars,
+}
+
+/// Lengths of the two parts of a walk-forward's window: `60d:20d`, `2000b:500b`; days where no
+/// letter says what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WalkForward {
+    /// What is counted.
+    pub(crate) count: Count,
+    /// In which the best set is chosen.
+    pub(crate) inside: usize,
+    /// Over which it is run.
+    pub(crate) outside: usize,
+}
+
+impl FromStr for WalkForward {
+    type Err = ArgumentError;
+    fn from_str(text: &str) -> Result<Self, ArgumentError> {
+        let shape = || {
+            let allowed = "60d:20d (days) or 2000b:500b (time stamps), both above 0";
+            wrong(format!("\"{text}\" is no walk-forward: {allowed}"))
+        };
+        let (inside, outside) = text.split_once(':').ok_or_else(shape)?;
+        let part = |text: &str| -> Result<(Option<Count>, usize), ArgumentError> {
+            let (count, digits) = match text.strip_suffix('d') {
+                Some(digits) => (Some(Count::Days), digits),
+                None => match text.strip_suffix('b') {
+                    Some(digits) => (Some(Count::Bars), digits),
+                    None => (None, text),
+                },
+            };
+            let number = digits.parse().ok().filter(|number| *number > 0).ok_or_else(shape)?;
+            Ok((count, number))
+        };
+        let ((first, inside), (second, outside)) = (part(inside)?, part(outside)?);
+        let count = match (first, second) {
+            (Some(one), Some(other)) if one != other => return Err(shape()),
+            (one, other) => one.or(other).unwrap_or(Count::Days),
+        };
+        Ok(Self { count, inside, outside })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +147,17 @@ mod tests {
         assert_eq!(one.values, ["abc"]);
         for bad in ["k=2..1", "k=1..2:0", "k=0..100000:1", "nothing", "=1"] {
             assert!(bad.parse::<ParamRange>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn walk_forwards_count_days_or_time_stamps() {
+        let days: WalkForward = "60:20d".parse().unwrap();
+        assert_eq!(days, WalkForward { count: Count::Days, inside: 60, outside: 20 });
+        let bars: WalkForward = "2000b:500b".parse().unwrap();
+        assert_eq!(bars, WalkForward { count: Count::Bars, inside: 2000, outside: 500 });
+        for bad in ["60", "0:5", "5d:5b", "a:b", "5:-1", ":"] {
+            assert!(bad.parse::<WalkForward>().is_err(), "{bad}");
         }
     }
 

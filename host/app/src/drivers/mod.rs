@@ -15,4 +15,6 @@ pub(crate) mod live;
 pub(crate) mod lockstep;
 pub(crate) mod model;
 pub(crate) mod paper;
+pub(crate) mod shape;
 pub(crate) mod sim;
+pub(crate) mod stored;

@@ -3,8 +3,8 @@
 //! Translates, decides nothing. The venue does the same for the wire.
 
 use stockade_core::broker::{
-    Answer, BrokerOrder, BrokerSnapshot, BrokerStatus, Fill, OrderReport, PositionReport,
-    TradeUpdate,
+    Activity, ActivityKind, Answer, BrokerOrder, BrokerSnapshot, BrokerStatus, Fill, OrderReport,
+    PositionReport, TradeUpdate,
 };
 use stockade_core::instrument::Instrument;
 use stockade_core::order::{OrderType, Side, Size, TimeInForce};
@@ -149,6 +149,38 @@ pub(crate) fn fills(exchange: &model::Exchange, since: Timestamp) -> Vec<Fill> {
             _ => return fills,
         }
     }
+}
+
+/// What happened to the account beside a fill.
+pub(crate) fn activity(activity: &model::Activity) -> Activity {
+    let kind = match activity.kind {
+        model::ActivityKind::Dividend => ActivityKind::Dividend,
+        model::ActivityKind::Split => ActivityKind::Split,
+        model::ActivityKind::Fee => ActivityKind::Fee,
+        model::ActivityKind::CryptoFee => ActivityKind::CryptoFee,
+        model::ActivityKind::Deposit
+        | model::ActivityKind::Withdrawal
+        | model::ActivityKind::Journal => ActivityKind::Cash,
+        model::ActivityKind::Fill => ActivityKind::Other,
+    };
+    let at = timestamp(activity.at);
+    // A day's fees are charged at the midnight that ends it, and belong to its trades.
+    let effective = match kind {
+        ActivityKind::Fee => timestamp(activity.at.plus(-1).new_york_date().at_new_york(0, 0)),
+        _ => at,
+    };
+    let mut told = Activity::new(activity.uuid.to_string().into(), kind, effective, at);
+    told.code = match activity.sub_type.as_str() {
+        "" => activity.kind.as_str().to_owned(),
+        sub_type => sub_type.to_owned(),
+    };
+    told.symbol = activity.symbol.as_deref().map(symbol);
+    told.net_amount = Money::new(activity.net_amount);
+    told.qty = (!activity.qty.is_zero()).then(|| Qty::new(activity.qty));
+    told.per_share = activity.per_share.map(Price::new);
+    told.ratio = activity.ratio;
+    told.description.clone_from(&activity.description);
+    told
 }
 
 fn activity_fill(activity: &model::Activity) -> Option<Fill> {

@@ -1,6 +1,7 @@
 //! What a report shows. Amounts are texts, written as they shall be read; curves are decimals.
 
 use rust_decimal::Decimal;
+use stockade_stats::MonthReturn;
 
 /// Everything on the page. Empty lists leave their section out.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +14,12 @@ pub(crate) struct ReportData {
     pub(crate) facts: Vec<Fact>,
     /// Equity over time, one curve per sleeve; drawdowns are drawn from the same curves.
     pub(crate) equity: Vec<Curve>,
+    /// Returns by month, in time order.
+    pub(crate) months: Vec<MonthReturn>,
+    /// Pictures that are drawn already, each a section of its own.
+    pub(crate) pictures: Vec<DrawnPicture>,
+    /// Tables with texts as they shall be read, each a section of its own.
+    pub(crate) tables: Vec<TextTable>,
     /// Prices with the trades on them, one picture per symbol.
     pub(crate) prices: Vec<PricePicture>,
     /// One row per sleeve.
@@ -29,6 +36,28 @@ pub(crate) struct ReportData {
     pub(crate) crashes: Vec<CrashRow>,
     /// Commands to type next, with what each does.
     pub(crate) next: Vec<Fact>,
+}
+
+/// A picture by `stockade_stats`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct DrawnPicture {
+    /// The section's heading.
+    pub(crate) heading: String,
+    /// One line above it.
+    pub(crate) note: String,
+    /// The `<svg>` element.
+    pub(crate) svg: String,
+}
+
+/// A table. A heading that starts with `>` stands over numbers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TextTable {
+    /// The section's heading.
+    pub(crate) heading: String,
+    /// Over the columns.
+    pub(crate) headings: Vec<String>,
+    /// As many cells a row as there are columns.
+    pub(crate) rows: Vec<Vec<String>>,
 }
 
 /// A name and its value.

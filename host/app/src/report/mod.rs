@@ -12,7 +12,8 @@ pub(crate) mod statement;
 mod tests;
 
 pub(crate) use data::{
-    ContainedRow, CrashRow, Curve, Fact, FigureColumn, PricePicture, ReconciliationPart,
-    ReconciliationRow, ReloadRow, ReportData, SleeveRow, Trade, TradeSide,
+    ContainedRow, CrashRow, Curve, DrawnPicture, Fact, FigureColumn, PricePicture,
+    ReconciliationPart, ReconciliationRow, ReloadRow, ReportData, SleeveRow, TextTable, Trade,
+    TradeSide,
 };
 pub(crate) use page::render;

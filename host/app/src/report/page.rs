@@ -2,12 +2,13 @@
 
 use rust_decimal::Decimal;
 use stockade_stats::picture::{
-    Line, MARKS_MAX, Mark, Picture, Point, Shape, Unit, draw, escape, underwater,
+    Line, MARKS_MAX, Mark, Picture, Point, Shape, Unit, draw, escape, monthly_heat_map, underwater,
 };
-use stockade_stats::value;
+use stockade_stats::{MonthReturn, value};
 
 use super::data::{
-    Curve, Fact, PricePicture, ReconciliationPart, ReportData, SleeveRow, Trade, TradeSide,
+    Curve, DrawnPicture, Fact, PricePicture, ReconciliationPart, ReportData, SleeveRow, TextTable,
+    Trade, TradeSide,
 };
 
 const STYLE: &str = include_str!("style.css");
@@ -22,6 +23,9 @@ pub(crate) fn render(data: &ReportData) -> String {
         section("Sleeves", &sleeves(&data.sleeves)),
         section("Equity", &equity(&data.equity)),
         section("Drawdown", &drawdown(&data.equity)),
+        section("Monthly returns", &months(&data.months)),
+        data.pictures.iter().map(drawn).collect(),
+        data.tables.iter().map(text_table).collect(),
         section("Trades", &data.prices.iter().map(price).collect::<String>()),
         section("Figures", &figures(data)),
         section("Reconciliation", &data.reconciliation.iter().map(account).collect::<String>()),
@@ -98,13 +102,7 @@ impl Cell<'_> {
 
 /// A table; a heading that starts with `>` stands over numbers.
 fn table(headings: &[&str], rows: &[Vec<Cell<'_>>]) -> String {
-    let head: String = headings
-        .iter()
-        .map(|heading| match heading.strip_prefix('>') {
-            Some(heading) => format!("<th class=\"n\">{}</th>", escape(heading)),
-            None => format!("<th>{}</th>", escape(heading)),
-        })
-        .collect();
+    let head: String = headings.iter().map(|heading| head_of(heading)).collect();
     let body: String = rows
         .iter()
         .map(|row| {
@@ -185,6 +183,48 @@ fn pictured(
     match draw(&picture) {
         Some(svg) => card(&format!("{}{svg}", legend(curves))),
         None => String::new(),
+    }
+}
+
+fn months(months: &[MonthReturn]) -> String {
+    monthly_heat_map("Return of each month", months).map_or_else(String::new, |svg| card(&svg))
+}
+
+fn drawn(picture: &DrawnPicture) -> String {
+    let note = match picture.note.as_str() {
+        "" => String::new(),
+        note => format!("<p>{}</p>\n", escape(note)),
+    };
+    section(&escape(&picture.heading), &card(&format!("{note}{}", picture.svg)))
+}
+
+fn text_table(data: &TextTable) -> String {
+    if data.rows.is_empty() {
+        return String::new();
+    }
+    let headings: Vec<&str> = data.headings.iter().map(String::as_str).collect();
+    let cell = |(text, heading): (&'_ String, &&str)| match heading.strip_prefix('>') {
+        Some(_) => format!("<td class=\"n\">{}</td>", escape(text)),
+        None => format!("<td>{}</td>", escape(text)),
+    };
+    let head: String = headings.iter().map(|heading| head_of(heading)).collect();
+    let rows: String = data
+        .rows
+        .iter()
+        .map(|row| {
+            let cells: String = row.iter().zip(&headings).map(cell).collect();
+            format!("<tr>{cells}</tr>\n")
+        })
+        .collect();
+    let table =
+        format!("<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n");
+    section(&escape(&data.heading), &card(&table))
+}
+
+fn head_of(heading: &str) -> String {
+    match heading.strip_prefix('>') {
+        Some(heading) => format!("<th class=\"n\">{}</th>", escape(heading)),
+        None => format!("<th>{}</th>", escape(heading)),
     }
 }
 

@@ -70,6 +70,9 @@ fn full() -> ReportData {
         difference: "0".to_owned(),
     };
     ReportData {
+        months: Vec::new(),
+        pictures: Vec::new(),
+        tables: Vec::new(),
         title: "stockade tour".to_owned(),
         subtitle: "three bots on one account, seed 7".to_owned(),
         facts: vec![fact("Events", "15,584"), fact("Orders", "42"), fact("Executions", "42")],

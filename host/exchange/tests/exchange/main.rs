@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 mod account;
+mod costs;
 mod paper;
 mod properties;
 mod reference;

@@ -86,7 +86,7 @@ impl Bars {
         &self.symbols[usize::from(row.symbol)]
     }
 
-    fn check_overlap(&self, sources: &[Source]) -> Result<(), FileError> {
+    pub(super) fn check_overlap(&self, sources: &[Source]) -> Result<(), FileError> {
         for pair in self.rows.windows(2) {
             if (pair[0].at, pair[0].symbol) == (pair[1].at, pair[1].symbol) {
                 return Err(FileError::InTwoFiles {
@@ -103,7 +103,7 @@ impl Bars {
     }
 }
 
-fn append(
+pub(super) fn append(
     rows: &mut Vec<BarRow>,
     names: &mut Names,
     source: &Source,

@@ -1,4 +1,4 @@
-//! Files from outside: bars, quotes, fills to import, equities and round trips.
+//! Files from outside: bars, quotes, trades, fills to import, equities and round trips.
 //!
 //! Guarantees: a file is plain or gzipped by its content, not its name; every refusal names the
 //! file, the line, the column and the value ([`FileError`]); no digit of a price or quantity is
@@ -7,6 +7,7 @@
 mod actions;
 mod bars;
 mod error;
+mod feed;
 mod field;
 mod fills;
 mod line;
@@ -15,6 +16,7 @@ mod quotes;
 mod series;
 mod source;
 mod table;
+mod trades;
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +24,9 @@ mod tests;
 pub use actions::{ActionKind, ActionRow, read_actions};
 pub use bars::{BarRow, Bars, interval_ns, read_bars};
 pub use error::{FileError, Problem};
+pub use feed::{Feed, read_feed};
 pub use fills::{FillReader, FillRow, FillSide};
 pub use quotes::{QuoteRow, Quotes, read_quotes};
 pub use series::{EquityRow, read_equity, read_round_trips};
 pub use source::{FileKind, Source};
+pub use trades::TradeRow;

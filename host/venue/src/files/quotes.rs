@@ -1,10 +1,11 @@
-//! Quotes out of bars of bid and ask: each row gives the bid and ask at its interval's end.
+//! Quotes: out of bars of bid and ask, each row of which gives the bid and ask at its interval's end,
+//! and tick by tick.
 
 use rust_decimal::Decimal;
 use stockade_core::Symbol;
 
 use super::bars::{Order, check_range};
-use super::error::FileError;
+use super::error::{FileError, Problem};
 use super::field;
 use super::line::Lines;
 use super::names::{Names, file_place};
@@ -103,7 +104,7 @@ impl Quotes {
     }
 }
 
-fn append(
+pub(super) fn append(
     rows: &mut Vec<QuoteRow>,
     names: &mut Names,
     source: &Source,
@@ -111,6 +112,7 @@ fn append(
 ) -> Result<(), FileError> {
     let mut table = Table::start(Lines::open(&source.path)?, &LAYOUT)?;
     let mut order = Order::default();
+    let mut sides = Sides::default();
     let own = names.place_of_file(&table, SYMBOL, source)?;
     while table.next()? {
         let symbol = match own {
@@ -122,35 +124,133 @@ fn append(
             .check(at, symbol, || names.name(symbol))
             .map_err(|problem| table.refuse(TIMESTAMP, problem))?;
         if rows.len() >= ROWS_MAX {
-            return Err(FileError::TooMany {
-                file: source.name(),
-                what: "rows",
-                allowed: ROWS_MAX,
-            });
+            return Err(too_many(source));
         }
-        let (bid, bid_size) = side_of(&table, BID)?;
-        let (ask, ask_size) = side_of(&table, ASK)?;
-        rows.push(QuoteRow {
-            at,
-            bid,
-            bid_size,
-            ask,
-            ask_size,
-            symbol,
-            file,
-            line: u32::try_from(table.line()).unwrap_or(u32::MAX),
-        });
+        let (bid, ask) = (side_of(&table, BID)?, side_of(&table, ASK)?);
+        let Some(((bid, bid_size), (ask, ask_size))) = sides.take(symbol, bid, ask) else {
+            continue;
+        };
+        let line = u32::try_from(table.line()).unwrap_or(u32::MAX);
+        rows.push(QuoteRow { at, bid, bid_size, ask, ask_size, symbol, file, line });
     }
     Ok(())
 }
 
-/// Close and size of the side whose open is in column `first`.
-fn side_of(table: &Table, first: usize) -> Result<(Decimal, Decimal), FileError> {
+fn too_many(source: &Source) -> FileError {
+    FileError::TooMany { file: source.name(), what: "rows", allowed: ROWS_MAX }
+}
+
+/// A price and how much of it there is.
+type Side = (Decimal, Decimal);
+
+/// The last bid and ask of each symbol: a side that a row leaves empty is as it was.
+#[derive(Default)]
+struct Sides(Vec<(Option<Side>, Option<Side>)>);
+
+impl Sides {
+    /// Takes a row's sides; gives both as they are now, once both have been seen.
+    fn take(&mut self, symbol: u16, bid: Option<Side>, ask: Option<Side>) -> Option<(Side, Side)> {
+        let place = usize::from(symbol);
+        if self.0.len() <= place {
+            self.0.resize(place + 1, (None, None));
+        }
+        let (last_bid, last_ask) = &mut self.0[place];
+        (*last_bid, *last_ask) = (bid.or(*last_bid), ask.or(*last_ask));
+        last_bid.zip(*last_ask)
+    }
+}
+
+/// Close and size of the side whose open is in column `first`; `None` where it is empty throughout.
+fn side_of(table: &Table, first: usize) -> Result<Option<Side>, FileError> {
+    if (first..first + 4).all(|column| table.text(column).is_empty()) {
+        return Ok(None);
+    }
     let mut prices = [Decimal::ZERO; 4];
     for (offset, price) in prices.iter_mut().enumerate() {
         *price = table.read(first + offset, field::price)?;
     }
     check_range(prices)
         .map_err(|(high, problem)| table.refuse(first + if high { 1 } else { 2 }, problem))?;
-    Ok((prices[3], table.read(first + 4, field::volume)?))
+    Ok(Some((prices[3], table.read(first + 4, field::volume)?)))
+}
+
+const TICKS: Layout = Layout {
+    header: "timestamp,[symbol,]bid_price,bid_size,ask_price,ask_size[,exchange][,suspicious]",
+    columns: &[
+        ("timestamp", true),
+        ("symbol", false),
+        ("bid_price", true),
+        ("bid_size", true),
+        ("ask_price", true),
+        ("ask_size", true),
+        ("exchange", false),
+        ("condition", false),
+        ("suspicious", false),
+    ],
+    open: false,
+};
+const SUSPICIOUS: usize = 8;
+
+/// Quotes tick by tick. A row may have one side alone; the other is as it was. Rows of one symbol at
+/// one time are one quote, the last; suspicious ones are left out.
+pub(super) fn append_ticks(
+    rows: &mut Vec<QuoteRow>,
+    names: &mut Names,
+    source: &Source,
+    file: u16,
+) -> Result<(), FileError> {
+    let mut table = Table::start(Lines::open(&source.path)?, &TICKS)?;
+    let mut previous = None;
+    let mut sides = Sides::default();
+    let own = names.place_of_file(&table, SYMBOL, source)?;
+    let first = rows.len();
+    while table.next()? {
+        let symbol = match own {
+            Some(symbol) => symbol,
+            None => names.place_in(&table, SYMBOL)?,
+        };
+        let at = in_order(&table, &mut previous)?;
+        if rows.len() >= ROWS_MAX {
+            return Err(too_many(source));
+        }
+        if is_suspicious(&table, SUSPICIOUS) {
+            continue;
+        }
+        let (bid, ask) = (tick_of(&table, 2)?, tick_of(&table, 4)?);
+        let Some(((bid, bid_size), (ask, ask_size))) = sides.take(symbol, bid, ask) else {
+            continue;
+        };
+        let line = u32::try_from(table.line()).unwrap_or(u32::MAX);
+        let row = QuoteRow { at, bid, bid_size, ask, ask_size, symbol, file, line };
+        let same = |last: &&mut QuoteRow| (last.at, last.symbol) == (at, symbol);
+        match rows[first..].last_mut().filter(same) {
+            Some(last) => *last = row,
+            None => rows.push(row),
+        }
+    }
+    Ok(())
+}
+
+/// Price and size of a side; `None` where it is empty.
+fn tick_of(table: &Table, first: usize) -> Result<Option<Side>, FileError> {
+    if table.text(first).is_empty() {
+        return Ok(None);
+    }
+    Ok(Some((table.read(first, field::price)?, table.read(first + 1, field::volume)?)))
+}
+
+/// A row's time; ticks may share one.
+pub(super) fn in_order(table: &Table, previous: &mut Option<i64>) -> Result<i64, FileError> {
+    let at = table.read(TIMESTAMP, field::time)?;
+    if let Some(before) = previous.filter(|before| *before > at) {
+        let previous = field::time_text(before);
+        return Err(table.refuse(TIMESTAMP, Problem::Unsorted { previous }));
+    }
+    *previous = Some(at);
+    Ok(at)
+}
+
+/// Whether the source itself doubts a row.
+pub(super) fn is_suspicious(table: &Table, column: usize) -> bool {
+    table.text(column) == b"1"
 }

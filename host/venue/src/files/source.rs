@@ -24,6 +24,10 @@ pub enum FileKind {
     Bars,
     /// Bars of quotes.
     Quotes,
+    /// Quotes, tick by tick.
+    QuoteTicks,
+    /// Trades, tick by tick.
+    Trades,
 }
 
 impl Source {
@@ -71,6 +75,11 @@ fn kind_of(path: &Path) -> Result<FileKind, FileError> {
             expected: super::bars::LAYOUT.header,
         });
     }
-    let quotes = (0..lines.len()).any(|at| lines.field(at).eq_ignore_ascii_case(b"bid_close"));
-    Ok(if quotes { FileKind::Quotes } else { FileKind::Bars })
+    let has = |name: &[u8]| (0..lines.len()).any(|at| lines.field(at).eq_ignore_ascii_case(name));
+    Ok(match () {
+        () if has(b"bid_close") => FileKind::Quotes,
+        () if has(b"bid_price") => FileKind::QuoteTicks,
+        () if has(b"price") && !has(b"close") => FileKind::Trades,
+        () => FileKind::Bars,
+    })
 }

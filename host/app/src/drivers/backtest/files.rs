@@ -1,16 +1,21 @@
-//! The files of `backtest --out`: equity, fills, round trips, summary, report. Each is whole or not
-//! there.
+//! The files of `backtest --out`: equity, fills, round trips, summary, report; of a sweep its table
+//! and page, of a walk-forward its windows. Each is whole or not there, and the same run gives the
+//! same bytes: nothing in them depends on the machine or its clock.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use stockade_core::order::Size;
 use stockade_store::query::At;
 
-use super::result::{BacktestResult, Summary};
-use super::run::Setup;
-use crate::cli::screen;
-use crate::report::{self, Curve, Fact, PricePicture, ReportData, Trade, TradeSide};
+use super::page;
+use super::result::{BacktestResult, Summary, drop_times};
+use super::sweep::{Params, SetResult};
+use super::walk::{WINDOW_COLUMNS, Walked};
+use crate::cli::backtest::Goal;
+use crate::cli::sweep::ParamRange;
+use crate::report;
 use crate::whole::{self, WholeFile};
 
 /// Writes all files into a folder, which is made where it is missing.
@@ -19,48 +24,105 @@ pub(super) fn write(folder: &Path, result: &BacktestResult) -> Result<()> {
     equity(&folder.join("equity.csv"), result)?;
     fills(&folder.join("fills.csv"), result)?;
     round_trips(&folder.join("roundtrips.csv"), result)?;
-    let summary = serde_json::to_string_pretty(&result.summary)?;
+    orders(&folder.join("orders.csv"), result)?;
+    refusals(&folder.join("refusals.csv"), result)?;
+    marks(&folder.join("marks.csv"), result)?;
+    let summary = serde_json::to_string_pretty(&result.summary.lasting()?)?;
     let put = |name: &str, text: String| whole::write(&folder.join(name), text);
     put("summary.json", summary + "\n")?;
-    put("report.html", report::render(&data(result)))
+    put("report.html", report::render(&page::of_run(result)))
 }
 
-/// Writes a sweep's table: a row per run, its parameters first.
-pub(super) fn write_sweep(folder: &Path, setups: &[Setup], summaries: &[Summary]) -> Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
+/// Writes a sweep: a row per run with its parameters first, the same as JSON, and a page with a
+/// picture of the figure that sets are compared by.
+pub(super) fn write_sweep(
+    folder: &Path,
+    ranges: &[ParamRange],
+    sets: &[Params],
+    results: &[SetResult],
+    goal: Goal,
+) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
     let mut out = writer(&folder.join("sweep.csv"))?;
-    let params = |setup: &Setup| -> Vec<(String, String)> {
-        setup.entries.iter().flat_map(|entry| entry.params.clone()).collect()
-    };
-    let names: Vec<String> =
-        setups.first().map(params).unwrap_or_default().into_iter().map(|(name, _)| name).collect();
-    let columns = [
-        "final_equity",
-        "total_return",
-        "sharpe",
-        "max_drawdown",
-        "orders",
-        "fills",
-        "refusals",
-        "strikes",
-    ];
-    out.write_record(names.iter().map(String::as_str).chain(columns))?;
-    let figure = |figure: Option<f64>| figure.map(|f| f.to_string()).unwrap_or_default();
-    for (setup, summary) in setups.iter().zip(summaries) {
-        let values = params(setup).into_iter().map(|(_, value)| value);
-        let results = [
-            summary.final_equity.to_string(),
-            figure(summary.figures.total_return),
-            figure(summary.figures.sharpe),
-            figure(summary.figures.max_drawdown),
-            summary.orders.to_string(),
-            summary.fills.to_string(),
-            summary.refusals.to_string(),
-            summary.strikes.len().to_string(),
-        ];
-        out.write_record(values.chain(results))?;
+    let names = ranges.iter().map(|range| range.name.as_str());
+    out.write_record(names.chain(SWEEP_COLUMNS))?;
+    for (set, result) in sets.iter().zip(results) {
+        let values = set.iter().map(|(_, value)| value.clone());
+        let summary = result
+            .summary
+            .as_ref()
+            .map_or_else(|| vec![String::new(); SWEEP_COLUMNS.len() - 1], sweep_cells);
+        let error = result.error.clone().unwrap_or_default();
+        out.write_record(values.chain(summary).chain([error]))?;
     }
-    finish(out)
+    finish(out)?;
+    let mut json = serde_json::to_value(results)?;
+    drop_times(&mut json);
+    let put = |name: &str, text: String| whole::write(&folder.join(name), text);
+    put("sweep.json", serde_json::to_string_pretty(&json)? + "\n")?;
+    put("sweep.html", report::render(&page::of_sweep(ranges, sets, results, goal)))
+}
+
+/// The columns of `sweep.csv` after the parameters.
+const SWEEP_COLUMNS: [&str; 16] = [
+    "final_equity",
+    "total_return",
+    "sharpe",
+    "max_drawdown",
+    "orders",
+    "fills",
+    "refusals",
+    "strikes",
+    "annual_return",
+    "sortino",
+    "calmar",
+    "win_rate",
+    "profit_factor",
+    "expectancy",
+    "fees",
+    "error",
+];
+
+fn sweep_cells(summary: &Summary) -> Vec<String> {
+    let figure = |figure: Option<f64>| figure.map(|f| f.to_string()).unwrap_or_default();
+    let figures = &summary.figures;
+    vec![
+        summary.final_equity.to_string(),
+        figure(figures.total_return),
+        figure(figures.sharpe),
+        figure(figures.max_drawdown),
+        summary.orders.to_string(),
+        summary.fills.to_string(),
+        summary.refusals.to_string(),
+        summary.strikes.len().to_string(),
+        figure(figures.annual_return),
+        figure(figures.sortino),
+        figure(figures.calmar),
+        figure(figures.win_rate),
+        figure(figures.profit_factor),
+        figure(figures.expectancy),
+        summary.fees.to_string(),
+    ]
+}
+
+/// Writes a walk-forward: the chained out-of-sample runs as the files of one backtest, and its
+/// windows.
+pub(super) fn write_walk(folder: &Path, walked: &Walked, chained: &BacktestResult) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
+    equity(&folder.join("equity.csv"), chained)?;
+    fills(&folder.join("fills.csv"), chained)?;
+    round_trips(&folder.join("roundtrips.csv"), chained)?;
+    let mut out = writer(&folder.join("walk-forward.csv"))?;
+    out.write_record(WINDOW_COLUMNS)?;
+    for window in &walked.windows {
+        out.write_record(window.cells())?;
+    }
+    finish(out)?;
+    let mut json = serde_json::to_value(walked)?;
+    drop_times(&mut json);
+    let put = |name: &str, text: String| whole::write(&folder.join(name), text);
+    put("summary.json", serde_json::to_string_pretty(&json)? + "\n")?;
+    put("report.html", report::render(&page::of_walk(walked, chained)))
 }
 
 fn writer(path: &Path) -> Result<csv::Writer<WholeFile>> {
@@ -80,10 +142,6 @@ fn equity(path: &Path, result: &BacktestResult) -> Result<()> {
         out.write_record([At(at.0).to_string(), equity.to_string()])?;
     }
     finish(out)
-}
-
-fn name(result: &BacktestResult, sleeve: u64) -> &str {
-    result.names.iter().find(|(id, _)| *id == sleeve).map_or("", |(_, name)| name)
 }
 
 fn fills(path: &Path, result: &BacktestResult) -> Result<()> {
@@ -108,9 +166,101 @@ fn fills(path: &Path, result: &BacktestResult) -> Result<()> {
             row.price.to_string(),
             row.fee.to_string(),
             row.execution_id.to_string(),
-            name(result, row.sleeve.0).to_owned(),
+            result.name(row.sleeve).to_owned(),
             row.order.map(|id| id.to_string()).unwrap_or_default(),
         ])?;
+    }
+    finish(out)
+}
+
+fn text(value: Option<impl std::fmt::Display>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn orders(path: &Path, result: &BacktestResult) -> Result<()> {
+    let mut out = writer(path)?;
+    out.write_record(ORDER_COLUMNS)?;
+    for row in &result.orders {
+        let (qty, notional) = match row.size {
+            Size::Qty(qty) => (Some(qty), None),
+            Size::Notional(amount) => (None, Some(amount)),
+        };
+        let average = row.filled_value.get().checked_div(row.filled_qty.get());
+        out.write_record([
+            row.id.to_string(),
+            At(row.accepted_at.0).to_string(),
+            result.name(row.sleeve).to_owned(),
+            row.symbol.to_string(),
+            row.side.as_str().to_owned(),
+            text(qty),
+            text(notional),
+            row.order_type.as_str().to_owned(),
+            text(row.order_type.limit_price()),
+            text(row.order_type.stop_price()),
+            row.sent_type.as_str().to_owned(),
+            text(row.sent_type.limit_price()),
+            row.time_in_force.as_str().to_owned(),
+            row.status.as_str().to_owned(),
+            row.filled_qty.to_string(),
+            text(average.map(|price| price.round_dp(9).normalize())),
+            text(row.end_reason.as_ref()),
+            text(row.reason.as_ref()),
+            At(row.updated_at.0).to_string(),
+        ])?;
+    }
+    finish(out)
+}
+
+/// The columns of `orders.csv`.
+const ORDER_COLUMNS: [&str; 19] = [
+    "order",
+    "time",
+    "sleeve",
+    "symbol",
+    "side",
+    "qty",
+    "notional",
+    "type",
+    "limit_price",
+    "stop_price",
+    "sent_type",
+    "sent_limit_price",
+    "time_in_force",
+    "status",
+    "filled_qty",
+    "filled_avg_price",
+    "end_reason",
+    "reason",
+    "updated",
+];
+
+fn refusals(path: &Path, result: &BacktestResult) -> Result<()> {
+    let mut out = writer(path)?;
+    out.write_record(["time", "sleeve", "symbol", "side", "qty", "type", "code", "message"])?;
+    for row in &result.refused {
+        let qty = match row.intent.size {
+            Size::Qty(qty) => Some(qty),
+            Size::Notional(_) => None,
+        };
+        out.write_record([
+            At(row.at.0).to_string(),
+            result.name(row.sleeve).to_owned(),
+            row.intent.symbol.to_string(),
+            row.intent.side.as_str().to_owned(),
+            text(qty),
+            row.intent.order_type.as_str().to_owned(),
+            row.code.to_owned(),
+            row.message.clone(),
+        ])?;
+    }
+    finish(out)
+}
+
+fn marks(path: &Path, result: &BacktestResult) -> Result<()> {
+    let mut out = writer(path)?;
+    out.write_record(["symbol", "price"])?;
+    for (symbol, price) in &result.marks {
+        out.write_record([symbol.clone(), price.to_string()])?;
     }
     finish(out)
 }
@@ -134,7 +284,7 @@ fn round_trips(path: &Path, result: &BacktestResult) -> Result<()> {
     ])?;
     for row in &result.round_trips {
         out.write_record([
-            name(result, row.sleeve.0).to_owned(),
+            result.name(row.sleeve).to_owned(),
             row.symbol.to_string(),
             match row.side {
                 stockade_core::ledger::LotSide::Long => "long".to_owned(),
@@ -153,47 +303,4 @@ fn round_trips(path: &Path, result: &BacktestResult) -> Result<()> {
         ])?;
     }
     finish(out)
-}
-
-fn data(result: &BacktestResult) -> ReportData {
-    let summary = &result.summary;
-    let fact = |name: &str, value: String| Fact { name: name.to_owned(), value };
-    let trades = |symbol: &str| {
-        let of = result.executions.iter().filter(|row| row.symbol.as_str() == symbol);
-        of.map(|row| Trade {
-            at: row.at.0,
-            price: row.price.get(),
-            qty: row.qty.get(),
-            side: match row.side {
-                stockade_core::order::Side::Buy => TradeSide::Buy,
-                stockade_core::order::Side::Sell => TradeSide::Sell,
-            },
-            sleeve: name(result, row.sleeve.0).to_owned(),
-        })
-        .collect()
-    };
-    ReportData {
-        title: "Backtest".to_owned(),
-        subtitle: format!("{} to {}", summary.start, summary.end),
-        facts: vec![
-            fact("equity", screen::money(summary.final_equity)),
-            fact("realised", screen::money(summary.realised)),
-            fact("fills", summary.fills.to_string()),
-            fact("bars", summary.bars.to_string()),
-        ],
-        equity: vec![Curve {
-            name: "equity".to_owned(),
-            points: result.curve.iter().map(|(at, equity)| (at.0, equity.get())).collect(),
-        }],
-        prices: result
-            .closes
-            .iter()
-            .map(|(symbol, points)| PricePicture {
-                symbol: symbol.clone(),
-                points: points.clone(),
-                trades: trades(symbol),
-            })
-            .collect(),
-        ..ReportData::default()
-    }
 }

@@ -2,13 +2,14 @@
 
 use rust_decimal::Decimal;
 use serde::Serialize;
-use stockade_core::row::{ExecutionRow, RoundTripRow, SleeveKind};
-use stockade_core::{Money, Timestamp};
+use stockade_core::row::{ExecutionRow, OrderRow, RefusalRow, RoundTripRow, SleeveKind};
+use stockade_core::sleeve::Prices;
+use stockade_core::{InstrumentId, Money, Price, SleeveId, Symbol, Timestamp};
 use stockade_exchange::Nanos;
 use stockade_stats::{Figures, Options, Request, Series, figures, value};
 use stockade_store::query::{At, Number};
 
-use super::run::{Kept, Setup};
+use super::run::Kept;
 use crate::cli::screen::{self, Screen};
 use crate::drivers::lockstep::{Lockstep, Market};
 use crate::failure::Failure;
@@ -18,6 +19,10 @@ use crate::failure::Failure;
 pub(crate) struct Summary {
     /// Bars replayed.
     pub(crate) bars: u64,
+    /// Quotes replayed.
+    pub(crate) quotes: u64,
+    /// Trades of the market replayed.
+    pub(crate) trades: u64,
     /// Orders accepted.
     pub(crate) orders: u64,
     /// Executions.
@@ -69,21 +74,33 @@ pub(crate) struct BacktestResult {
     pub(crate) summary: Summary,
     /// Equity of all bots after each time stamp; the capital comes first.
     pub(super) curve: Vec<(Timestamp, Money)>,
+    /// Whether days are UTC's: something is traded round the clock.
+    pub(super) round_the_clock: bool,
     /// Executions.
     pub(crate) executions: Vec<ExecutionRow>,
     /// Round trips.
     pub(super) round_trips: Vec<RoundTripRow>,
     /// Closes of each symbol that was traded.
     pub(super) closes: Vec<(String, Vec<(i64, Decimal)>)>,
+    /// Orders as they ended, where they were kept.
+    pub(super) orders: Vec<OrderRow>,
+    /// Refused intents, where they were kept.
+    pub(super) refused: Vec<RefusalRow>,
+    /// The last price of each symbol.
+    pub(super) marks: Vec<(String, Price)>,
     /// Names of the sleeves, by number.
     pub(super) names: Vec<(u64, String)>,
 }
 
 impl BacktestResult {
+    /// The name of a sleeve.
+    pub(super) fn name(&self, sleeve: SleeveId) -> &str {
+        self.names.iter().find(|(id, _)| *id == sleeve.0).map_or("", |(_, name)| name)
+    }
+
     pub(super) fn new(
-        _setup: &Setup,
         lockstep: Lockstep<Kept>,
-        market: &Market,
+        (market, from): (&Market, usize),
         curve: Vec<(Timestamp, Money)>,
     ) -> Self {
         let desk = &lockstep.desk;
@@ -98,13 +115,18 @@ impl BacktestResult {
         let kept = lockstep.sink;
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let last = market.len() - 1;
+        let first_bar = market.range(from).start;
+        let (quotes, trades) = market.ticks.as_ref().map_or((0, 0), |ticks| ticks.count_from(from));
+        let round_the_clock = is_round_the_clock(market);
         let summary = Summary {
-            bars: count(market.bars.len()),
+            bars: count(market.bars.len() - first_bar),
+            quotes: count(quotes),
+            trades: count(trades),
             // Its counter holds the number of the next one.
             orders: desk.account().counters.order - 1,
             fills: count(kept.executions.len()),
             refusals: kept.refusals,
-            start: At(market.at(0).0),
+            start: At(market.at(from).0),
             end: At(market.at(last).0),
             initial_capital: Number(capital.get()),
             final_equity: Number(equity.get()),
@@ -126,58 +148,90 @@ impl BacktestResult {
                     cause: row.message.clone(),
                 })
                 .collect(),
-            figures: figures_of(&curve, &kept.round_trips, market),
+            figures: figures_of(&curve, &kept.round_trips, round_the_clock),
             elapsed_ms: 0,
             bars_per_second: 0,
         };
+        let mark = |(place, symbol): (usize, &Symbol)| {
+            let id = InstrumentId(u32::try_from(place).ok()?);
+            Some((symbol.to_string(), desk.last(id)?.0))
+        };
+        let marks = market.symbols.iter().enumerate().filter_map(mark).collect();
         let names = bots.iter().map(|s| (s.id.0, s.name.to_string())).collect();
-        let closes = closes(market, &kept.executions);
+        let closes = closes(market, (from, first_bar), &kept.executions);
         Self {
             summary,
             curve,
+            round_the_clock,
             executions: kept.executions,
             round_trips: kept.round_trips,
+            orders: kept.orders.into_values().collect(),
+            refused: kept.refused,
+            marks,
             closes,
             names,
         }
     }
 }
 
-fn closes(market: &Market, executions: &[ExecutionRow]) -> Vec<(String, Vec<(i64, Decimal)>)> {
+fn closes(
+    market: &Market,
+    (from, first_bar): (usize, usize),
+    executions: &[ExecutionRow],
+) -> Vec<(String, Vec<(i64, Decimal)>)> {
     let traded = |symbol: &&stockade_core::Symbol| executions.iter().any(|e| e.symbol == **symbol);
     let of = |symbol: &stockade_core::Symbol| {
         let place = market.symbols.iter().position(|s| s == symbol).unwrap_or(0);
-        let bars = market.bars.iter().filter(|bar| bar.instrument.index() == place);
-        (symbol.to_string(), bars.map(|bar| (bar.at.0, bar.close.get())).collect())
+        let bars = market.bars[first_bar..].iter().filter(|bar| bar.instrument.index() == place);
+        let mut points: Vec<_> = bars.map(|bar| (bar.at.0, bar.close.get())).collect();
+        if let Some(ticks) = market.ticks.as_ref().filter(|_| points.is_empty()) {
+            let prices = ticks.prices_of(place, from).into_iter();
+            points.extend(prices.map(|(at, price)| (at, price.get())));
+        }
+        (symbol.to_string(), points)
     };
     market.symbols.iter().filter(traded).map(of).collect()
 }
 
-/// Figures of the last sample of each day: New York's days for shares, UTC's where a pair is
-/// traded.
-fn figures_of(curve: &[(Timestamp, Money)], trips: &[RoundTripRow], market: &Market) -> Figures {
-    let crypto = market
-        .model
-        .iter()
-        .any(|bar| bar.at.new_york_date() != bar.at.utc_date() && is_weekend(bar.at));
+/// Whether something is traded round the clock: bars of a weekend.
+fn is_round_the_clock(market: &Market) -> bool {
+    market.model.iter().any(|bar| bar.at.new_york_date() != bar.at.utc_date() && is_weekend(bar.at))
+}
+
+/// The last sample of each day after what there was before: New York's days for shares, UTC's where
+/// a pair is traded.
+pub(super) fn daily(
+    curve: &[(Timestamp, Money)],
+    round_the_clock: bool,
+) -> Vec<(Timestamp, Money)> {
     let day = |at: Timestamp| {
-        if crypto { Nanos(at.0).utc_date() } else { Nanos(at.0).new_york_date() }
+        if round_the_clock { Nanos(at.0).utc_date() } else { Nanos(at.0).new_york_date() }
     };
-    let mut daily: Vec<f64> = Vec::new();
-    let Some((_, capital)) = curve.first() else {
-        return Figures::default();
-    };
-    daily.extend(value(capital.get()));
-    for pair in curve[1..].windows(2) {
+    let mut daily: Vec<(Timestamp, Money)> = curve.first().copied().into_iter().collect();
+    for pair in curve.get(1..).unwrap_or_default().windows(2) {
         if day(pair[0].0) != day(pair[1].0) {
-            daily.extend(value(pair[0].1.get()));
+            daily.push(pair[0]);
         }
     }
-    if let Some((_, last)) = curve.last() {
-        daily.extend(value(last.get()));
+    if curve.len() > 1 {
+        daily.extend(curve.last());
+    }
+    daily
+}
+
+/// Figures of the daily closes.
+pub(super) fn figures_of(
+    curve: &[(Timestamp, Money)],
+    trips: &[RoundTripRow],
+    round_the_clock: bool,
+) -> Figures {
+    let daily = daily(curve, round_the_clock);
+    let daily: Vec<f64> = daily.iter().filter_map(|(_, equity)| value(equity.get())).collect();
+    if daily.is_empty() {
+        return Figures::default();
     }
     let trips: Vec<f64> = trips.iter().filter_map(|trip| value(trip.net.get())).collect();
-    let periods = if crypto { Options::PERIODS_CRYPTO } else { Options::PERIODS_EQUITY };
+    let periods = if round_the_clock { Options::PERIODS_CRYPTO } else { Options::PERIODS_EQUITY };
     let options =
         Options::new(periods, Default::default(), None).expect("the library's own periods");
     figures(&Request {
@@ -208,12 +262,21 @@ impl Summary {
         )))
     }
 
+    /// As a file keeps it: without what depends on the machine, so that the same run gives the same
+    /// bytes.
+    pub(super) fn lasting(&self) -> anyhow::Result<serde_json::Value> {
+        let mut value = serde_json::to_value(self)?;
+        drop_times(&mut value);
+        Ok(value)
+    }
+
     /// For people.
     pub(super) fn print(&self) -> Result<(), Failure> {
         let mut table = Screen::new(&["", ">"], "nothing");
         let money = |number: &Number| screen::money(*number);
         let rows = [
             ("bars", self.bars.to_string()),
+            ("quotes and trades", (self.quotes + self.trades).to_string()),
             ("from", self.start.to_string()),
             ("to", self.end.to_string()),
             ("orders", self.orders.to_string()),
@@ -238,31 +301,23 @@ impl Summary {
     }
 }
 
+/// Takes out how long something took.
+pub(super) fn drop_times(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.remove("elapsed_ms");
+            fields.remove("bars_per_second");
+            fields.values_mut().for_each(drop_times);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(drop_times),
+        _ => {}
+    }
+}
+
 fn percent(figure: Option<f64>) -> String {
     figure.map_or_else(|| "not enough data".to_owned(), |f| format!("{:.1} %", f * 100.0))
 }
 
 fn ratio(figure: Option<f64>) -> String {
     figure.map_or_else(|| "not enough data".to_owned(), |f| format!("{f:.2}"))
-}
-
-/// A sweep: one line per run.
-pub(super) fn print_sweep(setups: &[Setup], summaries: &[Summary]) -> Result<(), Failure> {
-    let mut table = Screen::new(
-        &["parameters", ">equity", ">return", ">sharpe", ">drawdown", ">fills", ">strikes"],
-        "no run",
-    );
-    for (setup, summary) in setups.iter().zip(summaries) {
-        let params = setup.entries.iter().flat_map(|e| &e.params).map(|(k, v)| format!("{k}={v}"));
-        table.row([
-            params.collect::<Vec<_>>().join(" "),
-            screen::money(summary.final_equity),
-            percent(summary.figures.total_return),
-            ratio(summary.figures.sharpe),
-            percent(summary.figures.max_drawdown),
-            summary.fills.to_string(),
-            summary.strikes.len().to_string(),
-        ]);
-    }
-    table.print()
 }

@@ -2,30 +2,32 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use rust_decimal::Decimal;
 use stockade_core::desk::{
-    BooksAnswer, BotReport, Command, Desk, Event, Question, Reply, Settings,
+    BooksAnswer, BotReport, Command, Desk, Event, Past, Question, Reply, Settings,
 };
 use stockade_core::instrument::Instrument;
 use stockade_core::risk::Controls;
 use stockade_core::row::{
-    BotEventRow, BotRow, ExecutionRow, RoundTripRow, Row, Rows, SleeveKind, SnapshotRow,
+    BotEventRow, BotRow, ExecutionRow, OrderRow, RefusalRow, RoundTripRow, Row, Rows, SleeveKind,
+    SnapshotRow,
 };
-use stockade_core::{InstrumentId, Money, Now, SleeveId, Slug, Symbol, Timestamp};
+use stockade_core::{InstrumentId, Money, Now, OrderId, SleeveId, Slug, Symbol, Timestamp};
 use stockade_exchange as model;
 use stockade_runtime::{
-    Bot, BotConfig, BotInstrument, Engine, EngineConfig, Limits, Package, Plugin, Snapshot, Trust,
+    Bot, BotConfig, BotInstrument, Engine, EngineConfig, Limits, Plugin, Snapshot, Trust,
 };
-use stockade_venue::files::Bars;
+use stockade_venue::files::{ActionRow, Bars, Feed};
 
 use super::result::BacktestResult;
-use crate::cli::backtest::{BacktestArgs, Profile};
+use super::warm;
+use crate::cli::backtest::{BacktestArgs, CostArgs as Costs, Profile};
 use crate::drivers::lockstep::{
-    Beginning, Guest, LocalBot, Lockstep, Made, Maker, Market, Note, Sink,
+    Beginning, Guest, LocalBot, Lockstep, Made, Maker, Market, Note, Seen, Sink, catch_up,
+    first_group, shaped_for,
 };
 use crate::failure::Failure;
 
@@ -34,10 +36,8 @@ use crate::failure::Failure;
 pub(crate) struct Entry {
     /// The bot's and its sleeve's name.
     pub(crate) name: Slug,
-    /// The component and what is beside it.
-    pub(crate) component: Arc<Package>,
-    /// The plugin's name: the file's stem.
-    pub(crate) stem: String,
+    /// The component, compiled; `None` where a strategy of this program stands in its place.
+    pub(crate) plugin: Option<Plugin>,
     /// Its capital.
     pub(crate) capital: Money,
     /// Its parameters.
@@ -55,63 +55,80 @@ pub(crate) struct Setup {
     pub(crate) symbols: Vec<Symbol>,
     /// Which rules hold.
     pub(crate) profile: Profile,
-    /// Fee of each execution.
-    pub(crate) fee: Money,
-    /// How much worse than its price an order fills.
-    pub(crate) slippage_bps: Decimal,
-    /// Largest part of a bar's volume, as a share of 1.
-    pub(crate) max_participation: Option<Decimal>,
+    /// What trading costs.
+    pub(crate) costs: Costs,
+    /// Bars of each symbol before the first that counts; `None` means as many as each bot asks for.
+    pub(crate) warm_up: Option<usize>,
     /// The bots' seed.
     pub(crate) seed: u64,
-    /// Whose components are loaded.
-    pub(crate) trust: Trust,
+    /// Whether orders are kept for files of them, which costs time.
+    pub(crate) keeps_orders: bool,
 }
 
 impl Setup {
-    /// Reads the components that the arguments name.
-    pub(super) fn of(
-        args: &BacktestArgs,
-        params: Vec<(String, String)>,
-        trust: &Trust,
-    ) -> Result<Self, Failure> {
+    /// A run without costs, of all symbols of the files.
+    pub(crate) fn plain(entries: Vec<Entry>, capital: Money, profile: Profile, seed: u64) -> Self {
+        let (symbols, costs) = (Vec::new(), Costs::default());
+        Self { entries, capital, symbols, profile, costs, warm_up: None, seed, keeps_orders: false }
+    }
+
+    /// Reads and compiles the components that the arguments name, each once.
+    pub(super) fn of(args: &BacktestArgs, trust: &Trust) -> Result<Self, Failure> {
+        let engine = Engine::new(&EngineConfig { trust: trust.clone(), ..EngineConfig::default() });
+        let engine = engine.map_err(|error| Failure::Failed(error.into()))?;
         let mut entries = Vec::new();
         if let Some(file) = &args.plugin {
-            let stem = stem(file)?;
-            let name = Slug::new(&stem).map_err(|error| Failure::Usage(error.to_string()))?;
-            entries.push(Entry {
-                name,
-                component: read(file)?,
-                stem,
-                capital: args.capital,
-                params,
-            });
+            let plugin = load(&engine, file)?;
+            let name =
+                Slug::new(plugin.name()).map_err(|error| Failure::Usage(error.to_string()))?;
+            let (plugin, params) = (Some(plugin), Vec::new());
+            entries.push(Entry { name, plugin, capital: args.capital, params });
         }
+        let mut loaded: BTreeMap<&Path, Plugin> = BTreeMap::new();
         for bot in &args.bots {
-            let (component, stem) = (read(&bot.file)?, stem(&bot.file)?);
+            let plugin = match loaded.get(&*bot.file) {
+                Some(plugin) => plugin.clone(),
+                None => load(&engine, &bot.file)?,
+            };
+            loaded.insert(&bot.file, plugin.clone());
             let (name, params) = (bot.name.clone(), bot.params.clone());
-            entries.push(Entry { name, component, stem, capital: bot.capital, params });
+            entries.push(Entry { name, plugin: Some(plugin), capital: bot.capital, params });
         }
+        let (symbols, costs, warm_up) = (args.symbols.clone(), args.costs.clone(), args.warm_up);
         Ok(Self {
-            entries,
-            capital: args.capital,
-            symbols: args.symbols.clone(),
-            profile: args.profile,
-            fee: args.fee,
-            slippage_bps: args.slippage_bps,
-            max_participation: args.max_participation.map(|percent| percent / Decimal::ONE_HUNDRED),
-            seed: args.seed,
-            trust: trust.clone(),
+            symbols,
+            costs,
+            warm_up,
+            ..Self::plain(entries, args.capital, args.profile, args.seed)
         })
+    }
+
+    /// The same with another capital of account and first bot.
+    pub(super) fn with_capital(&self, capital: Money) -> Self {
+        let mut setup = self.clone();
+        setup.capital = capital;
+        if let Some(entry) = setup.entries.first_mut() {
+            entry.capital = capital;
+        }
+        setup
+    }
+
+    /// The same with these parameters of the first bot.
+    pub(super) fn with_params(&self, params: &[(String, String)]) -> Self {
+        let mut setup = self.clone();
+        if let Some(entry) = setup.entries.first_mut() {
+            entry.params.extend_from_slice(params);
+        }
+        setup
     }
 }
 
-fn read(file: &Path) -> Result<Arc<Package>, Failure> {
-    crate::cli::plugin::read(file).map(Into::into)
-}
-
-fn stem(file: &Path) -> Result<String, Failure> {
+fn load(engine: &Engine, file: &Path) -> Result<Plugin, Failure> {
+    let package = crate::cli::plugin::read(file)?.into();
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    stem.ok_or_else(|| Failure::Usage(format!("{} names no file", file.display())))
+    let stem = stem.ok_or_else(|| Failure::Usage(format!("{} names no file", file.display())))?;
+    Plugin::load(engine, &package, &stem)
+        .map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))
 }
 
 /// Whether the states of bots are kept, to go on from after a strike.
@@ -131,7 +148,7 @@ struct Struck;
 
 /// What of the rows the results need.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     pub(super) executions: Vec<ExecutionRow>,
     pub(super) round_trips: Vec<RoundTripRow>,
     pub(super) refusals: u64,
@@ -140,6 +157,12 @@ pub(super) struct Kept {
     states: BTreeMap<SleeveId, SnapshotRow>,
     /// Strikes, the first [`STRIKES_KEPT_MAX`].
     pub(super) strikes: Vec<BotEventRow>,
+    /// Orders as they ended, and intents that were refused, where files are written of them.
+    pub(super) orders: BTreeMap<OrderId, OrderRow>,
+    pub(super) refused: Vec<RefusalRow>,
+    keeps_orders: bool,
+    /// Everything that a split, a dividend or a fee is shared out by, where there can be any.
+    past: Option<Past>,
 }
 
 /// Strikes that a result names: the first tells most, the rest how often.
@@ -147,11 +170,22 @@ const STRIKES_KEPT_MAX: usize = 1_000;
 
 impl Sink for Kept {
     fn commit(&mut self, rows: &mut Vec<Row>) -> Result<()> {
+        if let Some(past) = &mut self.past {
+            rows.iter().for_each(|row| past.take(row));
+        }
         for row in rows.drain(..) {
             match row {
                 Row::Execution(row) => self.executions.push(row),
                 Row::RoundTrip(row) => self.round_trips.push(row),
-                Row::Refusal(_) => self.refusals += 1,
+                Row::Refusal(row) => {
+                    self.refusals += 1;
+                    if self.keeps_orders {
+                        self.refused.push(row);
+                    }
+                }
+                Row::Order(row) if self.keeps_orders => {
+                    drop(self.orders.insert(row.id, *row));
+                }
                 Row::Snapshot(row) => drop(self.states.insert(row.sleeve, row)),
                 Row::BotEvent(row) if matches!(row.kind.as_str(), "suspended" | "quarantined") => {
                     if self.keeps == States::Tried {
@@ -168,17 +202,48 @@ impl Sink for Kept {
     }
 
     fn answer(&mut self, question: &Question) -> Result<BooksAnswer> {
-        // Only activities of the account and corrections ask, and a replayed market has none.
-        Err(anyhow!("a backtest keeps no past that could answer {question:?}"))
+        let past = self.past.as_ref();
+        // Only activities of the account ask, and they come where there is a past.
+        let past = past.with_context(|| format!("a run without a past is asked {question:?}"))?;
+        Ok(past.answer(question))
     }
 }
 
-/// Runs one setup over bars that have been read.
-pub(crate) fn run_once(setup: &Setup, bars: &Bars) -> Result<BacktestResult, Failure> {
-    let deploy = |prepared: &mut Prepared| prepared.deploy(setup);
-    match run_with(setup, bars, States::Tried, deploy) {
+/// Lays files of any kind out for runs: once, however many runs there are.
+pub(crate) fn lay_out_feed(feed: &Feed, actions: &[ActionRow]) -> Result<Market, Failure> {
+    if feed.bars.rows.is_empty() && !feed.has_ticks() {
+        return Err(Failure::Usage("the files hold no bars, quotes or trades".to_owned()));
+    }
+    let market = lay_out(&feed.bars)?.with_ticks(&feed.quotes, &feed.trades);
+    Ok(market.with_actions(actions))
+}
+
+/// The same for bars alone.
+pub(crate) fn lay_out(bars: &Bars) -> Result<Market, Failure> {
+    // Any new exchange numbers symbols in the order in which it hears of them.
+    let config = model::Config::reference(Decimal::ZERO);
+    let exchange = model::Exchange::new(config, 0, model::Nanos(0));
+    let mut exchange = exchange.map_err(|error| Failure::Failed(error.into()))?;
+    Market::new(bars, |symbol| exchange.intern(symbol.as_str()))
+        .map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// Runs one setup over a market.
+pub(crate) fn run_once(setup: &Setup, market: &Market) -> Result<BacktestResult, Failure> {
+    run_from(setup, market, 0)
+}
+
+/// The same from a time stamp on; what lies before it is there for bots that warm up.
+pub(crate) fn run_from(
+    setup: &Setup,
+    market: &Market,
+    from: usize,
+) -> Result<BacktestResult, Failure> {
+    let from = warm::first_live(setup, market, from)?;
+    let deploy = |prepared: &mut Prepared<'_>| prepared.deploy(setup);
+    match run_with(setup, (market, from), States::Tried, deploy) {
         Err(Failure::Failed(error)) if error.is::<Struck>() => {
-            run_with(setup, bars, States::Kept, deploy)
+            run_with(setup, (market, from), States::Kept, deploy)
         }
         outcome => outcome,
     }
@@ -186,22 +251,18 @@ pub(crate) fn run_once(setup: &Setup, bars: &Bars) -> Result<BacktestResult, Fai
 
 fn run_with(
     setup: &Setup,
-    bars: &Bars,
+    (market, from): (&Market, usize),
     states: States,
-    deploy: impl FnOnce(&mut Prepared) -> Result<(), Failure>,
+    deploy: impl FnOnce(&mut Prepared<'_>) -> Result<(), Failure>,
 ) -> Result<BacktestResult, Failure> {
-    if bars.rows.is_empty() {
-        return Err(Failure::Usage("the files hold no bars".to_owned()));
-    }
     let began = Instant::now();
-    let mut prepared = Prepared::new(setup, bars).map_err(Failure::Failed)?;
+    let mut prepared = Prepared::new(setup, market, from).map_err(Failure::Failed)?;
     prepared.lockstep.sink.keeps = states;
     deploy(&mut prepared)?;
     let looped = Instant::now();
     let curve = prepared.replay().map_err(Failure::Failed)?;
     let loop_seconds = looped.elapsed();
-    let Prepared { lockstep, market, .. } = prepared;
-    let mut result = BacktestResult::new(setup, lockstep, &market, curve);
+    let mut result = BacktestResult::new(prepared.lockstep, (market, from), curve);
     result.summary.elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let nanos = loop_seconds.as_nanos().max(1);
     let rate = u128::from(result.summary.bars) * 1_000_000_000 / nanos;
@@ -212,14 +273,14 @@ fn run_with(
 /// The same with a strategy of this program in the place of the first entry's component.
 pub(crate) fn run_native(
     setup: &Setup,
-    bars: &Bars,
+    market: &Market,
     guest: Box<dyn Guest>,
 ) -> Result<BacktestResult, Failure> {
-    run_with(setup, bars, States::Tried, |prepared| {
+    run_with(setup, (market, 0), States::Tried, |prepared| {
         let entry =
             setup.entries.first().context("a run without a bot").map_err(Failure::Failed)?;
         let symbols = prepared.market.symbols.clone();
-        prepared.deploy_one(setup, entry, &symbols, ("native", "1"), |_| Ok(guest))
+        prepared.deploy_one(setup, entry, (&symbols, 0), ("native", "1"), |_| Ok(guest))
     })
 }
 
@@ -227,14 +288,14 @@ pub(crate) fn run_native(
 #[cfg(test)]
 pub(crate) fn run_made(
     setup: &Setup,
-    bars: &Bars,
+    market: &Market,
     guest: Box<dyn Guest>,
     maker: Box<dyn Maker>,
 ) -> Result<BacktestResult, Failure> {
-    run_with(setup, bars, States::Kept, |prepared| {
+    run_with(setup, (market, 0), States::Kept, |prepared| {
         prepared.maker = maker;
         let symbols = prepared.market.symbols.clone();
-        prepared.deploy_one(setup, &setup.entries[0], &symbols, ("walker", "1"), |_| Ok(guest))
+        prepared.deploy_one(setup, &setup.entries[0], (&symbols, 0), ("walker", "1"), |_| Ok(guest))
     })
 }
 
@@ -252,13 +313,13 @@ pub(crate) fn rules(profile: Profile, capital: Money) -> (Settings, Controls, mo
 }
 
 /// Desk, exchange and market, before the first bar.
-struct Prepared {
+struct Prepared<'a> {
     lockstep: Lockstep<Kept>,
-    market: Market,
-    engine: Engine,
+    market: &'a Market,
     /// What instances are made of.
     maker: Box<dyn Maker>,
-    start: Timestamp,
+    /// The first time stamp that counts.
+    from: usize,
 }
 
 /// The equity of some sleeves together.
@@ -302,22 +363,29 @@ fn config(
     BotConfig { params, seed, instruments, limits: Limits::of(plugin.tier()), history: None }
 }
 
-impl Prepared {
-    fn new(setup: &Setup, bars: &Bars) -> Result<Self> {
+impl<'a> Prepared<'a> {
+    fn new(setup: &Setup, market: &'a Market, from: usize) -> Result<Self> {
         let (settings, controls, mut config) = rules(setup.profile, setup.capital);
-        config.slippage_bps = setup.slippage_bps;
-        config.fee_per_execution = setup.fee.get();
-        config.max_participation = setup.max_participation;
-        let start = Timestamp(bars.rows.iter().map(|row| row.at).min().unwrap_or(0));
+        setup.costs.set(&mut config);
+        let start = market.at(from);
         let mut exchange = model::Exchange::new(config, setup.seed, model::Nanos(start.0 - 1))?;
-        let market = Market::new(bars, |symbol| exchange.intern(symbol.as_str()))?;
+        for symbol in &market.symbols {
+            // The numbers that the market's bars have.
+            exchange.intern(symbol.as_str())?;
+        }
         let now = Now { market: Timestamp(start.0 - 1), machine: Timestamp(0) };
         let label = Slug::new("backtest").expect("a literal slug");
         let rows = Rows::new_account(label, "backtest".to_owned(), true, controls, now);
         // Its files are what it is run again from, and its results are all that is kept.
-        let settings = Settings { record_inputs: false, restorable: false, ..settings };
+        let tells = market.has_actions() || setup.costs.regulatory_fees;
+        // What happens beside orders is shared out by what the books know of the past.
+        let keeps_orders = setup.keeps_orders;
+        let restorable = tells || keeps_orders;
+        let settings = Settings { record_inputs: false, restorable, ..settings };
         let desk = Desk::restore(rows, settings)?;
-        let mut lockstep = Lockstep::new(desk, exchange, Kept::default(), now.market);
+        let past = tells.then(Past::default);
+        let kept = Kept { past, keeps_orders, ..Kept::default() };
+        let mut lockstep = Lockstep::new(desk, exchange, kept, now.market).telling(tells);
         let instruments: Vec<Instrument> = market
             .symbols
             .iter()
@@ -325,27 +393,35 @@ impl Prepared {
             .collect();
         lockstep.put(Event::Instruments { instruments })?;
         lockstep.start(1)?;
-        let engine =
-            Engine::new(&EngineConfig { trust: setup.trust.clone(), ..EngineConfig::default() })?;
         let maker = Box::new(Plugins::default());
-        Ok(Self { lockstep, market, engine, maker, start })
+        Ok(Self { lockstep, market, maker, from })
     }
 
     /// Gives each bot its sleeve and makes its instance.
     fn deploy(&mut self, setup: &Setup) -> Result<(), Failure> {
         let mut plugins = Plugins::default();
         for entry in &setup.entries {
-            let plugin = Plugin::load(&self.engine, &entry.component, &entry.stem)
-                .map_err(|error| Failure::Usage(format!("{}: {error}", entry.stem)))?;
-            let symbols = self.symbols_of(setup, &plugin)?;
+            let plugin = entry
+                .plugin
+                .clone()
+                .with_context(|| format!("bot {} has no component", entry.name))
+                .map_err(Failure::Failed)?;
+            let symbols = warm::symbols_of(setup, self.market, &plugin)?;
+            let warm_up = warm::bars_of(setup, &plugin);
             let (digest, version) =
                 (plugin.digest().to_string(), plugin.description().version.clone());
-            self.deploy_one(setup, entry, &symbols, (&digest, &version), |instruments| {
-                let config = config(entry.params.clone(), setup.seed, instruments, &plugin);
-                let bot = Bot::start(&plugin, config)
-                    .map_err(|error| Failure::Usage(format!("bot {}: {error}", entry.name)))?;
-                Ok(Box::new(bot))
-            })?;
+            self.deploy_one(
+                setup,
+                entry,
+                (&symbols, warm_up),
+                (&digest, &version),
+                |instruments| {
+                    let config = config(entry.params.clone(), setup.seed, instruments, &plugin);
+                    let bot = Bot::start(&plugin, config)
+                        .map_err(|error| Failure::Usage(format!("bot {}: {error}", entry.name)))?;
+                    Ok(Box::new(bot))
+                },
+            )?;
             plugins.0.insert(entry.name.clone(), plugin);
         }
         self.maker = Box::new(plugins);
@@ -356,7 +432,7 @@ impl Prepared {
         &mut self,
         setup: &Setup,
         entry: &Entry,
-        symbols: &[Symbol],
+        (symbols, warm_up): (&[Symbol], usize),
         (digest, version): (&str, &str),
         make: impl FnOnce(Vec<BotInstrument>) -> Result<Box<dyn Guest>, Failure>,
     ) -> Result<(), Failure> {
@@ -364,7 +440,7 @@ impl Prepared {
             name: entry.name.clone(),
             sleeve: None,
             capital: entry.capital,
-            plugin: entry.stem.clone(),
+            plugin: entry.plugin.as_ref().map_or("native", Plugin::name).to_owned(),
             digest: digest.to_owned(),
             version: version.to_owned(),
             params: entry.params.clone(),
@@ -375,38 +451,14 @@ impl Prepared {
             Reply::Done { .. } => {}
             Reply::Refused { refusal } => return Err(Failure::refused(&refusal)),
         }
-        self.instance(entry, digest, symbols, make)
-    }
-
-    fn symbols_of(&self, setup: &Setup, plugin: &Plugin) -> Result<Vec<Symbol>, Failure> {
-        let all = &self.market.symbols;
-        let wanted = &plugin.description().symbols;
-        let chosen: Vec<Symbol> = if !setup.symbols.is_empty() {
-            setup.symbols.clone()
-        } else if wanted.is_empty() {
-            all.clone()
-        } else {
-            all.iter().filter(|symbol| wanted.contains(symbol)).cloned().collect()
-        };
-        let missing = chosen.iter().find(|symbol| !all.contains(symbol));
-        if let Some(symbol) = missing {
-            return Err(Failure::Usage(format!("the files hold no bars of {symbol}")));
-        }
-        if chosen.is_empty() {
-            let wanted: Vec<&str> = wanted.iter().map(Symbol::as_str).collect();
-            let wanted = wanted.join(", ");
-            return Err(Failure::Usage(format!(
-                "the files hold none of the symbols that the bot wants ({wanted})"
-            )));
-        }
-        Ok(chosen)
+        self.instance(entry, digest, (symbols, warm_up), make)
     }
 
     fn instance(
         &mut self,
         entry: &Entry,
         digest: &str,
-        symbols: &[Symbol],
+        (symbols, warm_up): (&[Symbol], usize),
         make: impl FnOnce(Vec<BotInstrument>) -> Result<Box<dyn Guest>, Failure>,
     ) -> Result<(), Failure> {
         let wanted = self.lockstep.notes.drain(..).find_map(|note| match note {
@@ -429,8 +481,19 @@ impl Prepared {
             let known = &desk.instruments()[id.index()];
             BotInstrument { id: *id, symbol: known.symbol.clone(), class: known.class }
         });
-        let guest = make(instruments.collect())?;
-        let bot = LocalBot::new(sleeve, generation, digest.into(), guest, ids, &self.market);
+        let mut guest = make(instruments.collect())?;
+        let (market, from) = (self.market, self.from);
+        let shaped = shaped_for(&*guest, market, &self.lockstep.desk, &ids);
+        if warm_up > 0 {
+            let begun = Timestamp(market.at(from).0 - 1);
+            let seen = Seen { market, shaped: shaped.as_ref() };
+            let first = first_group(seen, begun, &ids, warm_up);
+            catch_up(&mut *guest, first..from, &ids, seen, &self.lockstep.desk, sleeve)
+                .with_context(|| format!("bot {} failed in its warm-up", entry.name))
+                .map_err(Failure::Failed)?;
+        }
+        let bot = LocalBot::new(sleeve, generation, digest.into(), guest, ids, market);
+        let bot = if from > 0 { bot.from(from) } else { bot }.shaped(shaped);
         self.lockstep.bots.push(match self.lockstep.sink.keeps {
             States::Kept => bot.saving(),
             States::Tried => bot.saving_once(),
@@ -449,21 +512,21 @@ impl Prepared {
             .filter(|sleeve| matches!(sleeve.kind, SleeveKind::Bot))
             .map(|sleeve| sleeve.id)
             .collect();
-        let mut curve = Vec::with_capacity(self.market.len() + 1);
+        let mut curve = Vec::with_capacity(self.market.len() - self.from + 1);
         let capital = worth(&self.lockstep.desk, &sleeves);
-        curve.push((Timestamp(self.start.0 - 1), capital));
-        let mut group = 0;
+        curve.push((Timestamp(self.market.at(self.from).0 - 1), capital));
+        let mut group = self.from;
         while group < self.market.len() {
-            let quiet = self.lockstep.quiet_until(group, &self.market);
+            let quiet = self.lockstep.quiet_until(group, self.market);
             if quiet > group {
-                let market = &self.market;
+                let market = self.market;
                 self.lockstep.pass_quietly(group..quiet, market, |desk, group| {
                     curve.push((market.at(group), worth(desk, &sleeves)));
                 })?;
                 group = quiet;
                 continue;
             }
-            self.lockstep.tick(group, &self.market)?;
+            self.lockstep.tick(group, self.market)?;
             self.heed_notes(group + 1)?;
             curve.push((self.market.at(group), worth(&self.lockstep.desk, &sleeves)));
             group += 1;
@@ -484,7 +547,7 @@ impl Prepared {
                 Note::StartBot(sleeve, generation) => {
                     let beginning = Beginning {
                         maker: &mut *self.maker,
-                        market: &self.market,
+                        market: self.market,
                         place,
                         state: self.lockstep.sink.states.get(&sleeve).cloned(),
                         lines: false,

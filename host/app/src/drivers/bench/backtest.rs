@@ -1,21 +1,18 @@
 //! Bars of a backtest a second, on one core: exchange, desk, ledger, capital control and bot, as
 //! `stockade backtest` runs them. Against the same loop with the strategy in this program.
 
-use std::sync::Arc;
-
 use anyhow::{Context, ensure};
 use rust_decimal::Decimal;
 use stockade_core::decimal::round_half_even;
 use stockade_core::{Money, Slug};
-use stockade_runtime::Trust;
-use stockade_venue::files::Bars;
 
 use super::figure::Figure;
 use super::native::Native;
 use super::place::{BOT, Place};
 use super::{SEED, market};
 use crate::cli::backtest::Profile;
-use crate::drivers::backtest::{Entry, Setup, Summary, run_native, run_once};
+use crate::drivers::backtest::{Entry, Setup, Summary, lay_out, run_native, run_once};
+use crate::drivers::lockstep::Market;
 use crate::failure::Failure;
 
 /// One-minute bars of one symbol.
@@ -28,21 +25,22 @@ const RUNS: usize = 3;
 
 /// One symbol.
 pub(super) fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
-    let bars = market::bars(&place.folder("backtest")?, SEED, "BENCH", BARS)?;
-    compare("backtest", &setup(place, 100_000)?, &bars)
+    let market = lay_out(&market::bars(&place.folder("backtest")?, SEED, "BENCH", BARS)?)?;
+    compare("backtest", &setup(place, 100_000)?, &market)
 }
 
 /// Many symbols in one bot, with cash for all of them at once.
 pub(super) fn measure_many(place: &Place) -> Result<Vec<Figure>, Failure> {
     let bars = market::bars_of_many(&place.folder("backtest")?, SEED, SYMBOLS, BARS_EACH)?;
-    compare("backtest-many", &setup(place, 10_000_000)?, &bars)
+    let market = lay_out(&bars)?;
+    compare("backtest-many", &setup(place, 10_000_000)?, &market)
 }
 
 /// The time that the component takes for a bar against the time that the same strategy takes when it
 /// is called natively, everything else being the same.
 pub(super) fn measure_ratio(place: &Place) -> Result<Vec<Figure>, Failure> {
-    let bars = market::bars(&place.folder("backtest")?, SEED, "BENCH", BARS)?;
-    let (component, native) = rates(&setup(place, 100_000)?, &bars)?;
+    let market = lay_out(&market::bars(&place.folder("backtest")?, SEED, "BENCH", BARS)?)?;
+    let (component, native) = rates(&setup(place, 100_000)?, &market)?;
     let nanos = |rate: Decimal| {
         let second = Decimal::from(1_000_000_000_u64);
         round_half_even(second.checked_div(rate).unwrap_or_default(), 1)
@@ -55,22 +53,22 @@ pub(super) fn measure_ratio(place: &Place) -> Result<Vec<Figure>, Failure> {
     )])
 }
 
-fn compare(name: &'static str, setup: &Setup, bars: &Bars) -> Result<Vec<Figure>, Failure> {
-    let (component, native) = rates(setup, bars)?;
+fn compare(name: &'static str, setup: &Setup, market: &Market) -> Result<Vec<Figure>, Failure> {
+    let (component, native) = rates(setup, market)?;
     Ok(vec![Figure::new(
         name,
         (component, "bars/s"),
         ("the same loop, the strategy called natively", native),
-        u64::try_from(bars.rows.len()).unwrap_or(u64::MAX),
+        u64::try_from(market.bars.len()).unwrap_or(u64::MAX),
     )])
 }
 
 /// Bars a second through the component and natively.
-fn rates(setup: &Setup, bars: &Bars) -> Result<(Decimal, Decimal), Failure> {
+fn rates(setup: &Setup, market: &Market) -> Result<(Decimal, Decimal), Failure> {
     let (mut rates, mut natives) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
-        let component = run_once(setup, bars)?.summary;
-        let native = native(setup, bars)?;
+        let component = run_once(setup, market)?.summary;
+        let native = native(setup, market)?;
         agree(&component, &native)?;
         rates.push(component.bars_per_second);
         natives.push(native.bars_per_second);
@@ -78,26 +76,17 @@ fn rates(setup: &Setup, bars: &Bars) -> Result<(Decimal, Decimal), Failure> {
     Ok((middle(rates), middle(natives)))
 }
 
-fn setup(place: &Place, capital: u64) -> Result<Setup, Failure> {
+pub(super) fn setup(place: &Place, capital: u64) -> Result<Setup, Failure> {
     let capital = Money::new(Decimal::from(capital));
     let name = Slug::new(BOT).map_err(|error| Failure::Usage(error.to_string()))?;
-    let component = Arc::new(place.component()?.into());
-    Ok(Setup {
-        entries: vec![Entry { name, component, stem: BOT.to_owned(), capital, params: Vec::new() }],
-        capital,
-        symbols: Vec::new(),
-        profile: Profile::Reference,
-        fee: Money::ZERO,
-        slippage_bps: Decimal::ZERO,
-        max_participation: None,
-        seed: SEED,
-        trust: Trust::default(),
-    })
+    let plugin = Some(place.plugin()?);
+    let entries = vec![Entry { name, plugin, capital, params: Vec::new() }];
+    Ok(Setup::plain(entries, capital, Profile::Reference, SEED))
 }
 
-fn native(setup: &Setup, bars: &Bars) -> Result<Summary, Failure> {
+fn native(setup: &Setup, market: &Market) -> Result<Summary, Failure> {
     let strategy = Native::new(10, 30, Decimal::TEN);
-    Ok(run_native(setup, bars, Box::new(strategy))?.summary)
+    Ok(run_native(setup, market, Box::new(strategy))?.summary)
 }
 
 /// A baseline that trades something else is none.

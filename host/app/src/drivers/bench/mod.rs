@@ -24,6 +24,7 @@ mod native;
 mod place;
 mod queries;
 mod start;
+mod sweep;
 mod tap;
 
 use crate::cli::bench::BenchArgs;
@@ -37,12 +38,13 @@ use place::Place;
 const SEED: u64 = 20_190_211;
 
 /// What can be measured, in the order in which all of it is.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "call",
     "backtest",
     "backtest-many",
     "native-ratio",
     "fanout",
+    "sweep",
     "latency",
     "booking",
     "marks",
@@ -78,6 +80,7 @@ pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Fai
             "backtest" => backtest::measure(&place),
             "backtest-many" => backtest::measure_many(&place),
             "native-ratio" => backtest::measure_ratio(&place),
+            "sweep" => sweep::measure(&place),
             "marks" => marks::measure().map_err(Failure::Failed),
             "latency" => place.guarded("latency", latency::measure(&place)).await,
             "booking" => place.guarded("booking", booking::measure(&place)).await,

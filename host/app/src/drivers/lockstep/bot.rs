@@ -11,11 +11,13 @@ use stockade_core::market::Bar;
 use stockade_core::sleeve::SleeveView;
 use stockade_core::{InstrumentId, Now, SleeveId, Timestamp};
 use stockade_runtime::{
-    Bars, Call, EVENTS_PER_CALL_MAX, Events, LogLine, Outcome, SessionEvent, Strike,
+    Bars, Call, EVENTS_PER_CALL_MAX, EventKind, Events, LogLine, Outcome, SessionEvent, Strike,
 };
 
 use super::guest::Guest;
 use super::market::Market;
+use super::shaped::Shaped;
+use super::ticks::Ticks;
 
 /// Time stamps of one call: beyond this a call costs no less per bar.
 const BATCH_MAX: usize = 64;
@@ -84,6 +86,8 @@ enum Saves {
 struct Hears {
     orders: bool,
     sessions: bool,
+    quotes: bool,
+    trades: bool,
     timer_period: i64,
 }
 
@@ -92,9 +96,18 @@ impl Hears {
         Self {
             orders: guest.hears(),
             sessions: guest.attends(),
+            quotes: guest.watches(EventKind::Quotes),
+            trades: guest.watches(EventKind::Trades),
             timer_period: guest.timer_period(),
         }
     }
+}
+
+/// How much of a time stamp's quotes and trades a bot has handled.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    quotes: usize,
+    trades: usize,
 }
 
 /// The version before a reload.
@@ -139,6 +152,8 @@ pub(crate) struct LocalBot {
     run: GoodRun,
     /// The instruments it gets; `None` means all.
     wanted: Option<Vec<InstrumentId>>,
+    /// Its bars, where they are not the run's own.
+    shaped: Option<Shaped>,
     pace: Pace,
     /// The first time stamp that it has not seen.
     horizon: usize,
@@ -193,6 +208,7 @@ impl LocalBot {
             guest,
             run: GoodRun::default(),
             wanted: (!all).then_some(wanted),
+            shaped: None,
             pace: Pace::default(),
             horizon: 0,
             single_until: 0,
@@ -222,6 +238,12 @@ impl LocalBot {
     /// The same, with what it writes kept or not.
     pub(crate) const fn keeping(mut self, lines: bool) -> Self {
         self.lines = lines;
+        self
+    }
+
+    /// The same, with bars of its own.
+    pub(crate) fn shaped(mut self, shaped: Option<Shaped>) -> Self {
+        self.shaped = shaped;
         self
     }
 
@@ -274,7 +296,8 @@ impl LocalBot {
         };
         let missed = before.group..group.max(before.group);
         let horizon = missed.end;
-        if super::instance::catch_up(&mut *before.guest, missed, ids, market, desk, self.sleeve)
+        let seen = super::Seen { market, shaped: self.shaped.as_ref() };
+        if super::instance::catch_up(&mut *before.guest, missed, ids, seen, desk, self.sleeve)
             .is_err()
         {
             return Ok(None);
@@ -383,6 +406,49 @@ impl LocalBot {
         Ok(Asked::default())
     }
 
+    /// Hands over what is left of the quotes and then of the trades of a time stamp; `None` where
+    /// nothing is.
+    pub(crate) fn watch(
+        &mut self,
+        ticks: &Ticks,
+        group: usize,
+        told: &mut Told,
+        desk: &Desk,
+        now: Now,
+    ) -> Result<Option<Asked>, Strike> {
+        let mine = |id: InstrumentId| {
+            self.wanted.as_ref().is_none_or(|wanted| wanted.binary_search(&id).is_ok())
+        };
+        let (mut quotes, mut trades) = (Vec::new(), Vec::new());
+        if self.hears.quotes {
+            let of = ticks.quotes_of(group).iter().filter(|quote| mine(quote.instrument));
+            quotes.extend(of.skip(told.quotes).take(EVENTS_PER_CALL_MAX).copied());
+        }
+        if quotes.is_empty() && self.hears.trades {
+            let of = ticks.trades_of(group).iter().filter(|trade| mine(trade.instrument));
+            trades.extend(of.skip(told.trades).take(EVENTS_PER_CALL_MAX).copied());
+        }
+        let events = match (quotes.as_slice(), trades.as_slice()) {
+            ([], []) => return Ok(None),
+            ([], trades) => Events::Trades(trades),
+            (quotes, _) => Events::Quotes(quotes),
+        };
+        let Some(view) = look(&mut self.view, desk, self.sleeve) else {
+            return Ok(None);
+        };
+        let at = now.market;
+        let outcome =
+            self.guest.call(&Call { events, warm_up: false, view, prices: desk, now: at })?;
+        let handled = usize::try_from(outcome.handled).unwrap_or(usize::MAX);
+        match events {
+            Events::Trades(trades) => told.trades += handled.min(trades.len()),
+            _ => told.quotes += handled.min(quotes.len()),
+        }
+        self.run.took(handled, at, at);
+        outlived(&mut self.before);
+        self.taken(outcome).map(Some)
+    }
+
     /// Whether anything but bars waits for it.
     pub(crate) fn hears_something(&self) -> bool {
         !(self.updates.is_empty() && self.sessions.is_empty() && self.timers.is_empty())
@@ -417,6 +483,11 @@ impl LocalBot {
         }
     }
 
+    /// Where its bars of a time stamp stand.
+    fn range(&self, group: usize, market: &Market) -> std::ops::Range<usize> {
+        self.shaped.as_ref().map_or_else(|| market.range(group), |shaped| shaped.range(group))
+    }
+
     fn evaluate(
         &mut self,
         group: usize,
@@ -426,20 +497,22 @@ impl LocalBot {
     ) -> Result<(), Strike> {
         // Sessions and timers fall between bars: a bot that gets them is not evaluated ahead.
         let alone = !self.hears.sessions && self.hears.timer_period == 0;
-        let free = alone && desk.open_order_count(self.sleeve) == 0;
-        let range = market.range(group);
+        let free = alone && market.ticks.is_none() && desk.open_order_count(self.sleeve) == 0;
+        let range = self.range(group, market);
         let ahead =
             if free && group >= self.single_until { self.pace.batch(range.len()) } else { 1 };
         let first = range.start;
-        let mut end = (group + ahead).min(market.len());
-        while end > group + 1 && market.range(end - 1).end - first > EVENTS_PER_CALL_MAX {
+        // A split or dividend changes what it holds.
+        let mut end = (group + ahead).min(market.next_action(group));
+        while end > group + 1 && self.range(end - 1, market).end - first > EVENTS_PER_CALL_MAX {
             end -= (end - group).div_ceil(2);
         }
-        let last = market.range(end - 1).end;
+        let last = self.range(end - 1, market).end;
         self.horizon = end;
-        let bars: Bars<'_> = match &self.wanted {
-            None => Bars::laid(&market.bars[first..last], &market.laid, first),
-            Some(wanted) => {
+        let bars: Bars<'_> = match (&self.shaped, &self.wanted) {
+            (Some(shaped), _) => (&shaped.bars[first..last]).into(),
+            (None, None) => Bars::laid(&market.bars[first..last], &market.laid, first),
+            (None, Some(wanted)) => {
                 self.scratch.clear();
                 self.places.clear();
                 for (place, bar) in market.bars[first..last].iter().enumerate() {
@@ -471,8 +544,11 @@ impl LocalBot {
         outlived(&mut self.before);
         if handled < bars.len() || !outcome.requests.is_empty() {
             let place = handled.saturating_sub(1);
-            let place = if self.wanted.is_some() { self.places[place] } else { first + place };
-            let at = market.group_of(place, group);
+            let at = match (&self.shaped, &self.wanted) {
+                (Some(shaped), _) => shaped.group_of(first + place, group),
+                (None, None) => market.group_of(first + place, group),
+                (None, Some(_)) => market.group_of(self.places[place], group),
+            };
             self.horizon = at + 1;
             self.pace.asked(at + 1 - group);
             let asked = self.taken(outcome)?;

@@ -3,6 +3,8 @@
 
 use stockade_runtime::{Bot, Call, EventKind, Outcome, Strike};
 
+use crate::drivers::shape::Shape;
+
 /// One bot's strategy.
 pub(crate) trait Guest {
     /// Hands over events; what it asks for comes back.
@@ -14,6 +16,16 @@ pub(crate) trait Guest {
     /// Whether it wants to know when sessions begin and end.
     fn attends(&self) -> bool {
         false
+    }
+
+    /// Whether it wants quotes, or trades.
+    fn watches(&self, _kind: EventKind) -> bool {
+        false
+    }
+
+    /// The bars that it wants, where they are not those of the feed.
+    fn shape(&self) -> Option<Shape> {
+        None
     }
 
     /// Nanoseconds of market time between its timer events; 0 for none.
@@ -36,6 +48,14 @@ impl Guest for Bot {
 
     fn attends(&self) -> bool {
         self.plugin().description().events.contains(&EventKind::Session)
+    }
+
+    fn shape(&self) -> Option<Shape> {
+        self.plugin().description().bars.map(Shape::of)
+    }
+
+    fn watches(&self, kind: EventKind) -> bool {
+        self.plugin().description().events.contains(&kind)
     }
 
     fn timer_period(&self) -> i64 {

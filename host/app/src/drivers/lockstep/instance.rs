@@ -9,7 +9,7 @@ use stockade_core::sleeve::Prices;
 use stockade_core::{InstrumentId, Qty, SleeveId, Timestamp};
 use stockade_runtime::{BotInstrument, Call, Events, Trust};
 
-use super::{Guest, LocalBot, Lockstep, Market, Sink};
+use super::{Guest, LocalBot, Lockstep, Market, Shaped, Sink};
 
 /// Bars of one call while it catches up; a time stamp is never divided.
 const CATCH_UP_BARS: usize = 1_024;
@@ -105,12 +105,15 @@ impl<S: Sink> Lockstep<S> {
         let ids = wanted(desk, &row);
         let bytes = state.as_ref().map(|state| state.bytes.as_slice());
         let Made { mut guest, digest, version, warm_up_bars } = self.make(maker, &row, bytes)?;
+        let shaped = shaped_for(&*guest, market, desk, &ids);
+        let seen = Seen { market, shaped: shaped.as_ref() };
         let from = match &state {
             Some(state) => groups_until(market, state.at),
-            None => first_group(market, row.created_at, &ids, warm_up_bars),
+            None => first_group(seen, row.created_at, &ids, warm_up_bars),
         };
-        catch_up(&mut *guest, from..place.max(from), &ids, market, desk, sleeve)?;
+        catch_up(&mut *guest, from..place.max(from), &ids, seen, desk, sleeve)?;
         let bot = LocalBot::new(sleeve, generation, digest.into(), guest, ids, market);
+        let bot = bot.shaped(shaped);
         Ok((bot.saving().keeping(lines).from(place.max(from)), version))
     }
 
@@ -160,19 +163,49 @@ pub(crate) fn instruments(desk: &Desk, ids: &[InstrumentId]) -> Vec<BotInstrumen
         .collect()
 }
 
+/// The bars that a bot sees: a run's own, or built out of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    /// The run's.
+    pub(crate) market: &'a Market,
+    /// The bot's own, where it asks for some.
+    pub(crate) shaped: Option<&'a Shaped>,
+}
+
+impl<'a> Seen<'a> {
+    /// Those of a time stamp.
+    pub(crate) fn bars(self, group: usize) -> &'a [Bar] {
+        match self.shaped {
+            Some(shaped) => &shaped.bars[shaped.range(group)],
+            None => &self.market.bars[self.market.range(group)],
+        }
+    }
+}
+
+/// The bars that a bot asks for, where they are not the run's own.
+pub(crate) fn shaped_for(
+    guest: &dyn Guest,
+    market: &Market,
+    desk: &Desk,
+    ids: &[InstrumentId],
+) -> Option<Shaped> {
+    let class = |id: &InstrumentId| Some((*id, desk.instrument(*id)?.class));
+    guest.shape().map(|shape| Shaped::of(market, shape, ids.iter().filter_map(class)))
+}
+
 /// The time stamp from which a bot without a state catches up: the first after it was deployed,
 /// less its warm-up.
 pub(crate) fn first_group(
-    market: &Market,
+    seen: Seen<'_>,
     deployed: Timestamp,
     ids: &[InstrumentId],
     warm_up_bars: usize,
 ) -> usize {
-    let mut first = groups_until(market, deployed);
+    let mut first = groups_until(seen.market, deployed);
     let mut missing: Vec<usize> = vec![warm_up_bars; ids.len()];
     while first > 0 && missing.iter().any(|left| *left > 0) {
         first -= 1;
-        for bar in &market.bars[market.range(first)] {
+        for bar in seen.bars(first) {
             if let Ok(place) = ids.binary_search(&bar.instrument) {
                 missing[place] = missing[place].saturating_sub(1);
             }
@@ -200,7 +233,7 @@ pub(crate) fn catch_up(
     guest: &mut dyn Guest,
     groups: std::ops::Range<usize>,
     ids: &[InstrumentId],
-    market: &Market,
+    seen: Seen<'_>,
     desk: &Desk,
     sleeve: SleeveId,
 ) -> Result<()> {
@@ -210,9 +243,7 @@ pub(crate) fn catch_up(
     let mut bars: Vec<Bar> = Vec::new();
     let last = groups.end;
     for group in groups {
-        let mine = market.bars[market.range(group)]
-            .iter()
-            .filter(|bar| ids.binary_search(&bar.instrument).is_ok());
+        let mine = seen.bars(group).iter().filter(|bar| ids.binary_search(&bar.instrument).is_ok());
         bars.extend(mine.copied());
         if bars.len() < CATCH_UP_BARS && group + 1 < last {
             continue;
@@ -224,7 +255,7 @@ pub(crate) fn catch_up(
                 warm_up: true,
                 view: &view,
                 prices: desk,
-                now: market.at(group),
+                now: seen.market.at(group),
             };
             let handled = usize::try_from(guest.call(&call)?.handled)?;
             rest = rest.get(handled.max(1)..).unwrap_or_default();

@@ -7,7 +7,9 @@ use stockade_core::market::Bar;
 use stockade_core::{InstrumentId, Price, Qty, Symbol, Timestamp};
 use stockade_exchange as model;
 use stockade_runtime::Laid;
-use stockade_venue::files::{Bars, interval_ns};
+use stockade_venue::files::{ActionKind, ActionRow, Bars, QuoteRow, TradeRow, interval_ns};
+
+use super::ticks::Ticks;
 
 /// The interval of a file of one row.
 const INTERVAL_DEFAULT_NS: i64 = 60_000_000_000;
@@ -26,6 +28,10 @@ pub(crate) struct Market {
     pub(crate) symbols: Vec<Symbol>,
     /// Length of a bar in nanoseconds.
     pub(crate) interval_ns: i64,
+    /// Quotes and trades, where there are any: then a bar stands at its end.
+    pub(crate) ticks: Option<Box<Ticks>>,
+    /// Splits and dividends, each with the time stamp before which it happens, in order.
+    actions: Vec<(usize, ActionRow)>,
 }
 
 impl Market {
@@ -45,6 +51,8 @@ impl Market {
             bounds: Vec::new(),
             symbols: rows.symbols.clone(),
             interval_ns: interval,
+            ticks: None,
+            actions: Vec::new(),
         };
         let mut last = None;
         for index in order {
@@ -78,6 +86,86 @@ impl Market {
         Ok(market)
     }
 
+    /// A market of some of the time stamps.
+    pub(crate) fn part(&self, groups: Range<usize>) -> Self {
+        let bounds = &self.bounds[groups.start..=groups.end];
+        let first = bounds.first().copied().unwrap_or(0);
+        let bars = first as usize..bounds.last().copied().unwrap_or(first) as usize;
+        Self {
+            bars: self.bars[bars.clone()].to_vec(),
+            laid: self.laid.part(bars.clone()),
+            model: self.model[bars].to_vec(),
+            bounds: bounds.iter().map(|bound| bound - first).collect(),
+            symbols: self.symbols.clone(),
+            interval_ns: self.interval_ns,
+            ticks: self.ticks.as_ref().map(|ticks| Box::new(ticks.part(groups.clone()))),
+            actions: self
+                .actions
+                .iter()
+                .filter(|(group, _)| groups.contains(group))
+                .map(|(group, action)| (group - groups.start, action.clone()))
+                .collect(),
+        }
+    }
+
+    /// The same with quotes and trades between the bars: then a bar comes at its end, so that
+    /// nothing is known before its time.
+    pub(crate) fn with_ticks(mut self, quotes: &[QuoteRow], trades: &[TradeRow]) -> Self {
+        if quotes.is_empty() && trades.is_empty() {
+            return self;
+        }
+        let ends: Vec<Timestamp> =
+            (0..self.len()).map(|group| self.at(group).plus(self.interval_ns)).collect();
+        let (ticks, bounds) = Ticks::between(&ends, &self.bounds, quotes, trades);
+        self.ticks = Some(Box::new(ticks));
+        self.bounds = bounds;
+        self
+    }
+
+    /// The same with corporate actions of its symbols; those before its first and after its last time
+    /// stamp are left out.
+    pub(crate) fn with_actions(mut self, rows: &[ActionRow]) -> Self {
+        let begins = self.at(0).0 - if self.ticks.is_some() { self.interval_ns } else { 0 };
+        for row in rows {
+            if !self.symbols.contains(&row.symbol) || row.at <= begins {
+                continue;
+            }
+            // Bars stand at their start, or at their end where there are ticks: one that ends as an
+            // action happens is still of before.
+            let before = |at: i64| if self.ticks.is_some() { at <= row.at } else { at < row.at };
+            let (mut low, mut high) = (0, self.len());
+            while low < high {
+                let middle = low + (high - low) / 2;
+                if before(self.at(middle).0) { low = middle + 1 } else { high = middle }
+            }
+            if low < self.len() {
+                self.actions.push((low, row.clone()));
+            }
+        }
+        // Cash is paid on the shares of before a split of the same moment.
+        self.actions.sort_by_key(|(group, row)| (*group, row.at, row.kind == ActionKind::Split));
+        self
+    }
+
+    /// Whether there is any corporate action.
+    pub(crate) fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
+    /// What happens before a time stamp.
+    pub(crate) fn actions_at(&self, group: usize) -> impl Iterator<Item = &ActionRow> {
+        let first = self.actions.partition_point(|(at, _)| *at < group);
+        let of = self.actions[first..].iter().take_while(move |(at, _)| *at == group);
+        of.map(|(_, row)| row)
+    }
+
+    /// The first time stamp after `group` before which something happens; the end where nothing
+    /// does. Nobody looks beyond it.
+    pub(crate) fn next_action(&self, group: usize) -> usize {
+        let next = self.actions.partition_point(|(at, _)| *at <= group);
+        self.actions.get(next).map_or(self.len(), |(at, _)| *at)
+    }
+
     /// Number of time stamps.
     pub(crate) fn len(&self) -> usize {
         self.bounds.len() - 1
@@ -90,7 +178,10 @@ impl Market {
 
     /// A time stamp.
     pub(crate) fn at(&self, group: usize) -> Timestamp {
-        self.bars[self.range(group).start].at
+        match &self.ticks {
+            None => self.bars[self.range(group).start].at,
+            Some(ticks) => ticks.times[group],
+        }
     }
 
     /// The time stamp that a bar belongs to, searched from `from` on.

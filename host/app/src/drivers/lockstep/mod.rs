@@ -7,14 +7,18 @@
 
 mod bot;
 mod guest;
+mod happened;
 mod instance;
 mod market;
 mod quiet;
+mod shaped;
+mod ticks;
 
-pub(crate) use bot::{Asked, LocalBot};
+pub(crate) use bot::{Asked, LocalBot, Told};
 pub(crate) use guest::Guest;
-pub(crate) use instance::{Beginning, Made, Maker};
+pub(crate) use instance::{Beginning, Made, Maker, Seen, catch_up, first_group, shaped_for};
 pub(crate) use market::Market;
+pub(crate) use shaped::Shaped;
 
 use std::collections::VecDeque;
 
@@ -91,6 +95,9 @@ pub(crate) struct Lockstep<S> {
     session: Option<u32>,
     /// From when the calendar must be read again.
     calendar_until: Timestamp,
+    /// Activities of the exchange that the desk has been told of; `None` where the run has none but
+    /// fills.
+    told: Option<usize>,
 }
 
 impl<S: Sink> Lockstep<S> {
@@ -109,7 +116,14 @@ impl<S: Sink> Lockstep<S> {
             updates: Vec::new(),
             session: None,
             calendar_until: Timestamp(i64::MIN),
+            told: None,
         }
+    }
+
+    /// The same, with the desk told of what happens to the account beside fills.
+    pub(crate) fn telling(mut self, tells: bool) -> Self {
+        self.told = tells.then_some(0);
+        self
     }
 
     /// Starts the desk and compares it with the broker, until orders can be sent.
@@ -219,18 +233,32 @@ impl<S: Sink> Lockstep<S> {
     pub(crate) fn tick(&mut self, group: usize, market: &Market) -> Result<()> {
         let (at, range) = (market.at(group), market.range(group));
         self.now = Now { market: at.max(self.now.market), machine: at.max(self.now.machine) };
-        self.exchange.on_bars(&market.model[range]);
-        // Sessions end, and day orders with them, after the bars that end then.
-        self.exchange.advance(model::Nanos(at.0).plus(market.interval_ns));
+        if market.has_actions() {
+            self.happen(group, market)?;
+        }
+        if let Some(ticks) = &market.ticks {
+            ticks.meet(group, &market.model[range], &mut self.exchange);
+            self.exchange.advance(model::Nanos(at.0));
+        } else {
+            self.exchange.on_bars(&market.model[range]);
+            // Sessions end, and day orders with them, after the bars that end then.
+            self.exchange.advance(model::Nanos(at.0).plus(market.interval_ns));
+        }
         if self.exchange.has_events() {
             self.settle()?;
         }
+        self.learn_fees()?;
         self.decide(group, market)
     }
 
     /// The second half of a time stamp: what the bots make of it.
     pub(crate) fn decide(&mut self, group: usize, market: &Market) -> Result<()> {
         observe(&mut self.desk, self.now, &market.bars[market.range(group)]);
+        if let Some(ticks) = &market.ticks {
+            for market in ticks.events(group) {
+                self.take(Event::Market { market })?;
+            }
+        }
         self.follow_sessions()?;
         self.hear(group, market)?;
         let mut index = 0;
@@ -240,6 +268,9 @@ impl<S: Sink> Lockstep<S> {
                 Ok(asked) if asked.requests.is_empty() => {}
                 Ok(asked) => self.intents(index, asked)?,
                 Err(strike) => self.strike(index, &strike, group, market)?,
+            }
+            if let Some(ticks) = &market.ticks {
+                self.watch(sleeve, ticks, group, market)?;
             }
             // One that was stopped meanwhile has left its place to the next.
             if self.bots.get(index).is_some_and(|bot| bot.sleeve == sleeve) {
@@ -300,6 +331,29 @@ impl<S: Sink> Lockstep<S> {
         Ok(())
     }
 
+    /// Hands a bot the quotes and trades of a time stamp that it wants.
+    fn watch(
+        &mut self,
+        sleeve: SleeveId,
+        ticks: &ticks::Ticks,
+        group: usize,
+        market: &Market,
+    ) -> Result<()> {
+        let mut told = Told::default();
+        for _ in 0..ROUNDS_MAX {
+            let Some(index) = self.bots.iter().position(|bot| bot.sleeve == sleeve) else {
+                return Ok(());
+            };
+            match self.bots[index].watch(ticks, group, &mut told, &self.desk, self.now) {
+                Ok(None) => return Ok(()),
+                Ok(Some(asked)) if asked.requests.is_empty() => {}
+                Ok(Some(asked)) => self.intents(index, asked)?,
+                Err(strike) => return self.strike(index, &strike, group, market),
+            }
+        }
+        Ok(())
+    }
+
     fn intents(&mut self, index: usize, asked: Asked) -> Result<()> {
         let bot = &self.bots[index];
         let batch = IntentBatch {
@@ -343,6 +397,7 @@ impl<S: Sink> Lockstep<S> {
 
     /// After the last bar: what is open is cancelled.
     pub(crate) fn finish(&mut self) -> Result<()> {
+        self.end_day()?;
         self.sink.before(ExchangeRequest::Finish, self.now.market)?;
         self.exchange.finish(translate::nanos(self.now.market));
         self.settle()

@@ -24,12 +24,15 @@ impl<S: Sink> Lockstep<S> {
         let Some(idle_until) = self.exchange.idle_until() else {
             return group;
         };
+        if market.ticks.is_some() || market.actions_at(group).next().is_some() {
+            return group;
+        }
         let waits = !self.actions.is_empty() || !self.notes.is_empty();
         if waits || self.desk.bots().any(|bot| bot.state == BotState::Suspended) {
             return group;
         }
         let silent = self.bots.iter().map(LocalBot::silent_until);
-        let mut end = silent.fold(group + QUIET_MAX, usize::min).min(market.len());
+        let mut end = silent.fold(group + QUIET_MAX, usize::min).min(market.next_action(group));
         let until = self.desk.day_ends().min(self.calendar_until);
         let is_inside =
             |at: Timestamp| at < until && model::Nanos(at.0).plus(market.interval_ns) < idle_until;

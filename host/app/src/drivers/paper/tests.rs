@@ -12,7 +12,7 @@ use stockade_core::order::{Intent, OrderType, Side, Size, TimeInForce};
 use stockade_core::row::BotRow;
 use stockade_core::{IntentId, Money, Qty, Slug, Symbol};
 use stockade_exchange::Sessions;
-use stockade_runtime::{BotInstrument, Call, Cause, Events, Outcome, Strike, Trust};
+use stockade_runtime::{BotInstrument, Call, Cause, Events, Outcome, Strike};
 use stockade_store::Store;
 use stockade_store::query::{Filter, execution_list};
 use stockade_store::testing::TestDatabase;
@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use super::session::{CASH, Opening, SEED, Session};
 use crate::cli::backtest::Profile;
 use crate::config::{Environment, Flags, Settings};
-use crate::drivers::backtest::{Entry, Setup, run_made};
+use crate::drivers::backtest::{Entry, Setup, lay_out, run_made};
 use crate::drivers::base;
 use crate::drivers::bench::market;
 use crate::drivers::lockstep::{Guest, Made, Maker};
@@ -135,26 +135,12 @@ fn line(at: i64, symbol: &str, side: &str, qty: Decimal, price: Decimal) -> Stri
 /// The executions of the backtest with the live rules.
 fn expected(bars: &Bars, stumbles_at: Option<u64>) -> Vec<String> {
     let name = Slug::new("walker").unwrap();
-    let entry = Entry {
-        name,
-        component: Arc::default(),
-        stem: "walker".to_owned(),
-        capital: capital(),
-        params: Vec::new(),
-    };
-    let setup = Setup {
-        entries: vec![entry],
-        capital: Money::new(Decimal::from(CASH)),
-        symbols: Vec::new(),
-        profile: Profile::Live,
-        fee: Money::ZERO,
-        slippage_bps: Decimal::ZERO,
-        max_participation: None,
-        seed: SEED,
-        trust: Trust::default(),
-    };
+    let entry = Entry { name, plugin: None, capital: capital(), params: Vec::new() };
+    let capital = Money::new(Decimal::from(CASH));
+    let setup = Setup::plain(vec![entry], capital, Profile::Live, SEED);
     let (guest, maker) = (Walker { bars: 0, stumbles_at }, Walkers { stumbles_at });
-    let result = run_made(&setup, bars, Box::new(guest), Box::new(maker)).unwrap();
+    let result =
+        run_made(&setup, &lay_out(bars).unwrap(), Box::new(guest), Box::new(maker)).unwrap();
     let lines = result.executions.iter();
     lines
         .map(|e| line(e.at.0, e.symbol.as_str(), e.side.as_str(), e.qty.get(), e.price.get()))
