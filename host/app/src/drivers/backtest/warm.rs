@@ -103,7 +103,7 @@ pub(super) fn before(setup: &Setup, market: &Market, from: usize) -> Result<usiz
 /// The class that the exchange of a run gives a symbol.
 fn class_of(symbol: &Symbol) -> AssetClass {
     match stockade_exchange::Asset::named(symbol.as_str()) {
-        Ok(asset) if asset.is_crypto() => AssetClass::Crypto,
+        Ok(asset) if asset.class == stockade_exchange::AssetClass::Crypto => AssetClass::Crypto,
         _ => AssetClass::Equity,
     }
 }

@@ -86,6 +86,15 @@ impl Market {
         Ok(market)
     }
 
+    /// Gives every bar's instrument another place in the table.
+    pub(crate) fn place(&mut self, places: &[InstrumentId]) {
+        for bar in &mut self.bars {
+            bar.instrument = places[bar.instrument.index()];
+        }
+        // They cross to bots under the same places.
+        self.laid = Laid::new(&self.bars);
+    }
+
     /// A market of some of the time stamps.
     pub(crate) fn part(&self, groups: Range<usize>) -> Self {
         let bounds = &self.bounds[groups.start..=groups.end];

@@ -233,8 +233,6 @@ fn place_instruments(market: &mut Market, desk: &Desk) -> Result<()> {
                 .with_context(|| format!("{symbol} has no place in the table of instruments"))
         })
         .collect::<Result<Vec<_>>>()?;
-    for bar in &mut market.bars {
-        bar.instrument = places[bar.instrument.index()];
-    }
+    market.place(&places);
     Ok(())
 }
