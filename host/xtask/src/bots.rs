@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::{process, setup};
+use crate::{languages, process, setup};
 
 const SEALED: &str = "wasm32-unknown-unknown";
 const WASI: &str = "wasm32-wasip2";
@@ -20,7 +20,7 @@ struct Bot {
     file: String,
 }
 
-/// Builds every bot of `plugins/` and `tests/fixtures/bots/`.
+/// Builds every bot of `plugins/` and `tests/fixtures/`.
 pub(crate) fn build() -> Result<()> {
     setup::wasm_targets()?;
     let wasm = crate::target().join("wasm");
@@ -38,7 +38,7 @@ pub(crate) fn build() -> Result<()> {
         compile(&wasm, bot.target, &[&bot.package], &bot.features)?;
         collect(&wasm, &out, bot)?;
     }
-    Ok(())
+    languages::build(&out)
 }
 
 /// What the packages' own metadata says: `[package.metadata.bot]` may name a `target`, and

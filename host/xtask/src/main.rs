@@ -5,6 +5,7 @@
 
 mod bots;
 mod build;
+mod languages;
 mod process;
 mod python;
 mod setup;

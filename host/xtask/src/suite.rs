@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::{bots, process, python, setup, tidy};
+use crate::{bots, languages, process, python, setup, tidy};
 
 /// Runs every check; more arguments go to `cargo test`.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
@@ -14,6 +14,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     process::run(&mut process::cargo(&["fmt", "--all", "--check"]))?;
     tidy::check()?;
     bots::build()?;
+    languages::test()?;
     let clippy = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     process::run(&mut process::cargo(&clippy))?;
     // The end-to-end tests run the program itself. `cargo test` builds it for the app's own tests of
@@ -41,6 +42,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         }
         None => println!("SKIPPED alpaca-py against the exchange: there is no python3"),
     }
+    test.envs(languages::environment()?);
     process::run(&mut test)?;
     // The simulator must be able to fail: each bug that is built in by this feature is found.
     let bugs = [
