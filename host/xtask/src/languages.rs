@@ -208,7 +208,9 @@ fn build_one(bot: &Bot, tools: &Path, out: &Path) -> Result<()> {
             command
         }
     };
-    process::run(command.arg("--output").arg(&component).arg("--wit").arg(&wit).current_dir(&root))?;
+    process::run(
+        command.arg("--output").arg(&component).arg("--wit").arg(&wit).current_dir(&root),
+    )?;
     fs::write(&stamp, wanted).with_context(|| format!("can't write {}", stamp.display()))
 }
 

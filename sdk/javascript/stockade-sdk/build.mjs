@@ -8,6 +8,8 @@
  * they stay as they are, and the bot is slower and no different.
  */
 
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -42,6 +44,16 @@ function handOverBytes(bindings) {
 }
 
 const own = join(resolve(values.modules), '@bytecodealliance/componentize-js');
+if (!existsSync(own)) {
+  // A fresh project: its lock file says exactly what belongs there.
+  const arguments_ = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
+  const installed = spawnSync('npm', arguments_, {
+    cwd: dirname(resolve(values.modules)),
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  });
+  if (installed.status !== 0) process.exit(1);
+}
 const load = (file) => import(pathToFileURL(join(own, file)).href);
 const { splicer } = await load('lib/spidermonkey-embedding-splicer.js');
 const { componentize } = await load('src/componentize.js');

@@ -10,8 +10,8 @@ use tracing_subscriber::EnvFilter;
 use super::context::Context;
 use super::{
     account, action, argument, backtest, bench, bot, break_, capital, db, demo, exchange,
-    execution, export, figures, import, journal, lot, order, pack, plugin, position, reconcile,
-    refusal, report, risk, roundtrip, run, sim, sleeve, statement,
+    execution, export, figures, import, journal, lot, new, order, pack, plugin, position,
+    reconcile, refusal, report, risk, roundtrip, run, sim, sleeve, statement,
 };
 use stockade_core::Timestamp;
 
@@ -65,6 +65,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Run(run::RunArgs),
     Exchange(exchange::ExchangeArgs),
+    New(new::NewArgs),
     Pack(pack::PackArgs),
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -240,6 +241,7 @@ async fn dispatch(
         Command::Backtest(args) => return drivers::backtest::run(&settings, &args),
         Command::Sim(args) => return sim::run(&args),
         Command::Bench(args) => return drivers::bench::run(&settings, &args).await,
+        Command::New(args) => return new::run(&args),
         Command::Pack(args) => return pack::run(&args),
         Command::Plugin(command) => return plugin::run(&settings, command).await,
         _ => {}
@@ -280,6 +282,7 @@ async fn on_the_books(context: &Context, command: Command) -> Result<(), Failure
         | Command::Backtest(_)
         | Command::Sim(_)
         | Command::Bench(_)
+        | Command::New(_)
         | Command::Pack(_)
         | Command::Plugin(_)
         | Command::Completions { .. }

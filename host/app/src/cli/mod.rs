@@ -31,6 +31,7 @@ mod import;
 mod journal;
 mod list;
 mod lot;
+mod new;
 mod order;
 mod pack;
 mod position;

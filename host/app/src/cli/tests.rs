@@ -93,6 +93,7 @@ fn the_commands_of_the_reference_exist() {
         "demo",
         "run",
         "exchange",
+        "new",
         "pack",
         "plugin inspect",
         "plugin list",
