@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use crate::process;
 
 /// The release of the contract that the SDKs speak.
-const WIT: &str = "wit/1.1";
+const WIT: &str = "wit/1.0";
 
 /// A language that a bot can be written in, besides Rust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

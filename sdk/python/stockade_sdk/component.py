@@ -12,9 +12,14 @@ import sys
 import traceback  # noqa: F401 - there are no files to load it from once a traceback is due
 
 from componentize_py_types import Err
-from wit_world.exports import on_actions
 from wit_world.imports import host as imports
 from wit_world.imports import types as wit
+
+try:
+    from wit_world.exports import on_actions
+except ImportError:
+    # Release 1.0 of the contract has no corporate actions.
+    on_actions = None
 
 from . import describe, events
 from .context import Answer
@@ -47,7 +52,7 @@ def _adopt():
         (wit, describe, _DESCRIPTION),
         (on_actions, events, _ACTIONS),
     ):
-        for name in names.split():
+        for name in names.split() if module else ():
             setattr(module, name, getattr(own, name))
     wit.Decimal = from_units
     wit.OrderType_Market, wit.OrderType_Limit = events.Market, events.Limit

@@ -19,7 +19,7 @@ mod files {
 const NAME_LENGTH_MAX: usize = 40;
 
 /// The contract's release that the SDKs of Python and JavaScript are built with.
-const RELEASE: &str = "1.1/";
+const RELEASE: &str = "1.0/";
 
 /// Words that are no name of a package in one of the languages.
 const TAKEN: [&str; 12] = [
@@ -222,7 +222,7 @@ mod tests {
                 [
                     "src/lib.rs",
                     "stockade/sdk/rust/src/lib.rs",
-                    "stockade/wit/1.1/bot.wit",
+                    "stockade/wit/1.0/bot.wit",
                     ".cargo/config.toml",
                 ],
             ),
