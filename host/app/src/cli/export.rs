@@ -65,12 +65,12 @@ pub(crate) async fn run(context: &Context, args: ExportArgs) -> Result<(), Failu
     if args.out == Path::new("-") {
         // Stdout's own lock can't cross threads, as the writer of columns may.
         let mut out = BufWriter::new(std::io::stdout());
-        let rows = write(&pool, &args, context.at(), &mut out).await?;
+        let rows = write(&pool, &args.table, args.format, context.at(), &mut out).await?;
         screen::note(&format!("{rows} rows"));
         return Ok(());
     }
     let mut out = WholeFile::create(&args.out)?;
-    let rows = write(&pool, &args, context.at(), &mut out).await?;
+    let rows = write(&pool, &args.table, args.format, context.at(), &mut out).await?;
     out.finish()?;
     screen::note(&format!("{rows} rows of {} in {}", args.table, args.out.display()));
     Ok(())
@@ -79,11 +79,11 @@ pub(crate) async fn run(context: &Context, args: ExportArgs) -> Result<(), Failu
 /// Writes a table; gives the number of its rows.
 async fn write<W: Write + Send>(
     pool: &PgPool,
-    args: &ExportArgs,
+    table: &str,
+    format: Format,
     at: Option<i64>,
     out: &mut W,
 ) -> Result<u64, Failure> {
-    let ExportArgs { table, format, .. } = args;
     let mut reader = TableReader::open(pool, table, at).await.map_err(query_failed)?;
     let columns: Vec<Column> = reader.columns().to_vec();
     let mut sink: Box<dyn Sink + Send> = match format {
@@ -91,7 +91,7 @@ async fn write<W: Write + Send>(
         Format::Json => Box::new(text::JsonLines::new(columns, &mut *out)),
         Format::Parquet => Box::new(parquet::Parquet::new(&columns, &mut *out)?),
     };
-    let bar = ProgressBar::new_spinner().with_message(table.clone());
+    let bar = ProgressBar::new_spinner().with_message(table.to_owned());
     let style = ProgressStyle::with_template("{spinner} {msg}: {human_pos} rows, {per_sec}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     bar.enable_steady_tick(Duration::from_millis(200));

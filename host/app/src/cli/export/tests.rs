@@ -74,7 +74,7 @@ async fn every_format_holds_every_digit_of_every_row() {
     let (cash, value) = sums(&database).await;
     let pool = database.store.reads();
     let mut bytes = Vec::new();
-    let count = write(pool, "equity", Format::Parquet, &mut bytes).await.unwrap();
+    let count = write(pool, "equity", Format::Parquet, None, &mut bytes).await.unwrap();
     assert_eq!(count, u64::try_from(ROWS).unwrap());
     let (groups, schema, rows) = read(bytes);
     assert_eq!((groups, rows.len()), (2, usize::try_from(ROWS).unwrap()));
@@ -93,7 +93,7 @@ async fn every_format_holds_every_digit_of_every_row() {
     assert_eq!(whole(rows.iter().map(|row| decimal(row, 5)).sum()), value);
 
     let mut bytes = Vec::new();
-    write(pool, "equity", Format::Json, &mut bytes).await.unwrap();
+    write(pool, "equity", Format::Json, None, &mut bytes).await.unwrap();
     let lines: Vec<serde_json::Value> = bytes
         .split(|b| *b == b'\n')
         .filter(|l| !l.is_empty())
@@ -105,7 +105,7 @@ async fn every_format_holds_every_digit_of_every_row() {
     assert_eq!(lines[0]["at_ns"], serde_json::json!(1_770_820_200_000_000_100_i64));
 
     let mut bytes = Vec::new();
-    write(pool, "equity", Format::Csv, &mut bytes).await.unwrap();
+    write(pool, "equity", Format::Csv, None, &mut bytes).await.unwrap();
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
     let sum: i128 = reader.records().map(|row| units(&row.unwrap()[5])).sum();
     assert_eq!(whole(sum), value);
@@ -128,13 +128,13 @@ async fn every_table_has_a_file_in_every_format() {
     for table in stockade_store::query::table_names(pool).await.unwrap() {
         for format in [Format::Csv, Format::Json, Format::Parquet] {
             let mut bytes = Vec::new();
-            let rows = write(pool, &table, format, &mut bytes).await.unwrap();
+            let rows = write(pool, &table, format, None, &mut bytes).await.unwrap();
             assert!(rows > 0 || format == Format::Json || !bytes.is_empty(), "{table} {format:?}");
         }
     }
     let parquet = async |table: &str| {
         let mut bytes = Vec::new();
-        write(pool, table, Format::Parquet, &mut bytes).await.unwrap();
+        write(pool, table, Format::Parquet, None, &mut bytes).await.unwrap();
         read(bytes)
     };
     let (_, schema, rows) = parquet("lease").await;
@@ -147,7 +147,7 @@ async fn every_table_has_a_file_in_every_format() {
     assert!(schema.contains("body (JSON)"), "{schema}");
     assert_eq!(rows[0].get_string(6).unwrap(), "{\"a\": [1, \"x\"]}");
     let mut bytes = Vec::new();
-    let failure = write(pool, "inputs", Format::Csv, &mut bytes).await.unwrap_err();
+    let failure = write(pool, "inputs", Format::Csv, None, &mut bytes).await.unwrap_err();
     assert_eq!(failure.exit_code(), 2);
     assert!(failure.to_string().contains("nearest is \"input\""), "{failure}");
 }
@@ -173,8 +173,9 @@ impl Write for Full {
 async fn a_full_disk_is_an_error_in_every_format() {
     let database = samples().await;
     for format in [Format::Csv, Format::Json, Format::Parquet] {
-        let failure =
-            write(database.store.reads(), "equity", format, &mut Full(100_000)).await.unwrap_err();
+        let failure = write(database.store.reads(), "equity", format, None, &mut Full(100_000))
+            .await
+            .unwrap_err();
         assert_eq!(failure.exit_code(), 1, "{format:?}: {failure}");
     }
 }
