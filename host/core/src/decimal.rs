@@ -116,6 +116,9 @@ pub(crate) fn digits_in_bytes(value: Decimal) -> [u8; 20] {
 
 /// The sum of two decimals, or an error where a digit would be lost.
 pub fn add_exact(a: Decimal, b: Decimal) -> Result<Decimal, DecimalError> {
+    if b.is_zero() {
+        return Ok(trimmed(a));
+    }
     if let Some(sum) = sum_of(a, b) {
         return Ok(sum);
     }

@@ -9,6 +9,8 @@ use crate::rng::mix;
 
 /// Where the dashes of a UUID stand.
 const DASHES: [usize; 4] = [8, 13, 18, 23];
+/// Where its bytes stand.
+const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 const HEX: [u8; 16] = *b"0123456789abcdef";
 
 /// A UUID (version 4 in shape). Text and JSON: `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`, lower case.
@@ -28,15 +30,13 @@ impl Id {
     /// backtest.
     #[must_use]
     pub fn to_text(self) -> String {
-        let mut text = String::with_capacity(36);
-        for (place, byte) in self.0.to_be_bytes().into_iter().enumerate() {
-            if matches!(place, 4 | 6 | 8 | 10) {
-                text.push('-');
-            }
-            text.push(char::from(HEX[usize::from(byte >> 4)]));
-            text.push(char::from(HEX[usize::from(byte & 0xF)]));
+        let mut text = [b'-'; 36];
+        let places = PLACES.into_iter().zip(self.0.to_be_bytes());
+        for (place, byte) in places {
+            text[place] = HEX[usize::from(byte >> 4)];
+            text[place + 1] = HEX[usize::from(byte & 0xF)];
         }
-        text
+        std::str::from_utf8(&text).unwrap_or_default().to_owned()
     }
 }
 
