@@ -17,39 +17,51 @@ const LEAD: i64 = 40;
 /// Minutes that the market can go on afterwards, for bots that are still failing.
 const AFTER: i64 = 5_000;
 
+/// A fault of the catalogue, the cause that brings it about, and the handler that it happens in.
+type Hostile = (&'static str, &'static str, &'static str);
+
 /// Causes that end a call each time: three strikes, then quarantine.
-const STRIKES: [&str; 10] = [
-    "trap",
-    "panic",
-    "trap-after-submit",
-    "loop",
-    "loop-after-submit",
-    "memory-bomb",
-    "recursion",
-    "forged-handle",
-    "double-drop",
-    "count-too-many",
+const STRIKES: [Hostile; 13] = [
+    ("G1", "trap", "any"),
+    ("G1", "panic", "any"),
+    ("G1", "trap", "on_timer"),
+    ("G25", "trap", "on_orders"),
+    ("G24", "trap-after-submit", "any"),
+    ("G2", "loop", "any"),
+    ("G2", "loop-after-submit", "any"),
+    ("G4", "memory-bomb", "any"),
+    ("G6", "recursion", "any"),
+    ("G11", "forged-handle", "any"),
+    ("G11", "double-drop", "any"),
+    ("G11", "stored-handle-next", "any"),
+    ("G7", "count-too-many", "any"),
 ];
 /// Causes that the host bounds, with or without a strike.
-const BOUNDED: [&str; 15] = [
-    "extreme-numbers",
-    "log-flood",
-    "log-huge",
-    "log-not-utf8",
-    "intent-flood",
-    "huge-strings",
-    "order-ids",
-    "event-index",
-    "unknown-instrument",
-    "history-flood",
-    "question-flood",
-    "count-zero",
-    "stored-handle",
-    "stored-handle-next",
-    "overspend",
+const BOUNDED: [Hostile; 17] = [
+    ("G9", "extreme-numbers", "any"),
+    ("G19", "log-flood", "any"),
+    ("G19", "log-chatter", "any"),
+    ("G7", "log-huge", "any"),
+    ("G8", "log-not-utf8", "any"),
+    ("G16", "intent-flood", "any"),
+    ("G7", "huge-strings", "any"),
+    ("G10", "order-ids", "any"),
+    ("G10", "event-index", "any"),
+    ("G10", "unknown-instrument", "any"),
+    ("G3", "history-flood", "any"),
+    ("G3", "question-flood", "any"),
+    ("G7", "count-zero", "any"),
+    ("G21", "stored-handle", "any"),
+    ("G22", "burn", "any"),
+    ("G16", "overspend", "any"),
+    ("G17", "overspend", "on_bars"),
 ];
 /// Causes that show when the state is saved.
-const SAVES: [&str; 3] = ["trap-in-save", "loop-in-save", "giant-snapshot"];
+const SAVES: [Hostile; 3] = [
+    ("G20", "trap-in-save", "any"),
+    ("G20", "loop-in-save", "any"),
+    ("G20", "giant-snapshot", "any"),
+];
 
 /// What a sleeve traded: minute, side, quantity, price.
 async fn traded(stage: &Stage, sleeve: &str) -> Vec<(i64, String, String, String)> {
@@ -59,14 +71,16 @@ async fn traded(stage: &Stage, sleeve: &str) -> Vec<(i64, String, String, String
     sqlx::query_as(sql).bind(sleeve).fetch_all(stage.pool()).await.unwrap()
 }
 
-/// A bot's name for a cause.
-fn name(cause: &str) -> String {
-    format!("x-{}", cause.chars().take(20).collect::<String>())
+/// A bot's name: the fault's number, its cause and its handler.
+fn name((fault, cause, handler): Hostile) -> String {
+    let handler = handler.trim_start_matches("on_").trim_start_matches("any");
+    let name = format!("x-{}-{cause}{handler}", fault.to_lowercase());
+    name.chars().take(24).collect()
 }
 
 /// A victim on one symbol and hostile bots on another. Their bad behaviour begins with the bar that
 /// the victim's trading begins with.
-async fn play(causes: &[&str]) -> Stage {
+async fn play(causes: &[Hostile]) -> Stage {
     let mut bars = wave("AAPL", LEAD + MINUTES, 21);
     let last = LEAD + MINUTES + if causes.contains(&STRIKES[0]) { AFTER } else { 0 };
     bars.extend((0..last).map(|minute| flat("MSFT", minute, "100")));
@@ -81,32 +95,24 @@ async fn play(causes: &[&str]) -> Stage {
     stage
         .deploy("victim", "scripted", "10000", "AAPL", &[&format!("script={}", script.join("; "))])
         .await;
-    for cause in causes {
-        let cause = format!("cause={cause}");
-        let after = "after=200".to_owned();
-        let bot = name(&cause["cause=".len()..]);
+    for hostile in causes {
+        let (_, cause, handler) = *hostile;
+        // Some are hostile from their first save on.
+        let after = if SAVES.contains(hostile) { 200 } else { 2 };
+        let bot = name(*hostile);
         if !stage.plugins().join("misbehave.wasm").is_file() {
             crate::bots::install("misbehave", &stage.plugins(), "misbehave");
         }
-        let deploy = [
-            "bot",
-            "deploy",
-            &bot,
-            "--plugin",
-            "misbehave",
-            "--capital",
-            "5000",
-            "--symbols",
-            "MSFT",
+        let params = [
+            format!("cause={cause}"),
+            format!("handler={handler}"),
+            format!("after={after}"),
+            "rounds=600000".to_owned(),
         ];
-        // Some are hostile from their first save on.
-        let hostile = [
-            "--param",
-            &cause,
-            "--param",
-            if SAVES.contains(&&cause["cause=".len()..]) { &after } else { "after=2" },
-        ];
-        stage.run(&[&deploy[..], &hostile[..]].concat()).await.ok();
+        let mut deploy: Vec<&str> = vec!["bot", "deploy", &bot, "--plugin", "misbehave"];
+        deploy.extend(["--capital", "5000", "--symbols", "MSFT"]);
+        deploy.extend(params.iter().flat_map(|param| ["--param", param.as_str()]));
+        stage.run(&deploy).await.ok();
     }
     stage.warm(&["AAPL"]).await;
     assert!(
@@ -135,11 +141,11 @@ async fn victim_keeps_up(stage: &Stage, now: i64) {
     stage.count_is("the victim's orders", sql, i64::try_from(due).unwrap()).await;
 }
 
-async fn shown(stage: &Stage, cause: &str) -> Value {
-    stage.json(&["bot", "show", &name(cause)]).await
+async fn shown(stage: &Stage, hostile: Hostile) -> Value {
+    stage.json(&["bot", "show", &name(hostile)]).await
 }
 
-async fn contained(causes: &[&str]) -> Stage {
+async fn contained(causes: &[Hostile]) -> Stage {
     let alone = play(&[]).await;
     let wanted = traded(&alone, "victim").await;
     assert_eq!(wanted.len(), 8, "{wanted:?}");
@@ -157,11 +163,11 @@ async fn contained(causes: &[&str]) -> Stage {
         .iter()
         .map(|sleeve| (sleeve["name"].as_str().unwrap(), sleeve))
         .collect();
-    for cause in causes {
-        let sleeve = sleeves[name(cause).as_str()];
-        assert_eq!(sleeve["reserved"], "0", "{cause} holds a reservation: {sleeve:#}");
+    for hostile in causes {
+        let sleeve = sleeves[name(*hostile).as_str()];
+        assert_eq!(sleeve["reserved"], "0", "{hostile:?} holds a reservation: {sleeve:#}");
         let cash = crate::market::dec(sleeve["cash"].as_str().unwrap());
-        assert!(!cash.is_sign_negative(), "{cause} spent more than its capital: {sleeve:#}");
+        assert!(!cash.is_sign_negative(), "{hostile:?} spent more than its capital: {sleeve:#}");
     }
     ledger::agrees_line_by_line(&stage).await;
     ledger::agrees_with_the_account(&stage).await;
@@ -172,8 +178,9 @@ async fn contained(causes: &[&str]) -> Stage {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_that_ends_badly_is_quarantined_and_the_victim_does_not_notice() {
     let stage = contained(&STRIKES).await;
-    for cause in STRIKES {
-        let bot = shown(&stage, cause).await;
+    for hostile in STRIKES {
+        let cause = name(hostile);
+        let bot = shown(&stage, hostile).await;
         assert_eq!(bot["state"], "quarantined", "{cause}: {bot:#}");
         assert_eq!(bot["strikes"], 3, "{cause}: {bot:#}");
         let events = bot["events"].as_array().unwrap();
@@ -184,16 +191,17 @@ async fn a_bot_that_ends_badly_is_quarantined_and_the_victim_does_not_notice() {
         );
         let of_bot = format!(
             "SELECT count(*) FROM stockade.order o JOIN stockade.sleeve s ON s.id = o.sleeve WHERE s.name = '{}'",
-            name(cause)
+            cause
         );
+        // One that traps on hearing of its orders has sent them before.
         assert_eq!(
-            stage.count(&of_bot).await,
-            0,
+            stage.count(&of_bot).await > 0,
+            hostile.2 == "on_orders",
             "{cause}: an intent of a void batch became an order"
         );
     }
     // A person lets one run again, and it is quarantined again.
-    let bot = name("trap");
+    let bot = name(STRIKES[0]);
     stage.run(&["bot", "release", &bot]).await.ok();
     let state = stage.json(&["bot", "show", &bot]).await["state"].clone();
     assert_ne!(state, "quarantined");
@@ -201,29 +209,34 @@ async fn a_bot_that_ends_badly_is_quarantined_and_the_victim_does_not_notice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_that_asks_for_too_much_is_bounded() {
-    let causes: Vec<&str> = BOUNDED.iter().chain(&SAVES).copied().collect();
+    let causes: Vec<Hostile> = BOUNDED.iter().chain(&SAVES).copied().collect();
     let stage = contained(&causes).await;
-    for cause in &causes {
-        let bot = shown(&stage, cause).await;
+    for hostile in &causes {
+        let bot = shown(&stage, *hostile).await;
         println!(
-            "{cause}: {} after {} strikes ({})",
+            "{hostile:?}: {} after {} strikes ({})",
             bot["state"], bot["strikes"], bot["state_reason"]
         );
-        let log = stage.data().join("logs").join(format!("{}.log", name(cause)));
+        let log = stage.data().join("logs").join(format!("{}.log", name(*hostile)));
         let length = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
-        assert!(length < 16 << 20, "{cause} wrote {length} bytes of log");
+        assert!(length < 16 << 20, "{hostile:?} wrote {length} bytes of log");
     }
-    // A good run forgives strikes, so these were seen while they happened.
-    for cause in
-        ["stored-handle-next", "log-not-utf8", "trap-in-save", "loop-in-save", "giant-snapshot"]
-    {
-        let bot = name(cause);
-        let struck = format!(
+    let seen = async |hostile: Hostile, kinds: &str| {
+        let bot = name(hostile);
+        let sql = format!(
             "SELECT count(*) FROM stockade.bot_event e JOIN stockade.bot b ON b.account = e.account AND b.sleeve = e.sleeve
-             WHERE b.name = '{bot}' AND e.kind IN ('suspended', 'quarantined')"
+             WHERE b.name = '{bot}' AND e.kind IN ({kinds})"
         );
-        assert!(stage.count(&struck).await > 0, "{cause} was never struck");
+        stage.count(&sql).await
+    };
+    // A good run forgives strikes, so these were seen while they happened.
+    for hostile in SAVES.into_iter().chain([("G8", "log-not-utf8", "any")]) {
+        let struck = seen(hostile, "'suspended', 'quarantined'").await;
+        assert!(struck > 0, "{hostile:?} was never struck");
     }
+    assert!(seen(("G19", "log-chatter", "any"), "'limit'").await > 0, "its limit was not told of");
+    assert!(seen(("G22", "burn", "any"), "'lane'").await > 0, "it is among the quick bots");
+    assert_eq!(seen(("G22", "burn", "any"), "'suspended', 'quarantined'").await, 0);
 }
 
 /// An endless loop costs the others its limit and no more: they get their events while it spins.

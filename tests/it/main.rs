@@ -8,6 +8,7 @@
 
 mod actions;
 mod backtest;
+mod bomb;
 mod books;
 mod bots;
 mod commands;
@@ -23,6 +24,7 @@ mod hosts;
 mod input;
 mod leases;
 mod ledger;
+mod limits;
 mod market;
 mod opening;
 mod paper;

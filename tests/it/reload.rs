@@ -276,3 +276,164 @@ async fn a_file_that_is_written_in_two_parts() {
     let tags = nothing_lost_or_repeated(&stage).await;
     assert_eq!(tags.values().last().unwrap(), &["2.0.0"]);
 }
+
+/// A dry run plays the recorded events to the new version and shows where it asks for something else;
+/// nothing of it is sent, and the running version goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_shows_the_difference_of_intents() {
+    let stage = counting().await;
+    for _ in 0..4 {
+        step(&stage).await;
+    }
+    let orders = stage.count("SELECT count(*) FROM stockade.order").await;
+    let same = dry_run(&stage, "counter-v2").await.ok().json();
+    assert_eq!(same["dry_run"], true, "{same:#}");
+    let found = &same["rehearsal"];
+    assert!(found["calls"].as_u64().unwrap() >= 4, "{same:#}");
+    assert_eq!((&found["differences"], &found["different"]), (&0.into(), &serde_json::json!([])));
+    let bold = dry_run(&stage, "counter-bold").await.ok().json();
+    let found = &bold["rehearsal"];
+    assert!(found["differences"].as_u64().unwrap() >= 1, "{bold:#}");
+    let first = &found["different"][0];
+    assert_eq!(first["before"], serde_json::json!(["buy 2 AAPL"]), "{bold:#}");
+    assert_eq!(first["after"], serde_json::json!(["buy 4 AAPL"]), "{bold:#}");
+    let traps = dry_run(&stage, "counter-traps").await;
+    traps.ended(1).says(&["it would be struck at", "unreachable"]);
+    let refuses = dry_run(&stage, "counter-broken").await;
+    refuses.ended(1).says(&["version 3.0.0 refuses every state"]);
+    assert_eq!(events(&stage, "reloaded").await, 0);
+    assert_eq!(stage.count("SELECT count(*) FROM stockade.order").await, orders);
+    step(&stage).await;
+    let tags = nothing_lost_or_repeated(&stage).await;
+    assert!(tags.values().all(|versions| versions == &["1.0.0"]), "{tags:?}");
+}
+
+/// A dry run of a component that lies elsewhere.
+async fn dry_run(stage: &Stage, name: &str) -> crate::program::Finished {
+    let folder = stage.data().join("candidates");
+    bots::install(name, &folder, "counter");
+    let file = folder.join("counter.wasm").display().to_string();
+    stage.run(&["bot", "reload", "count", "--dry-run", "--file", &file, "--json"]).await
+}
+
+/// L3: what was given back is not tried again by itself, also not after a restart; a person can.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_was_given_back_is_not_tried_again_until_a_person_says_so() {
+    let mut stage = counting().await;
+    bots::install("counter-traps", &stage.plugins(), "counter");
+    event_is(&stage, "reloaded", 1).await;
+    step(&stage).await;
+    event_is(&stage, "rolled_back", 1).await;
+    bots::install("counter-v2", &stage.plugins(), "counter");
+    event_is(&stage, "reloaded", 2).await;
+    step(&stage).await;
+    bots::install("counter-traps", &stage.plugins(), "counter");
+    event_is(&stage, "rejected", 1).await;
+    step(&stage).await;
+    assert_eq!(events(&stage, "reloaded").await, 2, "a rejected version was tried again");
+    let shown = stage.json(&["bot", "show", "count"]).await;
+    let rejected = shown["rejected"].as_array().unwrap();
+    assert_eq!((rejected.len(), &shown["version"]), (1, &"2.0.0".into()), "{shown:#}");
+    assert_eq!(rejected[0].as_str().unwrap().len(), 64);
+    let trapped = shown["events"].as_array().unwrap().iter();
+    let why = trapped.filter(|event| event["kind"] == "rolled_back").count();
+    assert_eq!(why, 1, "{shown:#}");
+    // A person says so: it is tried, traps, and is given back again.
+    stage.run(&["bot", "reload", "count"]).await.ok();
+    event_is(&stage, "reloaded", 3).await;
+    step(&stage).await;
+    event_is(&stage, "rolled_back", 2).await;
+    step(&stage).await;
+    let tags = nothing_lost_or_repeated(&stage).await;
+    assert_eq!(tags.values().last().unwrap(), &["2.0.0"], "{tags:?}");
+    // After a restart the file alone is there, and it stays rejected: named, and nothing runs.
+    stage.kill_host();
+    stage.start_host().await;
+    until("the reason", SOON, async || {
+        let shown = stage.json(&["bot", "show", "count"]).await;
+        let reason = shown["state_reason"].as_str().unwrap_or_default();
+        reason.contains("stockade bot reload count").then_some(())
+    })
+    .await;
+}
+
+/// A bot that does not run gets its new version tried with its last state, and starts with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_that_does_not_run_is_reloaded_for_its_next_start() {
+    let stage = counting().await;
+    step(&stage).await;
+    stage.run(&["bot", "stop", "count"]).await.ok();
+    stage.bot_is("count", "stopped").await;
+    bots::install("counter-broken", &stage.plugins(), "counter");
+    let refuses = stage.run(&["bot", "reload", "count"]).await;
+    refuses.ended(1).says(&["not taken", "version 3.0.0 refuses every state"]);
+    bots::install("counter-v2", &stage.plugins(), "counter");
+    let report = stage.json(&["bot", "reload", "count"]).await;
+    assert_eq!(report["dry_run"], false, "{report:#}");
+    stage.bot_is("count", "stopped").await;
+    stage.run(&["bot", "start", "count"]).await.ok();
+    stage.bot_is("count", "running").await;
+    step(&stage).await;
+    let tags = nothing_lost_or_repeated(&stage).await;
+    assert_eq!(tags.values().last().unwrap(), &["2.0.0"], "{tags:?}");
+}
+
+/// L5: beyond the limit a reload by hand is refused by name, and one of the folder waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_reloads_in_a_minute_are_refused() {
+    let mut stage = Stage::new(manual(wave("AAPL", 300, 13), 100_000)).await;
+    stage.around = stage.around.clone().with("STOCKADE_BOTS_RELOADS_PER_MINUTE", "2");
+    stage.start_host().await;
+    stage.deploy("count", "counter", "10000", "AAPL", &["every=1", "qty=2"]).await;
+    for _ in 0..2 {
+        stage.run(&["bot", "reload", "count"]).await.ok();
+    }
+    let third = stage.run(&["bot", "reload", "count"]).await.ended(1);
+    third.says(&["2 reloads in the last minute, at most 2", "bots.reloads_per_minute"]);
+    bots::install("counter-v2", &stage.plugins(), "counter");
+    event_is(&stage, "crowded", 1).await;
+    stage.bot_is("count", "running").await;
+}
+
+/// Some hundreds through the real host, with bars and orders in between: no event lost, no intent
+/// repeated, memory flat.
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_reloads_through_the_host() {
+    const RELOADS: u64 = 300;
+    let mut stage = Stage::new(manual(wave("AAPL", 400, 13), 100_000)).await;
+    stage.around = stage.around.clone().with("STOCKADE_BOTS_RELOADS_PER_MINUTE", "100000");
+    stage.start_host().await;
+    stage.deploy("count", "counter", "10000", "AAPL", &["every=1", "qty=2"]).await;
+    stage.warm(&["AAPL"]).await;
+    stage.settled().await;
+    step(&stage).await;
+    let versions = ["one", "two"].map(|note| other_bytes("counter-v2", note));
+    let mut settled = 0;
+    for reload in 1..=RELOADS {
+        let bytes = &versions[usize::try_from(reload % 2).unwrap()];
+        bots::write(bytes, &stage.plugins(), "counter");
+        let task =
+            serde_json::json!({"host": {"request": "reload", "bot": "count", "dry_run": false}});
+        let answer = stage.ask(task).await.unwrap();
+        assert_eq!(answer["host"]["kind"], "reloaded", "reload {reload}: {answer:#}");
+        if reload % 10 == 0 {
+            step(&stage).await;
+        }
+        if reload == RELOADS / 3 {
+            settled = resident(&stage);
+        }
+    }
+    let grown = resident(&stage).saturating_sub(settled);
+    println!("{RELOADS} reloads, {} KiB more resident since the first third", grown >> 10);
+    assert!(grown < 32 << 20, "{grown} bytes more are resident");
+    assert!(events(&stage, "reloaded").await >= i64::try_from(RELOADS).unwrap());
+    assert_eq!(events(&stage, "rolled_back").await, 0);
+    nothing_lost_or_repeated(&stage).await;
+}
+
+/// Bytes of the host's memory that are resident.
+fn resident(stage: &Stage) -> u64 {
+    let pid = stage.host.as_ref().expect("a host runs").pid();
+    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4_096
+}

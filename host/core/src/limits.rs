@@ -53,6 +53,9 @@ pub const GOOD_RUN_NS: i64 = 600 * NANOS_PER_SECOND;
 /// Events of a good run: with bars of a minute as many as fall into [`GOOD_RUN_NS`]; with rarer
 /// ones, so that a bot that fails at every third bar of a day is still found out.
 pub const GOOD_RUN_EVENTS_MIN: u64 = 10;
+/// Versions that a bot remembers as rejected: a person replaces a file a few times in a bad hour, and
+/// the list is read at every start.
+pub const REJECTED_VERSIONS_MAX: usize = 16;
 /// First back-off of a bot after a strike; doubles up to [`BACKOFF_MAX_NS`].
 pub const BACKOFF_MIN_NS: i64 = NANOS_PER_SECOND;
 /// Longest back-off of a bot, in nanoseconds of market time.

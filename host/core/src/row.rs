@@ -599,6 +599,9 @@ pub struct BotRow {
     pub suspended_until: Option<Timestamp>,
     /// When it was deployed.
     pub created_at: Timestamp,
+    /// Digests of versions that were not taken or given back, the latest last: none of them is
+    /// tried again until a person says so.
+    pub rejected: Vec<String>,
 }
 
 /// A bot's state, as its `save` gave it. Key: the sleeve.
@@ -624,7 +627,8 @@ pub struct BotEventRow {
     /// When, by the market's time.
     pub at: Timestamp,
     /// What: `deployed`, `started`, `stopped`, `reloaded`, `rolled_back`, `strike`, `suspended`,
-    /// `resumed`, `quarantined`, `released`, `retired`.
+    /// `resumed`, `quarantined`, `released`, `retired`, and what changes nothing by itself: `limit`,
+    /// `lane`, `rejected`, `crowded`.
     pub kind: String,
     /// In words, with the limit's name, value and setting.
     pub message: String,

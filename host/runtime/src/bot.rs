@@ -6,7 +6,8 @@ use stockade_core::InstrumentId;
 use wasmtime::component::Resource;
 use wasmtime::{Store, Trap};
 
-use crate::call::{Call, Cause, Outcome, Strike};
+use crate::backtrace;
+use crate::call::{Call, Cause, Outcome, Strike, Usage};
 use crate::contract::{Crossing, Prepared, World, types as wit};
 use crate::convert;
 use crate::engine::{Engine, STACK_BYTES, TICK_MS};
@@ -67,6 +68,8 @@ pub struct Bot {
     leases: u32,
     scratch: Scratch,
     start_logs: Vec<LogLine>,
+    limits: Arc<Limits>,
+    usage: Usage,
 }
 
 /// Lists for the bot, kept so that a call allocates nothing.
@@ -99,12 +102,14 @@ impl Bot {
             class: convert::class_out(item.class),
         });
         let init = wit::Config { instruments: instruments.collect(), params, seed: config.seed };
-        let host = Host::new(Arc::new(limits), table, config.history, config.seed);
+        let limits = Arc::new(limits);
+        let host = Host::new(limits.clone(), table, config.history, config.seed);
         let mut live = Live::new(plugin.engine(), plugin.pre(), host)?;
         live.init(&init)?;
         let (start_logs, _) = live.store.data_mut().log.take();
         let plugin = plugin.clone();
-        Ok(Self { plugin, live: Some(live), leases: 0, scratch: Scratch::default(), start_logs })
+        let (scratch, usage) = (Scratch::default(), Usage::default());
+        Ok(Self { plugin, live: Some(live), leases: 0, scratch, start_logs, limits, usage })
     }
 
     /// What it was made of.
@@ -137,20 +142,37 @@ impl Bot {
         }
         self.leases = self.leases.wrapping_add(1);
         let result = live.call(call, self.leases, &mut self.scratch);
-        let (logs, logs_dropped) = live.store.data_mut().log.take();
+        let host = live.store.data_mut();
+        let beyond = host.log.breach();
+        let (logs, logs_dropped) = host.log.take();
         match result {
             Ok(mut outcome) => {
+                outcome.bounded.extend(beyond.into_iter().chain(host.bounded.take()));
+                let lines = u64::try_from(logs.len()).unwrap_or(u64::MAX);
+                self.usage = host.usage(outcome.fuel_used, lines + u64::from(logs_dropped));
                 (outcome.logs, outcome.logs_dropped) = (logs, logs_dropped);
                 Ok(outcome)
             }
-            Err(cause) => {
+            Err(strike) => {
                 // Where it is the host's fault the bot has not been called.
-                if !matches!(cause, Cause::Host { .. }) {
+                if !matches!(strike.cause, Cause::Host { .. }) {
                     self.live = None;
                 }
-                Err(Strike { cause, logs, logs_dropped })
+                Err(Strike { logs, logs_dropped, ..strike })
             }
         }
+    }
+
+    /// What it uses, as of the last call that ended well.
+    #[must_use]
+    pub const fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// What it may use: the host's limits, narrowed by its manifest.
+    #[must_use]
+    pub const fn limits(&self) -> &Arc<Limits> {
+        &self.limits
     }
 
     /// The bot's state.
@@ -266,7 +288,8 @@ impl Live {
     fn refused(&mut self, function: &'static str, message: &str) -> Strike {
         let (logs, logs_dropped) = self.store.data_mut().log.take();
         let message = escape(clip(message, CAUSE_BYTES_MAX));
-        Strike { cause: Cause::Refused { function, message }, logs, logs_dropped }
+        let cause = Cause::Refused { function, message };
+        Strike { logs, logs_dropped, ..Strike::of(cause) }
     }
 
     /// Sets the limits of a call; gives its fuel.
@@ -291,7 +314,7 @@ impl Live {
         call: &Call<'_>,
         lease: u32,
         scratch: &mut Scratch,
-    ) -> Result<Outcome, Cause> {
+    ) -> Result<Outcome, Strike> {
         let fuel = self.begin(false);
         let host = self.store.data_mut();
         host.lent.open(call.view, call.prices, call.now, call.warm_up);
@@ -304,13 +327,13 @@ impl Live {
         host.lease = None;
         let handled = match handled {
             Ok(handled) => handled,
-            Err(error) => return Err(cause(&mut self.store, &error, fuel)),
+            Err(error) => return Err(struck(&mut self.store, &error, fuel)),
         };
         let count = call.events.len();
         let within = usize::try_from(handled).is_ok_and(|handled| (1..=count).contains(&handled));
         if !within {
             let what = format!("it says that it handled {handled} of {count} events");
-            return Err(Cause::Contract { what });
+            return Err(Cause::Contract { what }.into());
         }
         let requests =
             self.store.data_mut().lent.finish(handled).map_err(|what| Cause::Contract { what })?;
@@ -427,9 +450,14 @@ fn begin(store: &mut Store<Host>, fuel: u64, deadlines: bool) {
 }
 
 fn strike(store: &mut Store<Host>, error: &wasmtime::Error, fuel: u64) -> Strike {
-    let cause = cause(store, error, fuel);
     let (logs, logs_dropped) = store.data_mut().log.take();
-    Strike { cause, logs, logs_dropped }
+    Strike { logs, logs_dropped, ..struck(store, error, fuel) }
+}
+
+/// What an error of a call means, and where the bot was.
+fn struck(store: &mut Store<Host>, error: &wasmtime::Error, fuel: u64) -> Strike {
+    let backtrace = backtrace::of(error);
+    Strike { backtrace, ..Strike::of(cause(store, error, fuel)) }
 }
 
 /// wasmtime's own word for it; its type is private. A test holds it to this.
@@ -462,7 +490,7 @@ fn cause(store: &mut Store<Host>, error: &wasmtime::Error, fuel: u64) -> Cause {
             limit("bytes of one host call:", u64::from(limits.host_bytes), "host_bytes")
         }
         _ => {
-            let what = escape(clip(&format!("{error:#}"), CAUSE_BYTES_MAX));
+            let what = escape(clip(&backtrace::cause_alone(error), CAUSE_BYTES_MAX));
             Cause::Trap { what }
         }
     }

@@ -37,6 +37,25 @@ pub struct Outcome {
     pub logs_dropped: u32,
     /// Instructions used.
     pub fuel_used: u64,
+    /// Limits that bounded the call without ending it: what was beyond them was dropped or refused.
+    pub bounded: Vec<Cause>,
+}
+
+/// What an instance uses: of its last call, and as it is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Instructions of the last call.
+    pub fuel: u64,
+    /// Bytes of its memories and tables.
+    pub memory_bytes: u64,
+    /// Host calls of the last call.
+    pub host_calls: u64,
+    /// Intents of the last call.
+    pub intents: u64,
+    /// Log lines that the last call asked for.
+    pub log_lines: u64,
+    /// Handles of host resources that it has made.
+    pub handles: u64,
 }
 
 /// A call that did not end well. Its requests are void and the instance is gone.
@@ -48,11 +67,35 @@ pub struct Strike {
     pub logs: Vec<LogLine>,
     /// Lines beyond the limits.
     pub logs_dropped: u32,
+    /// Where the bot was: its own functions, the innermost first, as far as its name section tells.
+    pub backtrace: Vec<String>,
 }
 
 impl Strike {
-    pub(crate) const fn of(cause: Cause) -> Self {
-        Self { cause, logs: Vec::new(), logs_dropped: 0 }
+    /// Without a word of the bot's.
+    #[must_use]
+    pub const fn of(cause: Cause) -> Self {
+        Self { cause, logs: Vec::new(), logs_dropped: 0, backtrace: Vec::new() }
+    }
+
+    /// The cause, and where the bot was.
+    #[must_use]
+    pub fn told(&self) -> String {
+        if self.backtrace.is_empty() {
+            return self.cause.to_string();
+        }
+        format!("{}{BACKTRACE}{}", self.cause, self.backtrace.join(CALLED_BY))
+    }
+}
+
+/// Between a cause and where the bot was, in [`Strike::told`].
+pub const BACKTRACE: &str = " | in ";
+/// Between a function and the one that called it, in [`Strike::told`].
+pub const CALLED_BY: &str = " < ";
+
+impl From<Cause> for Strike {
+    fn from(cause: Cause) -> Self {
+        Self::of(cause)
     }
 }
 

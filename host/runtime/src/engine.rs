@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, Linker};
 use wasmtime::{Cache, CacheConfig, Config, OptLevel};
 
+use crate::apart::Apart;
 use crate::contract;
 use crate::host::Host;
+use crate::load_error::LoadError;
 use crate::trust::Trust;
 
 /// Milliseconds between two ticks of the epoch: how late a deadline can be noticed.
@@ -22,6 +24,8 @@ pub struct EngineConfig {
     /// A folder of the host's own for compiled code; none means compile anew each time. Whoever
     /// can write there can run code in this process.
     pub cache: Option<PathBuf>,
+    /// How components are compiled in another process, into that folder; none means in this one.
+    pub apart: Option<Apart>,
     /// Whether deadlines are watched. Live only: a backtest must not depend on the machine.
     pub deadlines: bool,
     /// Whose components are loaded.
@@ -54,6 +58,7 @@ pub struct Engine {
     /// Every import of the contract and nothing else.
     pub(crate) sealed: Arc<Linker<Host>>,
     pub(crate) deadlines: bool,
+    apart: Option<Arc<Apart>>,
     trust: Arc<Mutex<Arc<Trust>>>,
 }
 
@@ -88,7 +93,9 @@ impl Engine {
             thread.spawn(tick).map_err(|source| EngineError::Thread { source })?;
         }
         let trust = Arc::new(Mutex::new(Arc::new(config.trust.clone())));
-        Ok(Self { wasm, sealed: Arc::new(sealed), deadlines: config.deadlines, trust })
+        // Without a cache nothing would come back.
+        let apart = config.apart.clone().filter(|_| config.cache.is_some()).map(Arc::new);
+        Ok(Self { wasm, sealed: Arc::new(sealed), deadlines: config.deadlines, apart, trust })
     }
 }
 
@@ -97,6 +104,15 @@ impl Engine {
     pub(crate) fn trust(&self) -> Arc<Trust> {
         // Nothing that holds the lock can panic.
         self.trust.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A component, compiled apart where that is wanted.
+    pub(crate) fn component(&self, bytes: &[u8]) -> Result<Component, LoadError> {
+        if let Some(apart) = &self.apart {
+            apart.compile(bytes)?;
+        }
+        let failed = |error| LoadError::Compile { message: format!("{error:#}") };
+        Component::new(&self.wasm, bytes).map_err(failed)
     }
 
     /// From now on these rules hold, for every clone. What is loaded already stays loaded.

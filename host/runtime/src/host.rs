@@ -10,7 +10,8 @@ use stockade_core::{Money, Price, Qty, Timestamp};
 use wasmtime::ResourceLimiter;
 use wasmtime::component::Resource;
 
-use crate::call::Cause;
+use crate::bucket::Bucket;
+use crate::call::{Cause, Usage};
 use crate::contract::{capital, host, types as wit};
 use crate::convert;
 use crate::history::History;
@@ -37,6 +38,9 @@ pub(crate) struct Host {
     pub(crate) lease: Option<u32>,
     /// What the running call broke.
     pub(crate) breach: Option<Cause>,
+    /// A limit that bounded the call without ending it.
+    pub(crate) bounded: Option<Cause>,
+    bucket: Bucket,
     host_calls: u64,
     intents: u64,
 }
@@ -62,6 +66,8 @@ impl Host {
             history,
             lease: None,
             breach: None,
+            bounded: None,
+            bucket: Bucket::default(),
             host_calls: 0,
             intents: 0,
             limits,
@@ -71,7 +77,33 @@ impl Host {
     /// Begins any call into the bot: counters anew.
     pub(crate) fn begin(&mut self) {
         (self.host_calls, self.intents) = (0, 0);
-        (self.breach, self.memory.breach) = (None, None);
+        (self.breach, self.memory.breach, self.bounded) = (None, None, None);
+    }
+
+    /// What the bot uses; its fuel is the caller's to know.
+    pub(crate) fn usage(&self, fuel: u64, log_lines: u64) -> Usage {
+        Usage {
+            fuel,
+            memory_bytes: self.memory.used,
+            host_calls: self.host_calls,
+            intents: self.intents,
+            log_lines,
+            handles: self.wasi.handles(),
+        }
+    }
+
+    /// Whether a new order is too many in a short time of the market.
+    fn too_many(&mut self, event: u32) -> Option<Refusal> {
+        if self.lent.warm_up {
+            return None;
+        }
+        let setting = "intents_per_second";
+        let allowed = self.limits.intents_per_second;
+        let found = self.bucket.take(self.lent.time_of(event), allowed).err()?;
+        let allowed = u64::from(allowed);
+        let what = "intents in a row:";
+        self.bounded = Some(Cause::Limit { what, found, allowed, setting });
+        Some(Refusal::IntentsPerSecond { found, allowed })
     }
 
     /// Stops the bot because of `cause`.
@@ -257,7 +289,8 @@ impl capital::HostCapital for Host {
             let symbol = format!("instrument {place}");
             return Ok(Err(refusal_out(&Refusal::UnknownInstrument { symbol })));
         };
-        let answer = self.lent.submit(event, intent, invalid);
+        let refused = invalid.or_else(|| self.too_many(event));
+        let answer = self.lent.submit(event, intent, refused);
         Ok(answer.map(|id| id.0).map_err(|refusal| refusal_out(&refusal)))
     }
 
@@ -275,7 +308,7 @@ impl capital::HostCapital for Host {
         let qty = qty.map(|d| Qty::new(quantity_in(d, &mut invalid)));
         let mut price = |d: wit::Decimal| Price::new(price_in(d, &mut invalid));
         let (limit, stop) = (limit.map(&mut price), stop.map(&mut price));
-        let answer = match invalid {
+        let answer = match invalid.or_else(|| self.too_many(event)) {
             Some(refusal) => Err(refusal),
             None => self.lent.replace(event, order, qty, limit, stop),
         };

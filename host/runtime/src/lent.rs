@@ -280,7 +280,7 @@ impl Lent {
 
     /// The market's time at which an event of the call is delivered: as far before `now` as its
     /// time stamp is before the last one.
-    fn time_of(&self, event: u32) -> Timestamp {
+    pub(crate) fn time_of(&self, event: u32) -> Timestamp {
         let last = self.count().checked_sub(1).and_then(|last| u32::try_from(last).ok());
         match (self.at(event), last.and_then(|last| self.at(last))) {
             (Some(at), Some(last)) => self.now.plus(at.since(last)),

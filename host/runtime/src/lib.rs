@@ -8,8 +8,11 @@
 //! What it does not do: it keeps no books (`stockade-core`), decides nothing about strikes and
 //! back-off (the desk does), and reads no clock of its own except to measure.
 
+mod apart;
+mod backtrace;
 mod bench;
 mod bot;
+mod bucket;
 mod bytes;
 mod call;
 mod contract;
@@ -35,10 +38,11 @@ mod trust;
 mod wasi;
 mod wire;
 
+pub use apart::{Apart, compile};
 pub use bench::{CallOverhead, measure_call_overhead};
 pub use bot::{Bot, BotConfig, BotError, BotInstrument};
 pub use bytes::{Inspection, Kind, PLUGIN_BYTES_MAX, digest, inspect, pack};
-pub use call::{Call, Cause, Outcome, Strike};
+pub use call::{BACKTRACE, CALLED_BY, Call, Cause, Outcome, Strike, Usage};
 pub use describe::{BarShape, BarSource, Description, EventKind, Param, ParamType};
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use events::{Bars, EVENTS_PER_CALL_MAX, Events, SessionEvent, SessionKind};
@@ -51,7 +55,7 @@ pub use manifest::{MANIFEST_BYTES_MAX, Manifest};
 pub use package::{Package, manifest_path, signature_path};
 pub use params::ParamError;
 pub use plugin::Plugin;
-pub use reload::{Kept, Reloaded, reload};
+pub use reload::{Kept, Reloaded, reload, swap};
 pub use snapshot::{Snapshot, SnapshotError};
 pub use trust::{KeyError, PublicKey, SecretKey, Signed, Trust};
 pub use wire::Laid;

@@ -38,6 +38,9 @@ pub struct Limits {
     pub log_bytes: u32,
     /// Orders, replacements and cancels asked for in one call.
     pub intents_per_call: u32,
+    /// Orders and replacements asked for in a second of market time, on average: a bucket of so many
+    /// that fills up by as many each second. Cancels are always taken.
+    pub intents_per_second: u32,
     /// Bytes of the bot's state.
     pub snapshot_bytes: u32,
     /// Bytes that one host call can carry from the bot to the host.
@@ -46,6 +49,9 @@ pub struct Limits {
     pub host_calls: u32,
     /// Handles of host resources that the bot made (wasi streams and pollables).
     pub handles: u32,
+    /// Events that wait for the bot. Beyond it the oldest of the market makes room; what became of an
+    /// order is never dropped. Live only.
+    pub queue: u32,
 }
 
 impl Default for Limits {
@@ -108,10 +114,12 @@ by_name!(
     log_lines,
     log_bytes,
     intents_per_call,
+    intents_per_second,
     snapshot_bytes,
     host_bytes,
     host_calls,
-    handles
+    handles,
+    queue
 );
 
 impl Limits {
@@ -133,10 +141,12 @@ impl Limits {
             log_lines: 64,
             log_bytes: 16 << 10,
             intents_per_call: 64,
+            intents_per_second: 64,
             snapshot_bytes: 1 << 20,
             host_bytes: 256 << 10,
             host_calls: 10_000,
             handles: 256,
+            queue: 10_000,
         }
     }
 }

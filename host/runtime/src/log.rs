@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::call::Cause;
+
 /// Longest line kept, in bytes; the rest is cut and marked.
 const LINE_BYTES_MAX: usize = 1_024;
 
@@ -60,6 +62,8 @@ pub(crate) struct LogBook {
     pub(crate) lines: Vec<LogLine>,
     pub(crate) dropped: u32,
     bytes: usize,
+    /// What was asked for beyond the limits, by setting.
+    over: Option<(&'static str, u64, u64)>,
 }
 
 impl LogBook {
@@ -72,16 +76,32 @@ impl LogBook {
         let after = self.bytes + text_kept.len();
         if !fits(self.lines.len() + 1, lines) || !fits(after, bytes) {
             self.dropped = self.dropped.saturating_add(1);
+            let lines_found = u64::try_from(self.lines.len()).unwrap_or(u64::MAX);
+            self.over = Some(if fits(self.lines.len() + 1, lines) {
+                ("log_bytes", u64::try_from(after).unwrap_or(u64::MAX), bytes.into())
+            } else {
+                ("log_lines", lines_found.saturating_add(self.dropped.into()), lines.into())
+            });
             return;
         }
         self.bytes = after;
         self.lines.push(LogLine { level, text: text_kept });
     }
 
+    /// The limit that lines were dropped by, if any were.
+    pub(crate) fn breach(&self) -> Option<Cause> {
+        let (setting, found, allowed) = self.over?;
+        let what = match setting {
+            "log_bytes" => "bytes of log lines of one call:",
+            _ => "log lines of one call:",
+        };
+        Some(Cause::Limit { what, found, allowed, setting })
+    }
+
     /// Takes the lines and starts anew.
     pub(crate) fn take(&mut self) -> (Vec<LogLine>, u32) {
         let taken = (std::mem::take(&mut self.lines), self.dropped);
-        (self.dropped, self.bytes) = (0, 0);
+        (self.dropped, self.bytes, self.over) = (0, 0, None);
         taken
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Linker;
 
 use crate::bot::Live;
 use crate::bytes;
@@ -50,8 +50,7 @@ impl Plugin {
         let (manifest, signed) = engine.trust().check(package)?;
         let bytes = package.component.as_slice();
         let checked = bytes::check(bytes)?;
-        let component = Component::new(&engine.wasm, &checked.component)
-            .map_err(|error| LoadError::Compile { message: format!("{error:#}") })?;
+        let component = engine.component(&checked.component)?;
         let link = |error: wasmtime::Error| LoadError::Link {
             release: checked.release.to_string(),
             message: format!("{error:#}"),

@@ -25,23 +25,26 @@ pub struct Kept {
     pub cause: BotError,
 }
 
-/// Saves the old bot, makes a shadow of the new version and gives it the state. The new plugin is
-/// verified and compiled already; nothing about orders and lots moves, since they are the
-/// sleeve's.
+/// Makes a shadow of the new version, then swaps. The new plugin is verified and compiled already;
+/// nothing about orders and lots moves, since they are the sleeve's.
 #[expect(clippy::result_large_err, reason = "both ways carry a bot; once a reload")]
-pub fn reload(mut old: Bot, new: &Plugin, config: BotConfig) -> Result<Reloaded, Kept> {
+pub fn reload(old: Bot, new: &Plugin, config: BotConfig) -> Result<Reloaded, Kept> {
+    match Bot::start(new, config) {
+        Ok(shadow) => swap(old, shadow),
+        Err(cause) => Err(Kept { bot: old, cause }),
+    }
+}
+
+/// Saves the old bot and gives its state to a shadow that has seen nothing yet: the only part of a
+/// reload that events have to wait for.
+#[expect(clippy::result_large_err, reason = "both ways carry a bot; once a reload")]
+pub fn swap(mut old: Bot, mut shadow: Bot) -> Result<Reloaded, Kept> {
     let snapshot = match old.save() {
         Ok(snapshot) => snapshot,
-        Err(strike) => {
-            return Err(Kept { bot: old, cause: strike.into() });
-        }
+        Err(strike) => return Err(Kept { bot: old, cause: strike.into() }),
     };
-    let shadow = Bot::start(new, config).and_then(|mut bot| {
-        bot.restore(&snapshot)?;
-        Ok(bot)
-    });
-    match shadow {
-        Ok(bot) => Ok(Reloaded { bot, previous: old, snapshot }),
-        Err(cause) => Err(Kept { bot: old, cause }),
+    match shadow.restore(&snapshot) {
+        Ok(()) => Ok(Reloaded { bot: shadow, previous: old, snapshot }),
+        Err(strike) => Err(Kept { bot: old, cause: strike.into() }),
     }
 }

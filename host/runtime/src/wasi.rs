@@ -75,6 +75,11 @@ impl State {
         Self { now: Timestamp(0), random: seed, out: Vec::new(), err: Vec::new(), handles: 0 }
     }
 
+    /// Handles that the bot has made and not dropped.
+    pub(crate) const fn handles(&self) -> u64 {
+        self.handles
+    }
+
     /// SplitMix64: plain, seeded, and the same everywhere.
     const fn random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);

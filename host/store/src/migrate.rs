@@ -53,6 +53,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "keep_standings",
         sql: include_str!("../../../migrations/0008_keep_standings.sql"),
     },
+    Migration {
+        version: 9,
+        name: "remember_rejected_versions",
+        sql: include_str!("../../../migrations/0009_remember_rejected_versions.sql"),
+    },
 ];
 
 /// The schema that this binary works with.

@@ -1,9 +1,9 @@
 //! `stockade bot`: running deployments of plugins.
 
 mod arguments;
+mod show;
 mod view;
 
-use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use stockade_core::desk::Command;
@@ -13,23 +13,12 @@ use stockade_store::query::{Bot, BotEvent, Filter, bot_events, bot_list, bot_sho
 use super::context::{Context, failed, not_found};
 use super::plugin;
 use super::reply;
-use super::screen::{self, time};
+use super::screen;
 use crate::failure::Failure;
 use crate::link::{HostReply, HostRequest};
 pub(crate) use arguments::BotCommand;
 use arguments::{DeployArgs, Named};
-use view::{history, params, symbols, table};
-
-/// Events that `bot show` gives with a bot.
-const EVENTS_SHOWN: u32 = 20;
-
-/// A bot and what happened to it.
-#[derive(Debug, Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    bot: Bot,
-    events: Vec<BotEvent>,
-}
+use view::{history, rehearsed, table};
 
 /// Runs it.
 pub(crate) async fn run(context: &Context, command: BotCommand) -> Result<(), Failure> {
@@ -62,7 +51,11 @@ pub(crate) async fn run(context: &Context, command: BotCommand) -> Result<(), Fa
         BotCommand::Remove(Named { name, json }) => {
             reply::of(context, Command::BotRemove { name }, json).await
         }
-        BotCommand::Reload { name, dry_run, json } => reload(context, name, dry_run, json).await,
+        BotCommand::Reload { name, dry_run, file, json } => {
+            // The host may stand elsewhere.
+            let file = file.map(std::path::absolute).transpose()?;
+            reload(context, HostRequest::Reload { bot: name, dry_run, file }, json).await
+        }
         BotCommand::Logs { name, limit, json } => logs(context, &name, limit, json).await,
     }
 }
@@ -126,36 +119,12 @@ async fn events(context: &Context, bot: &Bot, limit: u32) -> Result<Vec<BotEvent
 
 async fn show(context: &Context, named: &Named) -> Result<(), Failure> {
     let bot = find(context, &named.name).await?;
-    let events = events(context, &bot, EVENTS_SHOWN).await?;
-    if named.json {
-        return screen::json(&Shown { bot, events });
-    }
-    let state = match &bot.state_reason {
-        Some(reason) => format!("{} ({reason})", bot.state),
-        None => bot.state.clone(),
-    };
-    screen::pairs(&[
-        ("bot", bot.name.clone()),
-        ("account", bot.account.clone()),
-        ("sleeve", bot.sleeve.clone()),
-        ("plugin", format!("{} {}", bot.plugin, bot.version)),
-        ("digest", bot.digest.clone()),
-        ("parameters", params(&bot.params)),
-        ("symbols", symbols(&bot.symbols)),
-        ("state", state),
-        ("generation", bot.generation.to_string()),
-        ("strikes", bot.strikes.to_string()),
-        ("suspended until", bot.suspended_until.map_or_else(|| "-".to_owned(), time)),
-        ("deployed", time(bot.created_at)),
-        ("open orders", bot.open_orders.to_string()),
-        ("refusals", bot.refusals.to_string()),
-    ])?;
-    screen::line("")?;
-    history(&events).print()
+    let events = events(context, &bot, show::EVENTS_SEARCHED).await?;
+    show::show(context, bot, events, named.json).await
 }
 
-async fn reload(context: &Context, bot: Slug, dry_run: bool, json: bool) -> Result<(), Failure> {
-    let reply = context.ask_host(HostRequest::Reload { bot, dry_run }, "reloading a bot").await?;
+async fn reload(context: &Context, request: HostRequest, json: bool) -> Result<(), Failure> {
+    let reply = context.ask_host(request, "reloading a bot").await?;
     let HostReply::Reloaded(report) = reply else {
         let text = "the host answered something else (another version?)";
         return Err(Failure::Failed(anyhow::anyhow!(text)));
@@ -164,6 +133,9 @@ async fn reload(context: &Context, bot: Slug, dry_run: bool, json: bool) -> Resu
         return screen::json(&report);
     }
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
+    if let Some(found) = &report.rehearsal {
+        return rehearsed(found, &report.bot, &short(&report.from), &short(&report.to));
+    }
     let done = if report.dry_run { "could be reloaded" } else { "reloaded" };
     screen::line(&format!(
         "bot \"{}\" {done}: {} to {}, pause {} ms",

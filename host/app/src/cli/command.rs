@@ -9,9 +9,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::context::Context;
 use super::{
-    account, action, argument, backtest, bench, bot, break_, capital, db, demo, exchange,
+    account, action, argument, backtest, bench, bot, break_, capital, compile, db, demo, exchange,
     execution, export, figures, import, journal, lot, new, order, pack, plugin, position,
-    reconcile, refusal, report, risk, roundtrip, run, sim, sleeve, statement,
+    reconcile, refusal, report, risk, roundtrip, run, sim, sleeve, statement, top,
 };
 use stockade_core::Timestamp;
 
@@ -71,6 +71,7 @@ enum Command {
     Plugin(plugin::PluginCommand),
     #[command(subcommand)]
     Bot(bot::BotCommand),
+    Top(top::TopArgs),
     #[command(subcommand)]
     Capital(capital::CapitalCommand),
     #[command(subcommand)]
@@ -110,6 +111,8 @@ enum Command {
     #[command(subcommand)]
     Db(db::DbCommand),
     Bench(bench::BenchArgs),
+    #[command(hide = true)]
+    Compile(compile::CompileArgs),
     /// Completions for a shell
     #[command(
         after_help = "Example:\n  stockade completions bash > /etc/bash_completion.d/stockade"
@@ -215,6 +218,9 @@ pub(crate) fn execute(cli: Cli, environment: Environment) -> Result<(), Failure>
     if matches!(cli.command, Command::Settings) {
         return settings();
     }
+    if let Command::Compile(args) = &cli.command {
+        return compile::run(args);
+    }
     let Global { data, database_url, account, config, at } = cli.global;
     if let Some(why) = cli.command.knows_no_past().filter(|_| at.is_some()) {
         return Err(Failure::Usage(format!("--at has no meaning here: {why}")));
@@ -256,6 +262,7 @@ async fn dispatch(
 async fn on_the_books(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Bot(command) => bot::run(context, command).await,
+        Command::Top(args) => top::run(context, args).await,
         Command::Capital(command) => capital::run(context, command).await,
         Command::Sleeve(command) => sleeve::run(context, command).await,
         Command::Order(command) => order::run(context, command).await,
@@ -285,6 +292,7 @@ async fn on_the_books(context: &Context, command: Command) -> Result<(), Failure
         | Command::New(_)
         | Command::Pack(_)
         | Command::Plugin(_)
+        | Command::Compile(_)
         | Command::Completions { .. }
         | Command::Settings => unreachable!("carried out before"),
     }

@@ -23,6 +23,7 @@ mod bot;
 mod break_;
 mod capital;
 pub(crate) mod command;
+mod compile;
 mod db;
 mod execution;
 mod export;
@@ -41,6 +42,7 @@ mod report;
 mod risk;
 mod roundtrip;
 mod statement;
+mod top;
 
 pub(crate) use command::{Cli, execute};
 

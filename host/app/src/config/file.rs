@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::key::{KEYS, nearest};
+use super::value::Narrowed;
 use crate::failure::Failure;
 
 /// Reads a file into dotted keys and the text of their values.
@@ -46,9 +47,13 @@ fn flatten(
                 )));
             }
         };
-        if KEYS.iter().all(|key| key.name != name) {
+        let asked = match Narrowed::of(&name) {
+            Some(narrowed) => format!("limits.{}", narrowed.limit),
+            None => name.clone(),
+        };
+        if KEYS.iter().all(|key| key.name != asked) {
             let known = KEYS.iter().map(|key| key.name);
-            let hint = nearest(&name, known).unwrap_or_default();
+            let hint = nearest(&asked, known).unwrap_or_default();
             return Err(Failure::Usage(format!(
                 "{file}: \"{name}\" is not a known key, the nearest is \"{hint}\""
             )));

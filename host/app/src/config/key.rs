@@ -26,6 +26,15 @@ const fn key(name: &'static str, help: &'static str) -> Key {
 pub(crate) const KEYS: &[Key] = &[
     key("account", "label of the account that commands mean (default: the only one)"),
     key(
+        "bots.compile_memory_mib",
+        "memory that compiling a component may take, 64 to 65536 (3072)",
+    ),
+    key(
+        "bots.compile_seconds",
+        "seconds of processor time that compiling a component may take, 1 to 3600 (120)",
+    ),
+    key("bots.reloads_per_minute", "reloads of one bot in a minute (100)"),
+    key(
         "bots.require_signature",
         "whether plugins need the signature of a trusted key, true or false (true with --live, else false)",
     ),
@@ -46,11 +55,17 @@ pub(crate) const KEYS: &[Key] = &[
     key("limits.host_bytes", "bytes that one host call carries from the bot (262144)"),
     key("limits.host_calls", "host calls of one call (10000)"),
     key("limits.instances", "core instances of a bot (64)"),
-    key("limits.intents_per_call", "intents of one call, at most 64 (64)"),
+    key(
+        "limits.intents_per_call",
+        "intents of one call, at most 64 (64); each limit can be set for the bots of a plugin, as in \
+         [limits.plugin.NAME], and for a bot, as in [limits.bot.NAME]",
+    ),
+    key("limits.intents_per_second", "intents a second of the market, on average (64)"),
     key("limits.log_bytes", "bytes of log lines of one call that are kept (16384)"),
     key("limits.log_lines", "log lines of one call that are kept (64)"),
     key("limits.memories", "linear memories of a bot (8)"),
     key("limits.memory_bytes", "memory of a bot in bytes (33554432, interpreted bots 268435456)"),
+    key("limits.queue", "events that wait for a bot, live only (10000)"),
     key("limits.snapshot_bytes", "a bot's saved state in bytes (1048576)"),
     key(
         "limits.start_fuel",

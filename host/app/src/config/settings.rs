@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use stockade_core::Slug;
-use stockade_runtime::Trust;
+use stockade_runtime::{Apart, Trust};
 use stockade_venue::alpaca::{AccountConfig, accounts};
 
 use super::environment::Environment;
@@ -55,6 +55,12 @@ pub(crate) struct Settings {
     pub(crate) reconcile_interval_seconds: u64,
     /// Between two savings of a bot's state, in seconds.
     pub(crate) snapshot_interval_seconds: u64,
+    /// Seconds of processor time that compiling a component may take.
+    pub(crate) compile_seconds: u64,
+    /// Memory that it may take, in MiB.
+    pub(crate) compile_memory_mib: u64,
+    /// Reloads of one bot in a minute.
+    pub(crate) reloads_per_minute: u64,
     /// Between two samples of the equity curve, in seconds of market time.
     pub(crate) equity_interval_seconds: u64,
     /// How long a live host's lease lasts without renewal, in seconds.
@@ -119,6 +125,13 @@ impl Settings {
             unknown_quiet_seconds: values.number("orders.unknown_quiet_seconds", 60)?,
             reconcile_interval_seconds: values.number("reconcile.interval_seconds", 60)?,
             snapshot_interval_seconds: values.number("bots.snapshot_interval_seconds", 30)?,
+            compile_seconds: values.number_within("bots.compile_seconds", 120, 1..=3_600)?,
+            compile_memory_mib: values.number_within(
+                "bots.compile_memory_mib",
+                3_072,
+                64..=65_536,
+            )?,
+            reloads_per_minute: values.number("bots.reloads_per_minute", 100)?,
             equity_interval_seconds: values.number("equity.interval_seconds", 60)?,
             lease_ttl_seconds: values.number_within("lease.ttl_seconds", 20, 4..=600)?,
             require_signature: values.truth("bots.require_signature")?,
@@ -165,6 +178,23 @@ impl Settings {
     pub(crate) fn trust(&self, live: bool) -> Result<Trust, Failure> {
         let trust = trust::read(&self.data)?;
         Ok(Trust { require_signature: self.require_signature.unwrap_or(live), ..trust })
+    }
+
+    /// How components are compiled apart: by this program, into the cache of the data folder.
+    ///
+    /// # Errors
+    /// [`Failure`] where this program's own file is not known.
+    pub(crate) fn compiling(&self) -> Result<Option<Apart>, Failure> {
+        let (seconds, memory_bytes) = (self.compile_seconds, self.compile_memory_mib << 20);
+        let mut arguments = vec!["compile".into(), "--cache".into()];
+        arguments.push(self.data.join("cache").into_os_string());
+        for (flag, value) in [("--seconds", seconds), ("--memory-bytes", memory_bytes)] {
+            arguments.extend([flag.into(), value.to_string().into()]);
+        }
+        // A file that was replaced meanwhile is another program: this way it is always this one.
+        let own = PathBuf::from("/proc/self/exe");
+        let program = if own.exists() { own } else { std::env::current_exe()? };
+        Ok(Some(Apart { program, arguments, seconds, memory_bytes }))
     }
 
     /// Where a bot's log lines are kept.

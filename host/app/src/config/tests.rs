@@ -41,7 +41,7 @@ fn defaults_are_those_of_the_list() {
     let settings = load(Flags { data: Some(data.clone()), ..Flags::default() }, &[]).unwrap();
     assert_eq!(settings.plugins, data.join("plugins"));
     assert_eq!(settings.unknown_quiet_seconds, 60);
-    assert_eq!(settings.limits.of(Tier::Interpreted), Limits::of(Tier::Interpreted));
+    assert_eq!(settings.limits.of(Tier::Interpreted, "p", None), Limits::of(Tier::Interpreted));
     assert_eq!(settings.database_url, None);
     assert_eq!(settings.socket(), data.join("stockade.sock"));
 }
@@ -107,9 +107,32 @@ fn limits_are_set_over_the_defaults_of_the_tier() {
     let (_folder, flags) = with_file("[limits]\nfuel = 5\nlog_lines = 7\n");
     let limits = load(flags, &[]).unwrap().limits;
     let wanted = Limits { fuel: 5, log_lines: 7, ..Limits::of(Tier::Compiled) };
-    assert_eq!(limits.of(Tier::Compiled), wanted);
+    assert_eq!(limits.of(Tier::Compiled, "p", Some("b")), wanted);
     let text = usage(load(Flags::default(), &[("STOCKADE_LIMITS_INTENTS_PER_CALL", "65")]));
     assert_eq!(text, "limits.intents_per_call is 65, at most 64 are allowed");
+}
+
+#[test]
+fn a_bots_limits_come_before_its_plugins_and_those_before_all() {
+    let (_folder, flags) = with_file(
+        "[limits]\nfuel = 5\nqueue = 6\nhandles = 7\n\
+         [limits.plugin.\"a.b\"]\nfuel = 50\nqueue = 60\n[limits.bot.dip]\nfuel = 500\n",
+    );
+    let limits = load(flags, &[]).unwrap().limits;
+    let found = |plugin, bot| {
+        let Limits { fuel, queue, handles, .. } = limits.of(Tier::Compiled, plugin, bot);
+        (fuel, queue, handles)
+    };
+    assert_eq!(found("a.b", Some("dip")), (500, 60, 7));
+    assert_eq!(found("a.b", Some("other")), (50, 60, 7));
+    assert_eq!(found("c", Some("other")), (5, 6, 7));
+    let (folder, flags) = with_file("[limits.bot.dip]\nfeul = 1\n");
+    let file = folder.path().join("stockade.toml");
+    let text = "\"limits.bot.dip.feul\" is not a known key, the nearest is \"limits.fuel\"";
+    assert_eq!(usage(load(flags, &[])), format!("{}: {text}", file.display()));
+    let (_folder, flags) = with_file("[limits.bot.dip]\nintents_per_call = 65\n");
+    let text = "limits.bot.dip.intents_per_call is 65, at most 64 are allowed";
+    assert_eq!(usage(load(flags, &[])), text);
 }
 
 #[test]
@@ -119,7 +142,8 @@ fn every_limit_of_the_runtime_has_a_key() {
         let key = format!("limits.{name}");
         assert!(KEYS.iter().any(|known| known.name == key), "{key}");
         let variable = format!("STOCKADE_LIMITS_{}", name.to_ascii_uppercase());
-        let set = load(Flags::default(), &[(&variable, "3")]).unwrap().limits.of(Tier::Compiled);
+        let settings = load(Flags::default(), &[(&variable, "3")]).unwrap();
+        let set = settings.limits.of(Tier::Compiled, "p", None);
         assert_eq!(serde_json::to_value(set).unwrap()[name], 3, "{key}");
     }
 }

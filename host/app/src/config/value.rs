@@ -6,7 +6,6 @@ use std::str::FromStr;
 use stockade_core::limits::INTENTS_PER_CALL_MAX;
 use stockade_runtime::{Limits, Tier};
 
-use super::key::KEYS;
 use crate::failure::Failure;
 
 /// A value and where it came from.
@@ -77,14 +76,16 @@ impl Values {
         Err(Failure::Usage(format!("{source}: {name} is {number}, {least} to {most} is allowed")))
     }
 
-    /// What a bot may use.
+    /// What bots may use: all of them, those of a plugin, a bot.
     pub(super) fn limits(&self) -> Result<LimitSettings, Failure> {
-        let mut set = Vec::new();
-        for (key, name) in KEYS.iter().filter_map(|key| Some((key.name, limit_of(key.name)?))) {
+        let mut settings = LimitSettings::default();
+        for (key, sourced) in self.0.iter().filter(|(key, _)| key.starts_with(LIMITS)) {
+            let narrowed = Narrowed::of(key);
+            let name = narrowed.as_ref().map_or_else(|| &key[LIMITS.len()..], |n| n.limit);
             let Some(value) = self.optional::<u64>(key)? else {
                 continue;
             };
-            let source = self.0.get(key).map_or("", |value| value.source.as_str());
+            let source = &sourced.source;
             Limits::default()
                 .set(name, value)
                 .map_err(|what| Failure::Usage(format!("{source}: {what}")))?;
@@ -95,26 +96,63 @@ impl Values {
                     "{key} is {value}, at most {INTENTS_PER_CALL_MAX} are allowed"
                 )));
             }
-            set.push((name, value));
+            let set = match narrowed {
+                None => &mut settings.all,
+                Some(Narrowed { scope: "plugin", of, .. }) => {
+                    settings.plugins.entry(of.to_owned()).or_default()
+                }
+                Some(Narrowed { of, .. }) => settings.bots.entry(of.to_owned()).or_default(),
+            };
+            set.push((name.to_owned(), value));
         }
-        Ok(LimitSettings(set))
+        Ok(settings)
     }
 }
 
-/// The limit that a key sets.
-fn limit_of(key: &'static str) -> Option<&'static str> {
-    key.strip_prefix("limits.")
+/// The table of the limits.
+const LIMITS: &str = "limits.";
+
+/// A limit of one plugin's bots or of one bot: `limits.plugin.NAME.LIMIT`, `limits.bot.NAME.LIMIT`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Narrowed<'a> {
+    /// `plugin` or `bot`.
+    scope: &'static str,
+    /// Its name.
+    of: &'a str,
+    /// The limit's name.
+    pub(super) limit: &'a str,
 }
 
-/// What a bot may use: the defaults of its tier, with what was set in their place.
+impl<'a> Narrowed<'a> {
+    /// A key in its parts, where it is one of these. A plugin's name may have dots in it.
+    pub(super) fn of(key: &'a str) -> Option<Self> {
+        ["plugin", "bot"].into_iter().find_map(|scope| {
+            let rest = key.strip_prefix(LIMITS)?.strip_prefix(scope)?.strip_prefix('.')?;
+            let (of, limit) = rest.rsplit_once('.')?;
+            Some(Self { scope, of, limit })
+        })
+    }
+}
+
+/// Limits by name.
+type Set = Vec<(String, u64)>;
+
+/// What bots may use: the defaults of a tier, with what was set in their place. A plugin's settings
+/// come before those of all bots, a bot's before its plugin's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct LimitSettings(Vec<(&'static str, u64)>);
+pub(crate) struct LimitSettings {
+    all: Set,
+    plugins: BTreeMap<String, Set>,
+    bots: BTreeMap<String, Set>,
+}
 
 impl LimitSettings {
-    /// The limits of a bot of this tier.
-    pub(crate) fn of(&self, tier: Tier) -> Limits {
+    /// The limits of a bot of this tier and plugin; a bot that is only tried has no name.
+    pub(crate) fn of(&self, tier: Tier, plugin: &str, bot: Option<&str>) -> Limits {
         let mut limits = Limits::of(tier);
-        for (name, value) in &self.0 {
+        let own = bot.and_then(|bot| self.bots.get(bot));
+        let sets = [Some(&self.all), self.plugins.get(plugin), own];
+        for (name, value) in sets.into_iter().flatten().flatten() {
             limits.set(name, *value).expect("checked when the settings were read");
         }
         limits

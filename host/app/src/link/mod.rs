@@ -9,8 +9,8 @@ mod server;
 
 pub(crate) use client::Link;
 pub(crate) use protocol::{
-    AccountHealth, Answer, CashDifference, ComparedBreak, Comparison, HostReply, HostRequest,
-    ReloadReport, Request, SymbolDifference, Task,
+    AccountHealth, Answer, BotUse, CashDifference, ComparedBreak, Comparison, Difference,
+    HostReply, HostRequest, LimitUse, Rehearsed, ReloadReport, Request, SymbolDifference, Task,
 };
 pub(crate) use server::{bind, serve};
 

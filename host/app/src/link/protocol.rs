@@ -39,6 +39,15 @@ pub(crate) enum HostRequest {
         bot: Slug,
         /// Try it beside the running one, and throw it away.
         dry_run: bool,
+        /// The file to try in place of the plugin's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<std::path::PathBuf>,
+    },
+    /// What bots use: the busiest ones, or one with its limits.
+    Bots {
+        /// Which one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bot: Option<Slug>,
     },
     /// Compare books and broker now.
     Reconcile,
@@ -76,6 +85,11 @@ pub(crate) enum HostReply {
     Health {
         /// One per account.
         accounts: Vec<AccountHealth>,
+    },
+    /// To `Bots`.
+    Bots {
+        /// By name.
+        bots: Vec<BotUse>,
     },
     /// To `Reload`.
     Reloaded(ReloadReport),
@@ -122,6 +136,102 @@ pub(crate) struct ReloadReport {
     pub(crate) pause_ms: Number,
     /// Whether the old one runs on.
     pub(crate) dry_run: bool,
+    /// What a dry run found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rehearsal: Option<Rehearsed>,
+}
+
+/// A dry run: recorded calls of the running version, given to the new one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rehearsed {
+    /// Calls.
+    pub(crate) calls: usize,
+    /// Events in them.
+    pub(crate) events: usize,
+    /// What the running version asked for.
+    pub(crate) intents_before: usize,
+    /// What the new one asked for.
+    pub(crate) intents_after: usize,
+    /// Calls in which they differ.
+    pub(crate) differences: usize,
+    /// The first of those.
+    pub(crate) different: Vec<Difference>,
+}
+
+/// A call in which two versions ask for something else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Difference {
+    /// The time of its last event.
+    pub(crate) at: At,
+    /// What the running version asked for.
+    pub(crate) before: Vec<String>,
+    /// What the new one asked for.
+    pub(crate) after: Vec<String>,
+}
+
+/// What a bot is and has used since the host began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BotUse {
+    /// Its name.
+    pub(crate) bot: String,
+    /// The account's label.
+    pub(crate) account: String,
+    /// Its plugin.
+    pub(crate) plugin: String,
+    /// The plugin's version.
+    pub(crate) version: String,
+    /// The component's digest.
+    pub(crate) digest: String,
+    /// The instance's generation.
+    pub(crate) generation: u64,
+    /// `loading`, `running`, …
+    pub(crate) state: String,
+    /// Among which bots it runs: `quick` or `slow`.
+    pub(crate) lane: String,
+    /// Handler calls that ended well.
+    pub(crate) calls: u64,
+    /// Events in them.
+    pub(crate) events: u64,
+    /// Milliseconds of the machine in all calls.
+    pub(crate) busy_ms: Number,
+    /// The mean of the recent ones.
+    pub(crate) mean_ms: Number,
+    /// The longest.
+    pub(crate) worst_ms: Number,
+    /// Its memory now.
+    pub(crate) memory_bytes: u64,
+    /// How long the last events waited for it.
+    pub(crate) lag_ms: Number,
+    /// The longest that any did.
+    pub(crate) lag_worst_ms: Number,
+    /// Events that wait now.
+    pub(crate) queue: usize,
+    /// Market events that had to make room.
+    pub(crate) dropped: u64,
+    /// Orders, replacements and cancels that it asked for.
+    pub(crate) intents: u64,
+    /// Those that were refused.
+    pub(crate) refused: u64,
+    /// Calls that ended badly.
+    pub(crate) strikes: u64,
+    /// Versions that were put in place.
+    pub(crate) reloads: u64,
+    /// Each limit with what is used of it; of a bot that was asked for by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) limits: Vec<LimitUse>,
+}
+
+/// A limit of a bot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LimitUse {
+    /// Its name, which is its setting after `limits.`.
+    pub(crate) limit: String,
+    /// What is allowed.
+    pub(crate) allowed: u64,
+    /// What the last call used, where it is counted.
+    pub(crate) used: Option<u64>,
+    /// The most that any call has used.
+    pub(crate) peak: Option<u64>,
 }
 
 /// Books and broker side by side: `reconcile --json`.

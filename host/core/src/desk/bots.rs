@@ -1,11 +1,11 @@
 //! Bots: their states, strikes and back-off. The instances themselves live in the runtime.
 
 use super::effect::{Action, Effects};
-use super::event::{BotReport, GoodRun};
+use super::event::{BotReport, GoodRun, Notice};
 use super::state::Desk;
 use crate::id::SleeveId;
 use crate::limits;
-use crate::row::{BotState, Row, SnapshotRow};
+use crate::row::{BotRow, BotState, Row, SnapshotRow};
 
 impl Desk {
     pub(super) fn on_bot(&mut self, id: SleeveId, report: &BotReport, out: &mut Effects) {
@@ -40,6 +40,9 @@ impl Desk {
                         pause_ns / 1_000
                     );
                     self.take_version(id, *generation, digest, version);
+                    if let Some(bot) = self.bot_mut(id) {
+                        bot.rejected.retain(|other| other != digest);
+                    }
                     self.bot_event(id, *generation, "reloaded", message, out);
                 }
             }
@@ -47,9 +50,17 @@ impl Desk {
                 if *generation >= present {
                     self.take_version(id, *generation, digest, version);
                 }
+                self.reject(id, refused_digest);
                 let message = format!("{} not taken: {cause}", short(refused_digest));
                 let bot = self.bots.get(&id).map_or(present, |bot| bot.generation);
                 self.bot_event(id, bot, "rolled_back", message, out);
+            }
+            BotReport::Noted { generation, notice, message } => {
+                let name = bot.name.clone();
+                self.bot_event(id, *generation, notice.as_str(), message.clone(), out);
+                if matches!(notice, Notice::Limit | Notice::Rejected) {
+                    Self::alert(out, "warning", format!("bot {name}: {message}"));
+                }
             }
             BotReport::Saved { generation, digest, bytes, at } => {
                 if *generation == present {
@@ -62,6 +73,21 @@ impl Desk {
                     }));
                 }
             }
+        }
+    }
+
+    /// Remembers a version that was not taken. Bytes that could not even be read have no digest.
+    fn reject(&mut self, id: SleeveId, digest: &str) {
+        let is_digest = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let known = |bot: &BotRow| bot.rejected.last().is_some_and(|last| last == digest);
+        if !is_digest || self.bots.get(&id).is_none_or(known) {
+            return;
+        }
+        if let Some(bot) = self.bot_mut(id) {
+            bot.rejected.retain(|other| other != digest);
+            bot.rejected.push(digest.to_owned());
+            let over = bot.rejected.len().saturating_sub(limits::REJECTED_VERSIONS_MAX);
+            bot.rejected.drain(..over);
         }
     }
 

@@ -72,6 +72,7 @@ impl Desk {
             strikes: Vec::new(),
             suspended_until: None,
             created_at: self.now.market,
+            rejected: Vec::new(),
         };
         self.bots.insert(id, bot);
         self.touched.bots.insert(id);

@@ -267,6 +267,15 @@ pub enum BotReport {
         /// Why.
         cause: String,
     },
+    /// Something that people should know and that changes nothing.
+    Noted {
+        /// The instance's generation.
+        generation: u64,
+        /// What.
+        notice: Notice,
+        /// In words; of a limit with its name, the value found, the value allowed and the setting.
+        message: String,
+    },
     /// The bot's state, saved on a timer or at an orderly stop.
     Saved {
         /// The instance's generation.
@@ -278,6 +287,33 @@ pub enum BotReport {
         /// The market's time of the last event that it has seen.
         at: Timestamp,
     },
+}
+
+/// What people are told of a bot that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    /// It reached a limit that bounds it without a strike.
+    Limit,
+    /// It runs among the slow bots from now on, or among the quick ones again.
+    Lane,
+    /// A version that was not taken before is not tried again.
+    Rejected,
+    /// A new version waits: there were too many in a short time.
+    Crowded,
+}
+
+impl Notice {
+    /// The kind of its event.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Lane => "lane",
+            Self::Rejected => "rejected",
+            Self::Crowded => "crowded",
+        }
+    }
 }
 
 /// One row of an import file.

@@ -39,7 +39,7 @@ pub use breaks::{class_name, is_accepted};
 pub use effect::{Action, Effects, OrderUpdate};
 pub use event::{
     ActionBooking, BotReport, BotRequest, Command, Event, GoodRun, ImportKind, ImportedFill, Input,
-    IntentBatch, Reply, Scope,
+    IntentBatch, Notice, Reply, Scope,
 };
 pub use inquiry::{
     BooksAnswer, ChangeCause, HoldingEvent, HoldingHistory, HoldingRows, Question, Traded,

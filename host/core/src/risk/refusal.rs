@@ -90,6 +90,11 @@ pub enum Refusal {
     OpenOrders { found: usize, allowed: usize },
     #[error("{found} intents in one call, at most {allowed} are allowed (limits.intents_per_call)")]
     IntentsPerCall { found: usize, allowed: usize },
+    #[error(
+        "{found} intents in a row, the bucket holds {allowed} and gets {allowed} more each second of the market \
+         (limits.intents_per_second)"
+    )]
+    IntentsPerSecond { found: u64, allowed: u64 },
     #[error("{what} \"{name}\" is not known")]
     NotFound { what: String, name: String },
     #[error("order {name} is not open: {status}")]
@@ -142,6 +147,7 @@ impl Refusal {
             Self::OpeningQty { .. } => "opening_qty",
             Self::OpenOrders { .. } => "open_orders",
             Self::IntentsPerCall { .. } => "intents_per_call",
+            Self::IntentsPerSecond { .. } => "intents_per_second",
             Self::NotFound { .. } => "not_found",
             Self::NotOpen { .. } => "not_open",
             Self::Exists { .. } => "exists",

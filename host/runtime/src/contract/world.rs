@@ -10,7 +10,7 @@ use crate::lent::Lease;
 use crate::wire::Laid;
 
 /// A bot's exports.
-pub(crate) trait World: Send {
+pub(crate) trait World: Send + Sync {
     fn describe(&self, store: &mut Store<Host>) -> Result<wit::Description>;
     fn init(&self, store: &mut Store<Host>, config: &wit::Config) -> Result<Result<(), String>>;
     fn save(&self, store: &mut Store<Host>) -> Result<Vec<u8>>;

@@ -9,7 +9,7 @@ use super::capital::worst;
 use super::wat_bot::*;
 use crate::*;
 
-fn load(file: &str) -> Plugin {
+pub(super) fn load(file: &str) -> Plugin {
     try_load(file).unwrap()
 }
 

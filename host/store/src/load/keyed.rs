@@ -218,6 +218,7 @@ pub(crate) fn bot(f: &Fields<'_>) -> Result<BotRow, StoreError> {
         strikes: f.json("strikes")?,
         suspended_until: f.time_if("suspended_until_ns")?,
         created_at: f.time("created_ns")?,
+        rejected: f.json("rejected")?,
     })
 }
 

@@ -38,6 +38,8 @@ pub struct Bot {
     pub suspended_until: Option<At>,
     /// When it was deployed.
     pub created_at: At,
+    /// Digests that are not tried again until a person says so.
+    pub rejected: Value,
     /// Orders that are not final.
     pub open_orders: i64,
     /// Intents that were refused.
@@ -65,6 +67,7 @@ const BODY: &str = "
               FROM jsonb_array_elements(b.params) pair) AS params,
            b.symbols, b.generation, b.state, b.state_reason, jsonb_array_length(b.strikes) AS strikes,
            b.suspended_until_ns AS suspended_until, b.created_ns AS created_at,
+           coalesce(b.rejected, '[]'::jsonb) AS rejected,
            (SELECT count(*) FROM stockade.order o WHERE o.account = b.account AND o.sleeve = b.sleeve
                AND o.status IN ('accepted', 'sending', 'unknown', 'acknowledged', 'partially_filled')) AS open_orders,
            (SELECT count(*) FROM stockade.refusal r WHERE r.account = b.account AND r.sleeve = b.sleeve) AS refusals

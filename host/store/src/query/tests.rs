@@ -143,6 +143,7 @@ fn bot() -> BotRow {
         strikes: vec![],
         suspended_until: None,
         created_at: at(0),
+        rejected: vec![],
     }
 }
 

@@ -182,6 +182,7 @@ table!(BOT: BotRow, "bot", Conflict::Replace(&["sleeve"]), stamped false, |r| {
     "strikes" "jsonb" = json(&r.strikes),
     "suspended_until_ns" "bigint" = time_if(r.suspended_until),
     "created_ns" "bigint" = time(r.created_at),
+    "rejected" "jsonb" = json(&r.rejected),
 });
 
 table!(ACTIVITY: ActivityRow, "activity", Conflict::Replace(&["id"]), stamped false, |r| {

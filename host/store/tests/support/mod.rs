@@ -310,6 +310,7 @@ pub fn bot() -> BotRow {
         strikes: vec![NOON, NOON.plus(1)],
         suspended_until: Some(NOON.plus(2)),
         created_at: NOON,
+        rejected: vec!["def".to_owned()],
     }
 }
 

@@ -51,9 +51,13 @@ pub(crate) enum BotCommand {
         /// Which
         #[arg(value_parser = argument::slug)]
         name: Slug,
-        /// Try the new version beside the running one, and throw it away
+        /// Try the new version on the events that the running one got lately, show where it asks for
+        /// something else, and throw it away
         #[arg(long)]
         dry_run: bool,
+        /// The file to try (default: the plugin's in the folder)
+        #[arg(long, value_name = "FILE", requires = "dry_run")]
+        file: Option<std::path::PathBuf>,
         /// The reply as JSON
         #[arg(long)]
         json: bool,

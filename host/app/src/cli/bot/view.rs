@@ -3,7 +3,9 @@
 use serde_json::Value;
 use stockade_store::query::{Bot, BotEvent};
 
-use crate::cli::screen::{Screen, text_or_dash, time};
+use crate::cli::screen::{self, Screen, text_or_dash, time};
+use crate::failure::Failure;
+use crate::link::Rehearsed;
 
 /// A table of bots.
 pub(crate) fn table(bots: &[Bot]) -> Screen {
@@ -71,4 +73,27 @@ pub(crate) fn symbols(symbols: &Value) -> String {
     };
     let symbols: Vec<&str> = symbols.iter().filter_map(Value::as_str).collect();
     symbols.join(",")
+}
+
+/// What a dry run found.
+pub(crate) fn rehearsed(found: &Rehearsed, bot: &str, from: &str, to: &str) -> Result<(), Failure> {
+    screen::line(&format!(
+        "bot \"{bot}\" could be reloaded, {from} to {to}: over its last {} events in {} calls the running version asked \
+         for {}, the new one asks for {}",
+        found.events, found.calls, found.intents_before, found.intents_after
+    ))?;
+    if found.differences == 0 {
+        return screen::line("no call asks for anything else");
+    }
+    screen::line(&format!("{} calls ask for something else:", found.differences))?;
+    let mut screen = Screen::new(&["TIME", "RUNNING", "NEW"], "");
+    let joined = |requests: &[String]| match requests {
+        [] => "-".to_owned(),
+        some => some.join("; "),
+    };
+    for difference in &found.different {
+        let (before, after) = (joined(&difference.before), joined(&difference.after));
+        screen.row([time(difference.at), before, after]);
+    }
+    screen.print()
 }

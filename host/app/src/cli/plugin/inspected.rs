@@ -63,7 +63,7 @@ impl Inspected {
                 class: AssetClass::Equity,
             })
             .collect();
-        let limits = settings.limits.of(self.plugin.tier());
+        let limits = settings.limits.of(self.plugin.tier(), self.plugin.name(), None);
         let config = BotConfig { params, seed, instruments, limits, history: None };
         let plugin = self.plugin.clone();
         let started = tokio::task::spawn_blocking(move || Bot::start(&plugin, config).map(drop));

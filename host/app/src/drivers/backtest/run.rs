@@ -360,7 +360,9 @@ fn config(
     instruments: Vec<BotInstrument>,
     plugin: &Plugin,
 ) -> BotConfig {
-    BotConfig { params, seed, instruments, limits: Limits::of(plugin.tier()), history: None }
+    // Nothing but the capital refuses in a backtest: neither does the rate of a live market.
+    let limits = Limits { intents_per_second: u32::MAX, ..Limits::of(plugin.tier()) };
+    BotConfig { params, seed, instruments, limits, history: None }
 }
 
 impl<'a> Prepared<'a> {

@@ -76,9 +76,7 @@ impl Herd {
 }
 
 fn members(desk: &Desk, plugin: &Plugin) -> Result<Vec<Member>, Failure> {
-    let known = &desk.instruments()[0];
-    let instrument =
-        BotInstrument { id: InstrumentId(0), symbol: known.symbol.clone(), class: known.class };
+    let instrument = instrument(desk);
     let mut members = Vec::new();
     for row in desk.bots() {
         let config = BotConfig {
@@ -96,11 +94,18 @@ fn members(desk: &Desk, plugin: &Plugin) -> Result<Vec<Member>, Failure> {
     Ok(members)
 }
 
+/// The only instrument there is.
+pub(super) fn instrument(desk: &Desk) -> BotInstrument {
+    let known = &desk.instruments()[0];
+    BotInstrument { id: InstrumentId(0), symbol: known.symbol.clone(), class: known.class }
+}
+
 fn put(desk: &mut Desk, event: Event) {
     step(desk, Input { now: Now::default(), event }, &mut Effects::default());
 }
 
-fn desk(count: usize) -> Result<Desk> {
+/// A desk with so many bots.
+pub(super) fn desk(count: usize) -> Result<Desk> {
     let label = Slug::new("bench")?;
     let rows =
         Rows::new_account(label, "bench".to_owned(), false, Controls::default(), Now::default());

@@ -8,6 +8,7 @@
 //! Between the handler's return and the wire lie: the save of the bot's state, the way to the desk's
 //! queue, every check, the commit, and the request.
 
+use std::path::Path;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
@@ -43,7 +44,7 @@ const PACE: Duration = Duration::from_millis(5);
 const MINUTES: usize = 390 * 20;
 const KEY: &str = "PKBENCH";
 const SECRET: &str = "bench-secret";
-const SYMBOL: &str = "BENCH";
+pub(super) const SYMBOL: &str = "BENCH";
 /// Inputs between the look-through and the host.
 const QUEUE_MAX: usize = 1_024;
 /// What may take long at most: the first comparison, the bot's start, an order's way.
@@ -54,67 +55,15 @@ const ORDER_WAIT: Duration = Duration::from_secs(1);
 const NO_ORDER_MAX: u32 = 100;
 
 pub(super) async fn measure(place: &Place) -> Result<Vec<Figure>, Failure> {
-    let folder = place.folder("latency-exchange")?;
-    let file = folder.join("bars.csv");
-    market::write(&file, SEED, MINUTES, Sessions::Calendar)?;
-    let exchange = Exchange::start(&file, SYMBOL, &format!("{KEY}:{SECRET}"), &folder)?;
-    let (seen, wire) = std::sync::mpsc::channel();
-    let tap = tap::start(exchange.address, seen)?;
-    let base_url = format!("http://{tap}");
-    let settings = Settings {
-        environment: Environment::of([
-            ("ALPACA_PAPER_API_KEY", KEY),
-            ("ALPACA_PAPER_SECRET_KEY", SECRET),
-            ("ALPACA_PAPER_BASE_URL", base_url.as_str()),
-        ]),
-        account: None,
-        ..place.settings("latency")?
-    };
-    let base = base::open(&settings).await?;
-    let cluster = Cluster::open(&settings.data).await.map_err(anyhow::Error::new)?;
-    let measured = through_host(place, &settings, &base, &cluster.url(), wire).await;
-    base.close().await?;
-    drop(cluster);
-    Ok(measured?)
-}
-
-async fn through_host(
-    place: &Place,
-    settings: &Settings,
-    base: &base::Base,
-    url: &str,
-    wire: Receiver<Instant>,
-) -> Result<Vec<Figure>> {
-    let account =
-        settings.accounts(false)?.into_iter().next().context("the environment names no account")?;
-    // Its own component alone: the host compiles whatever it finds.
-    let bots = place.folder("latency-bots")?;
-    std::fs::write(bots.join(format!("{BOT}.wasm")), place.component()?)?;
-    let args = RunArgs {
-        plugins: Some(bots),
-        paper_exchange: Vec::new(),
-        until_end: false,
-        take_over: false,
-        live: false,
-    };
-    let (host, inputs, sender) = live::prepare(settings, &args, &base.store, account).await?;
-    // The host's queue is looked through on its way: that adds a step to what is measured.
-    let (to_host, looked_through) = mpsc::channel(QUEUE_MAX);
-    let (seen, news) = mpsc::unbounded_channel();
-    drop(sender);
-    tokio::spawn(look_through(inputs, to_host.clone(), seen));
-    let running = tokio::spawn(host.run(looked_through));
     let plugin = place.plugin()?;
-    let mut bench = Bench { host: to_host, wire, news, at: Timestamp(0) };
-    let measured = bench.all(url, &plugin).await;
-    // The host may have ended with an error already: that is the one to tell.
-    let _ = bench.host.send(Incoming::Stop(Ended::Asked)).await;
-    let ended = running.await.map_err(|error| anyhow!("the host's task: {error}"))?;
-    let (mut orders, mut bare) = measured?;
-    ended?;
+    let components = [(BOT, place.component()?)];
+    let measured = hosted(place, "latency", &components, async |bench: &mut Bench, _: &Path| {
+        bench.all(&plugin).await
+    });
+    let (mut orders, mut bare) = measured.await?;
     let bare_p50 = percentile(&mut bare, 50);
     let p50 = percentile(&mut orders, 50);
-    let n = u64::try_from(orders.len())?;
+    let n = u64::try_from(orders.len()).unwrap_or(u64::MAX);
     let beyond = Figure::alone(
         "latency-beyond-commit",
         (millis(p50) - millis(bare_p50), "ms"),
@@ -135,9 +84,83 @@ async fn through_host(
     ])
 }
 
+/// Lets something be played with a live host that trades at an exchange in another process, through
+/// the wire tap, and has these components in its folder.
+pub(super) async fn hosted<T>(
+    place: &Place,
+    part: &str,
+    components: &[(&str, Vec<u8>)],
+    play: impl AsyncFnOnce(&mut Bench, &Path) -> Result<T>,
+) -> Result<T, Failure> {
+    let folder = place.folder(&format!("{part}-exchange"))?;
+    let file = folder.join("bars.csv");
+    market::write(&file, SEED, MINUTES, Sessions::Calendar)?;
+    let exchange = Exchange::start(&file, SYMBOL, &format!("{KEY}:{SECRET}"), &folder)?;
+    let (seen, wire) = std::sync::mpsc::channel();
+    let tap = tap::start(exchange.address, seen)?;
+    let base_url = format!("http://{tap}");
+    let settings = Settings {
+        environment: Environment::of([
+            ("ALPACA_PAPER_API_KEY", KEY),
+            ("ALPACA_PAPER_SECRET_KEY", SECRET),
+            ("ALPACA_PAPER_BASE_URL", base_url.as_str()),
+        ]),
+        account: None,
+        ..place.settings(part)?
+    };
+    // Theirs alone: the host compiles whatever it finds.
+    let bots = place.folder(&format!("{part}-bots"))?;
+    for (name, bytes) in components {
+        std::fs::write(bots.join(format!("{name}.wasm")), bytes)?;
+    }
+    let base = base::open(&settings).await?;
+    let cluster = Cluster::open(&settings.data).await.map_err(anyhow::Error::new)?;
+    let played = through_host(&settings, &base, &cluster.url(), (&bots, wire), play).await;
+    base.close().await?;
+    drop(cluster);
+    Ok(played?)
+}
+
+async fn through_host<T>(
+    settings: &Settings,
+    base: &base::Base,
+    url: &str,
+    (bots, wire): (&Path, Receiver<Instant>),
+    play: impl AsyncFnOnce(&mut Bench, &Path) -> Result<T>,
+) -> Result<T> {
+    let account =
+        settings.accounts(false)?.into_iter().next().context("the environment names no account")?;
+    let args = RunArgs {
+        plugins: Some(bots.to_owned()),
+        paper_exchange: Vec::new(),
+        until_end: false,
+        take_over: false,
+        live: false,
+    };
+    let (host, inputs, sender) = live::prepare(settings, &args, &base.store, account).await?;
+    // The host's queue is looked through on its way: that adds a step to what is measured.
+    let (to_host, looked_through) = mpsc::channel(QUEUE_MAX);
+    let (seen, news) = mpsc::unbounded_channel();
+    drop(sender);
+    tokio::spawn(look_through(inputs, to_host.clone(), seen));
+    let running = tokio::spawn(host.run(looked_through));
+    let url = url.to_owned();
+    let mut bench =
+        Bench { host: to_host, url, wire, news, at: Timestamp(0), loaded: 0, first: None };
+    let played = play(&mut bench, bots).await;
+    // The host may have ended with an error already: that is the one to tell.
+    let _ = bench.host.send(Incoming::Stop(Ended::Asked)).await;
+    let ended = running.await.map_err(|error| anyhow!("the host's task: {error}"))?;
+    let played = played?;
+    ended?;
+    Ok(played)
+}
+
 /// What came past on its way to the host.
-enum Seen {
+pub(super) enum Seen {
     Started,
+    /// The plugins folder has told of a file.
+    Loaded,
     /// The handler that asked returned then.
     Asked(Instant),
     Bar(Timestamp),
@@ -164,6 +187,7 @@ async fn look_through(
                 let gone = [BrokerStatus::Canceled, BrokerStatus::Expired, BrokerStatus::Rejected];
                 gone.contains(&update.order.status).then_some(Seen::Ended)
             }
+            other if other.is_folder() => Some(Seen::Loaded),
             other => other.of_instance().and_then(|reply| match reply.asked() {
                 Some(returned) => Some(Seen::Asked(returned)),
                 None => reply.is_start().then_some(Seen::Started),
@@ -177,23 +201,38 @@ async fn look_through(
     }
 }
 
-struct Bench {
+/// A live host as it is played with from outside.
+pub(super) struct Bench {
     host: mpsc::Sender<Incoming>,
+    /// The address of its database.
+    url: String,
     wire: Receiver<Instant>,
     news: mpsc::UnboundedReceiver<Seen>,
     /// The exchange's last bar.
     at: Timestamp,
+    /// Files that the plugins folder has told of.
+    loaded: u32,
+    /// The same when it was first asked for.
+    first: Option<u32>,
+}
+
+/// An order on its way.
+pub(super) struct Ordered {
+    /// When the event that it answers came to the host.
+    pub(super) arrived: Instant,
+    /// When the handler returned.
+    pub(super) returned: Instant,
+    on_wire: Instant,
 }
 
 impl Bench {
     /// Times of the orders and of the bare commits.
     async fn all(
         &mut self,
-        url: &str,
         plugin: &stockade_runtime::Plugin,
     ) -> Result<(Vec<Duration>, Vec<Duration>)> {
         self.prepare(plugin).await?;
-        let mut bare = Bare::open(url).await?;
+        let mut bare = Bare::open(&self.url).await?;
         let (mut orders, mut commits) = (Vec::with_capacity(ORDERS), Vec::with_capacity(ORDERS));
         let mut next = tokio::time::Instant::now();
         let mut without = 0;
@@ -201,8 +240,8 @@ impl Bench {
             next += PACE;
             tokio::time::sleep_until(next).await;
             match self.order().await? {
-                Some(took) => {
-                    orders.push(took);
+                Some(order) => {
+                    orders.push(order.on_wire.saturating_duration_since(order.returned));
                     commits.push(bare.one().await?);
                     without = 0;
                 }
@@ -217,7 +256,7 @@ impl Bench {
     }
 
     /// A bot whose orders no control holds up, running, and a market to follow.
-    async fn prepare(&mut self, plugin: &stockade_runtime::Plugin) -> Result<()> {
+    pub(super) async fn prepare(&mut self, plugin: &stockade_runtime::Plugin) -> Result<()> {
         let params = [("fast", "1"), ("slow", "2"), ("qty", "1")];
         let deploy = Command::BotDeploy {
             name: Slug::new("bench")?,
@@ -248,7 +287,7 @@ impl Bench {
     }
 
     /// Carries a command out; gives why it was refused.
-    async fn command(&mut self, command: Command) -> Result<Option<String>> {
+    pub(super) async fn command(&mut self, command: Command) -> Result<Option<String>> {
         match self.ask(command).await?.await.context("the host ended")? {
             Answer::Reply(Reply::Done { .. }) => Ok(None),
             Answer::Reply(Reply::Refused { refusal }) => Ok(Some(refusal.to_string())),
@@ -263,8 +302,18 @@ impl Bench {
         Ok(wait)
     }
 
+    /// Whether so many files have been loaded, or refused, since the first.
+    pub(super) fn is_compiled(&mut self, files: u32) -> bool {
+        let first = *self.first.get_or_insert(self.loaded);
+        self.loaded - first >= files
+    }
+
     /// Waits for something that comes past.
-    async fn until<T>(&mut self, what: &str, is: impl Fn(&Seen) -> Option<T>) -> Result<T> {
+    pub(super) async fn until<T>(
+        &mut self,
+        what: &str,
+        is: impl Fn(&Seen) -> Option<T>,
+    ) -> Result<T> {
         match self.within(PATIENCE, is).await? {
             Some(found) => Ok(found),
             None => bail!("{what} did not come within {} seconds", PATIENCE.as_secs()),
@@ -282,6 +331,9 @@ impl Bench {
                 return Ok(None);
             };
             let seen = seen.context("the host ended")?;
+            if matches!(seen, Seen::Loaded) {
+                self.loaded += 1;
+            }
             if let Seen::Bar(at) = seen {
                 self.at = self.at.max(at);
             }
@@ -292,7 +344,8 @@ impl Bench {
     }
 
     /// One order and its end; `None` where the bot gave none: the market is closed.
-    async fn order(&mut self) -> Result<Option<Duration>> {
+    pub(super) async fn order(&mut self) -> Result<Option<Ordered>> {
+        let mut arrived = Instant::now();
         for cents in [100, 110] {
             // A bar of a time that the bot has seen would be taken for a repetition.
             self.at = self.at.plus(1);
@@ -301,6 +354,7 @@ impl Bench {
             let (symbol, at, volume) = (Symbol::new(SYMBOL)?, self.at, Qty::new(Decimal::TEN));
             let bar = SymbolBar { symbol, at, open, high, low, close, volume };
             let bars = Incoming::Market(Feed::Stock, MarketMessage::Bars(vec![bar]));
+            arrived = Instant::now();
             self.host.send(bars).await.map_err(|_| anyhow!("the host ended"))?;
         }
         let asked = |seen: &Seen| match seen {
@@ -322,6 +376,6 @@ impl Bench {
             bail!("order {order} can't be canceled: {why}");
         }
         self.until("an order's end", |seen| matches!(seen, Seen::Ended).then_some(())).await?;
-        Ok(Some(on_wire.saturating_duration_since(returned)))
+        Ok(Some(Ordered { arrived, returned, on_wire }))
     }
 }

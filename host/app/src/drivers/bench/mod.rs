@@ -13,8 +13,10 @@ mod exchange;
 mod fanout;
 mod figure;
 mod figures;
+mod heavy;
 mod herd;
 mod import;
+mod isolation;
 mod latency;
 mod made;
 pub(in crate::drivers) mod market;
@@ -23,6 +25,7 @@ mod memory;
 mod native;
 mod place;
 mod queries;
+mod reload;
 mod start;
 mod sweep;
 mod tap;
@@ -38,13 +41,15 @@ use place::Place;
 const SEED: u64 = 20_190_211;
 
 /// What can be measured, in the order in which all of it is.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 16] = [
     "call",
     "backtest",
     "backtest-many",
     "native-ratio",
     "fanout",
     "sweep",
+    "isolation",
+    "reload",
     "latency",
     "booking",
     "marks",
@@ -82,6 +87,8 @@ pub(crate) async fn run(settings: &Settings, args: &BenchArgs) -> Result<(), Fai
             "native-ratio" => backtest::measure_ratio(&place),
             "sweep" => sweep::measure(&place),
             "marks" => marks::measure().map_err(Failure::Failed),
+            "isolation" => place.guarded("isolation", isolation::measure(&place)).await,
+            "reload" => reload::measure(&place).await,
             "latency" => place.guarded("latency", latency::measure(&place)).await,
             "booking" => place.guarded("booking", booking::measure(&place)).await,
             "figures" => place.guarded("figures", figures::measure(&place)).await,

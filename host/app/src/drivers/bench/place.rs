@@ -91,15 +91,29 @@ impl Place {
 
     /// The component's bytes.
     pub(super) fn component(&self) -> Result<Vec<u8>, Failure> {
-        Ok(plugin::read(&self.plugins()?.join(format!("{BOT}.wasm")))?.component)
+        self.component_of(BOT)
+    }
+
+    /// The bytes of another component, from the same folder.
+    pub(super) fn component_of(&self, name: &str) -> Result<Vec<u8>, Failure> {
+        let file = self.plugins()?.join(format!("{name}.wasm"));
+        if !file.is_file() {
+            return Err(Failure::NotFound { what: "plugin", name: name.to_owned() });
+        }
+        Ok(plugin::read(&file)?.component)
     }
 
     /// The component, ready to make bots of, without a compile cache.
     pub(super) fn plugin(&self) -> Result<Plugin, Failure> {
+        self.plugin_of(BOT)
+    }
+
+    /// Another component, ready to make bots of.
+    pub(super) fn plugin_of(&self, name: &str) -> Result<Plugin, Failure> {
         let engine = Engine::new(&EngineConfig::default());
         let engine = engine.map_err(|error| Failure::Failed(error.into()))?;
-        Plugin::load(&engine, &self.component()?.into(), BOT)
-            .map_err(|error| Failure::Usage(format!("{BOT}: {error}")))
+        Plugin::load(&engine, &self.component_of(name)?.into(), name)
+            .map_err(|error| Failure::Usage(format!("{name}: {error}")))
     }
 }
 

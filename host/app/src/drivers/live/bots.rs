@@ -4,30 +4,36 @@
 //! Decides nothing about money. An instance gets one call at a time; its events wait in order and
 //! none is lost. The desk decides who runs: strikes, back-off and quarantine are its states.
 
+mod reloading;
 mod starting;
+mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use stockade_core::desk::{BotReport, Desk, Event, GoodRun, OrderUpdate};
+use stockade_core::desk::{BotReport, Desk, Event, GoodRun, Notice, OrderUpdate};
 use stockade_core::market::MarketEvent;
 use stockade_core::row::BotRow;
 use stockade_core::sleeve::Prices;
-use stockade_core::{InstrumentId, Now, SleeveId, Slug, Symbol, Timestamp};
+use stockade_core::{Now, SleeveId, Slug, Symbol, Timestamp};
 use stockade_runtime::{
-    BotConfig, BotInstrument, Engine, EngineConfig, EventKind, Folder, FolderEvent, History,
-    LogLevel, LogLine, Plugin, SessionEvent, SessionKind, Snapshot,
+    BotConfig, BotInstrument, Cause, Engine, EngineConfig, EventKind, Folder, FolderEvent, History,
+    Plugin, SessionEvent, SessionKind, Snapshot,
 };
 use stockade_store::Store;
 use stockade_venue::alpaca::Alpaca;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Incoming;
+use super::cost::Lane;
+use super::hand_over::{BotEvent, Done, Ended};
 use super::prepare::Prepared;
-use super::shard::{BotEvent, PriceTable, ShardReply, Shards, Sight, Start, Work};
-use super::slot::{Phase, ROLL_BACK_CALLS, RollBack, Slot};
+use super::shard::{ShardReply, Shards, Work};
+use super::sight::{PriceTable, Sight};
+use super::slot::{Phase, Slot, Wanted};
+use super::used::Used;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::link;
@@ -53,6 +59,8 @@ pub(crate) enum BotMessage {
         sleeve: SleeveId,
         dry_run: bool,
         loaded: Result<Plugin, String>,
+        /// The last committed state, where the bot does not run.
+        state: Option<Snapshot>,
         answer: Answering,
     },
 }
@@ -80,7 +88,16 @@ pub(crate) struct Bots {
     /// Bots whose plugin is not loaded yet, with their generations.
     waiting: BTreeMap<SleeveId, u64>,
     prices: Option<PriceTable>,
+    /// Whether a price has changed since.
+    repriced: bool,
     history: Arc<History>,
+    used: BTreeMap<SleeveId, Used>,
+    /// The version of each bot that last ran well.
+    good: BTreeMap<SleeveId, Plugin>,
+    /// Versions that are tried for bots that don't run.
+    trying: BTreeMap<SleeveId, Wanted>,
+    /// Running bots that a new version waits for.
+    reloading: BTreeSet<SleeveId>,
 }
 
 impl Bots {
@@ -95,9 +112,13 @@ impl Bots {
         let folder: PathBuf = folder.map_or_else(|| settings.plugins.clone(), Path::to_path_buf);
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("can't make {}", folder.display()))?;
-        let cache = Some(settings.data.join("cache"));
-        let engine =
-            Engine::new(&EngineConfig { deadlines: true, cache, trust: settings.trust(live)? })?;
+        let (cache, apart) = (Some(settings.data.join("cache")), settings.compiling()?);
+        let engine = Engine::new(&EngineConfig {
+            deadlines: true,
+            apart,
+            cache,
+            trust: settings.trust(live)?,
+        })?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let shards = Shards::new((cores - 1).clamp(1, SHARDS_MAX), &inputs)?;
         let (events, mut folder_events) = mpsc::channel(FOLDER_EVENTS_MAX);
@@ -126,7 +147,12 @@ impl Bots {
             live,
             waiting: BTreeMap::new(),
             prices: None,
+            repriced: false,
             history: Arc::new(History::new(HISTORY_KEPT)),
+            used: BTreeMap::new(),
+            good: BTreeMap::new(),
+            trying: BTreeMap::new(),
+            reloading: BTreeSet::new(),
         })
     }
 
@@ -145,13 +171,22 @@ impl Bots {
         self.engine.set_trust(trust);
         self.watch.again();
         self.plugins.retain(|_, plugin| !banned.contains(&**plugin.digest()));
+        self.good.retain(|_, plugin| !banned.contains(&**plugin.digest()));
         Ok(banned)
     }
 
     pub(crate) fn stop(&mut self, sleeve: SleeveId) {
         self.waiting.remove(&sleeve);
-        self.slots.remove(&sleeve);
-        self.shards.send(sleeve, Work::Stop(sleeve));
+        let Some(slot) = self.slots.remove(&sleeve) else {
+            return;
+        };
+        self.shards.send(slot.lane, sleeve, Work::Stop(sleeve));
+        let becoming = slot.becoming.map(|becoming| becoming.wanted);
+        for wanted in slot.reload.into_iter().chain(becoming) {
+            let message = "the bot was stopped meanwhile: the new version is put to work at its \
+                           next start";
+            wanted.answer(link::Answer::Failed { message: message.to_owned() });
+        }
     }
 
     pub(crate) fn stop_all(&mut self) {
@@ -163,6 +198,9 @@ impl Bots {
 
     /// Tells a bot what became of an order.
     pub(crate) fn notify(&mut self, sleeve: SleeveId, update: OrderUpdate) {
+        if update.status.is_none() {
+            self.used.entry(sleeve).or_default().refused += 1;
+        }
         if let Some(slot) = self.slots.get_mut(&sleeve)
             && slot.plugin.description().events.contains(&EventKind::Orders)
         {
@@ -172,7 +210,7 @@ impl Bots {
 
     /// Hands market data to the bots that want it.
     pub(crate) fn market(&mut self, event: MarketEvent) {
-        self.prices = None;
+        self.repriced = true;
         if let MarketEvent::Bars { bars } = &event {
             self.history.push(bars);
         }
@@ -200,9 +238,10 @@ impl Bots {
         }
     }
 
-    /// Timer events, and saves that are due.
+    /// Timer events, and saves that are due. Gives what people should know.
     pub(crate) fn timer(&mut self, now: Now) -> Vec<Event> {
         let interval = super::seconds(self.settings.snapshot_interval_seconds);
+        let mut notices = Vec::new();
         for (sleeve, slot) in &mut self.slots {
             while let Some(at) = slot.next_timer
                 && now.market >= at
@@ -216,48 +255,77 @@ impl Bots {
             if slot.phase == Phase::Idle && now.machine.since(slot.saved_at) >= interval {
                 slot.saved_at = now.machine;
                 slot.phase = Phase::Busy;
-                self.shards.send(*sleeve, Work::Save(*sleeve, slot.generation));
+                self.shards.send(slot.lane, *sleeve, Work::Save(*sleeve, slot.generation));
+            }
+            if slot.dropped > 0 {
+                let allowed = u64::try_from(slot.queue_max).unwrap_or(u64::MAX);
+                let found = allowed.saturating_add(slot.dropped);
+                let (what, setting) = ("events that wait:", "queue");
+                let cause = Cause::Limit { what, found, allowed, setting };
+                let used = self.used.entry(*sleeve).or_default();
+                used.dropped += std::mem::take(&mut slot.dropped);
+                notices.extend(limit(*sleeve, slot.generation, used, &cause, now.machine));
             }
         }
-        Vec::new()
+        notices
     }
 
-    /// Gives every idle bot its next events.
-    pub(crate) fn pump(&mut self, desk: &Desk, now: Now) {
-        let sleeves: Vec<SleeveId> = self
-            .slots
-            .iter()
-            .filter(|(_, slot)| slot.is_due())
-            .map(|(sleeve, _)| *sleeve)
-            .collect();
+    /// Gives every idle bot its next events, and new versions their way.
+    pub(crate) fn pump(&mut self, desk: &Desk, now: Now) -> Vec<Event> {
+        let notices = self.make_shadows(desk, now);
+        let mut sleeves = Vec::new();
+        for (sleeve, slot) in &mut self.slots {
+            if !slot.queue.is_empty() {
+                slot.waiting_since.get_or_insert(now.machine);
+            }
+            if slot.is_due() {
+                sleeves.push(*sleeve);
+            }
+        }
         for sleeve in sleeves {
-            let Some(sight) = self.sight(desk, sleeve, now.market) else {
-                continue;
-            };
             let Some(slot) = self.slots.get_mut(&sleeve) else {
                 continue;
             };
-            slot.phase = Phase::Busy;
-            if let Some((plugin, answer)) = slot.reload.take() {
-                slot.answer = answer;
-                slot.becoming = Some(plugin.clone());
-                let config = config(&self.settings, desk, &slot.row, &plugin, &self.history);
-                let start = Start { plugin, config, state: None, since: Vec::new(), sight };
-                self.shards
-                    .send(sleeve, Work::Reload(sleeve, slot.generation + 1, Box::new(start)));
+            let shadow = slot.becoming.as_mut().and_then(|becoming| becoming.shadow.take());
+            if let Some(shadow) = shadow {
+                slot.phase = Phase::Busy;
+                let swap = Work::Swap(sleeve, slot.generation + 1, shadow);
+                self.shards.send(slot.lane, sleeve, swap);
                 continue;
             }
-            let events = slot.batch(desk.open_order_count(sleeve) == 0);
-            self.shards.send(sleeve, Work::Call(sleeve, slot.generation, events, Box::new(sight)));
+            let Some(sight) = self.sight(desk, sleeve, now.market) else {
+                continue;
+            };
+            let (Some(slot), used) =
+                (self.slots.get_mut(&sleeve), self.used.entry(sleeve).or_default())
+            else {
+                continue;
+            };
+            slot.phase = Phase::Busy;
+            let since = slot.waiting_since.take().unwrap_or(now.machine);
+            used.waited(now.machine.since(since), slot.queue.len());
+            let events = slot.batch(desk.open_order_count(sleeve) == 0, &used.cost);
+            slot.waiting_since = (!slot.queue.is_empty()).then_some(now.machine);
+            slot.seeing = Some(sight.clone());
+            let call = Work::Call(sleeve, slot.generation, events, sight);
+            self.shards.send(slot.lane, sleeve, call);
         }
+        notices
     }
 
     fn sight(&mut self, desk: &Desk, sleeve: SleeveId, now: Timestamp) -> Option<Sight> {
-        let prices = self.prices.get_or_insert_with(|| price_table(desk));
-        if prices.instruments.len() != desk.instruments().len() {
-            *prices = price_table(desk);
+        let grown = |table: &PriceTable| table.len() != desk.instruments().len();
+        if self.repriced || self.prices.as_ref().is_none_or(grown) {
+            self.prices = Some(PriceTable::of(desk, self.prices.as_ref()));
+            self.repriced = false;
         }
-        Some(Sight { view: desk.view(sleeve)?, prices: prices.clone(), now })
+        let prices = self.prices.clone()?;
+        let slot = self.slots.get_mut(&sleeve)?;
+        let version = desk.view_version(sleeve);
+        if slot.view.as_ref().is_none_or(|view| view.version != version) {
+            slot.view = Some(Arc::new(desk.view(sleeve)?));
+        }
+        Some(Sight { view: slot.view.clone()?, prices, now })
     }
 
     /// What a shard or the folder tells; gives what the desk must know.
@@ -267,9 +335,9 @@ impl Bots {
             BotMessage::Prepared(sleeve, generation, prepared) => {
                 self.on_prepared(sleeve, generation, *prepared, desk)
             }
-            BotMessage::Shard(reply) => self.on_shard(reply, desk),
-            BotMessage::Reread { sleeve, dry_run, loaded, answer } => {
-                self.on_reread(sleeve, dry_run, loaded, answer, desk);
+            BotMessage::Shard(reply) => self.on_shard(reply, desk, now),
+            BotMessage::Reread { sleeve, dry_run, loaded, state, answer } => {
+                self.on_reread(sleeve, dry_run, loaded, state, answer, desk);
                 Vec::new()
             }
         }
@@ -282,15 +350,11 @@ impl Bots {
                 tracing::info!(plugin = %name, digest = %plugin.digest(), "loaded");
                 self.refused.remove(&name);
                 self.plugins.insert(name.clone(), plugin.clone());
-                for slot in self.slots.values_mut() {
-                    if slot.row.plugin == name && slot.plugin.digest() != plugin.digest() {
-                        slot.reload = Some((plugin.clone(), None));
-                    }
-                }
+                let notices = self.offer(&name, &plugin, desk);
                 for (sleeve, generation) in self.waiting_for(&name, desk) {
                     self.start(desk, sleeve, generation, now);
                 }
-                Vec::new()
+                notices
             }
             FolderEvent::Removed { path } => {
                 let name = stem(&path);
@@ -327,60 +391,27 @@ impl Bots {
         self.waiting.extract_if(.., |sleeve, _| is(sleeve)).collect()
     }
 
-    fn on_shard(&mut self, reply: ShardReply, desk: &Desk) -> Vec<Event> {
+    fn on_shard(&mut self, reply: ShardReply, desk: &Desk, now: Now) -> Vec<Event> {
         match reply {
             ShardReply::Started(sleeve, generation, outcome) => {
-                let Some(slot) = self.current(sleeve, generation) else {
-                    return Vec::new();
-                };
-                match outcome {
-                    Ok(()) => {
-                        let events = slot.started(sleeve);
-                        let present = slot.generation;
-                        if present != generation {
-                            self.shards.send(sleeve, Work::Renumber(sleeve, present));
-                        }
-                        events
-                    }
-                    Err(cause) => {
-                        self.slots.remove(&sleeve);
-                        vec![Event::Bot { sleeve, report: BotReport::Failed { generation, cause } }]
-                    }
-                }
+                self.started(sleeve, generation, outcome)
             }
+            ShardReply::Shadowed(sleeve, digest, outcome) => {
+                self.shadowed(sleeve, &digest, outcome, desk)
+            }
+            ShardReply::Left(sleeve, generation, bot) => self.left(sleeve, generation, bot),
             ShardReply::Called { sleeve, generation, events, outcome, log } => {
                 self.keep_log(sleeve, &log);
-                let Some(slot) = self.current(sleeve, generation) else {
+                if self.current(sleeve, generation).is_none() {
                     return Vec::new();
-                };
-                slot.phase = Phase::Idle;
+                }
                 match outcome {
-                    Ok(done) => slot.called(sleeve, events, done),
-                    Err(ended) => {
-                        if ended.unsaved {
-                            slot.run = GoodRun::default();
-                        }
-                        self.struck(sleeve, events, ended.cause, desk)
-                    }
+                    Ok(done) => self.called(sleeve, events, done, now),
+                    Err(ended) => self.ended(sleeve, events, ended, desk),
                 }
             }
             ShardReply::Saved(sleeve, generation, outcome) => {
-                let Some(slot) = self.current(sleeve, generation) else {
-                    return Vec::new();
-                };
-                slot.phase = Phase::Idle;
-                let report = match outcome {
-                    Ok(state) => {
-                        let (digest, at) = (slot.plugin.digest().to_string(), slot.cursor);
-                        BotReport::Saved { generation, digest, bytes: state.to_bytes().into(), at }
-                    }
-                    Err(cause) => {
-                        // Whatever it has handled since its last state is lost with it.
-                        slot.run = GoodRun::default();
-                        BotReport::Strike { generation, run: slot.run, cause }
-                    }
-                };
-                vec![Event::Bot { sleeve, report }]
+                self.saved(sleeve, generation, outcome)
             }
             ShardReply::Reloaded { sleeve, generation, outcome } => {
                 self.reloaded(sleeve, generation, outcome)
@@ -388,228 +419,128 @@ impl Bots {
         }
     }
 
+    /// A call has come back: the bot is idle again, in its own lane or on its way there.
+    fn called(
+        &mut self,
+        sleeve: SleeveId,
+        events: Vec<BotEvent>,
+        done: Done,
+        now: Now,
+    ) -> Vec<Event> {
+        let Some(slot) = self.slots.get_mut(&sleeve) else {
+            return Vec::new();
+        };
+        let used = self.used.entry(sleeve).or_default();
+        let handled = events.iter().take(done.handled).map(BotEvent::count).sum();
+        used.called(&done, handled);
+        slot.phase = Phase::Idle;
+        if slot.lane != used.cost.lane {
+            slot.phase = Phase::Busy;
+            self.shards.send(slot.lane, sleeve, Work::Leave(sleeve, slot.generation));
+        }
+        let bounded = done.bounded.iter();
+        let mut notices: Vec<Event> = bounded
+            .filter_map(|cause| limit(sleeve, slot.generation, used, cause, now.machine))
+            .collect();
+        notices.extend(slot.called(sleeve, events, done));
+        notices
+    }
+
+    fn ended(
+        &mut self,
+        sleeve: SleeveId,
+        events: Vec<BotEvent>,
+        ended: Ended,
+        desk: &Desk,
+    ) -> Vec<Event> {
+        let used = self.used.entry(sleeve).or_default();
+        used.strikes += 1;
+        // Where it lives from its next start on.
+        used.took(ended.cost_ns, events.len());
+        // The slot stays busy: nothing is handed to an instance that is gone.
+        if let Some(slot) = self.slots.get_mut(&sleeve).filter(|_| ended.unsaved) {
+            slot.run = GoodRun::default();
+        }
+        self.struck(sleeve, events, ended.cause, desk)
+    }
+
+    fn saved(
+        &mut self,
+        sleeve: SleeveId,
+        generation: u64,
+        outcome: Result<Snapshot, String>,
+    ) -> Vec<Event> {
+        let used = self.used.entry(sleeve).or_default();
+        let Some(slot) = self.slots.get_mut(&sleeve) else {
+            return Vec::new();
+        };
+        if slot.generation != generation {
+            return Vec::new();
+        }
+        let report = match outcome {
+            Ok(state) => {
+                slot.phase = Phase::Idle;
+                used.saved(state.state.len());
+                slot.recording.state(&state);
+                let (digest, at) = (slot.plugin.digest().to_string(), slot.cursor);
+                BotReport::Saved { generation, digest, bytes: state.to_bytes().into(), at }
+            }
+            Err(cause) => {
+                used.strikes += 1;
+                // Whatever it has handled since its last state is lost with it.
+                slot.run = GoodRun::default();
+                BotReport::Strike { generation, run: slot.run, cause }
+            }
+        };
+        vec![Event::Bot { sleeve, report }]
+    }
+
+    /// An instance has left its lane: it goes on in the other one.
+    fn left(
+        &mut self,
+        sleeve: SleeveId,
+        generation: u64,
+        bot: Box<stockade_runtime::Bot>,
+    ) -> Vec<Event> {
+        let used = self.used.entry(sleeve).or_default();
+        let (lane, mean_us) = (used.cost.lane, used.cost.mean_ns / 1_000);
+        let Some(slot) = self.current(sleeve, generation) else {
+            return Vec::new();
+        };
+        slot.lane = lane;
+        slot.phase = Phase::Idle;
+        self.shards.send(lane, sleeve, Work::Adopt(sleeve, generation, bot));
+        let what = match lane {
+            Lane::Slow => "it runs among the slow bots from now on",
+            Lane::Quick => "it runs among the quick bots again",
+        };
+        let message = format!("a call costs {mean_us} us on average: {what}");
+        let report = BotReport::Noted { generation, notice: Notice::Lane, message };
+        vec![Event::Bot { sleeve, report }]
+    }
+
     fn current(&mut self, sleeve: SleeveId, generation: u64) -> Option<&mut Slot> {
         self.slots.get_mut(&sleeve).filter(|slot| slot.generation == generation)
     }
 
-    /// A strike: a new version inside its roll-back window gives way to the old one, which catches
-    /// up with what the new one has handled and then gets the events of the failed call itself. What
-    /// the new one asked for stands; what the old one would ask for meanwhile is void.
-    fn struck(
-        &mut self,
-        sleeve: SleeveId,
-        events: Vec<BotEvent>,
-        cause: String,
-        desk: &Desk,
-    ) -> Vec<Event> {
-        let Some(sight) = self.sight(desk, sleeve, desk.now().market) else {
-            return Vec::new();
-        };
-        let Some(slot) = self.slots.get_mut(&sleeve) else {
-            return Vec::new();
-        };
-        let Some(back) = slot.roll_back.take() else {
-            let (generation, run) = (slot.generation, slot.run);
-            return vec![Event::Bot {
-                sleeve,
-                report: BotReport::Strike { generation, run, cause },
-            }];
-        };
-        let refused = slot.plugin.digest().to_string();
-        slot.requeue(events);
-        slot.generation += 1;
-        slot.plugin = back.plugin.clone();
-        slot.row.digest = slot.plugin.digest().to_string();
-        slot.phase = Phase::Starting;
-        slot.run = GoodRun::default();
-        let generation = slot.generation;
-        let start = Start {
-            config: config(&self.settings, desk, &slot.row, &back.plugin, &self.history),
-            state: Some(back.state),
-            since: back.since,
-            plugin: back.plugin,
-            sight,
-        };
-        let report = BotReport::RolledBack {
-            generation,
-            digest: start.plugin.digest().to_string(),
-            version: start.plugin.description().version.clone(),
-            refused_digest: refused,
-            cause: format!("struck within its first events: {cause}"),
-        };
-        self.shards.send(sleeve, Work::Start(sleeve, generation, Box::new(start)));
-        vec![Event::Bot { sleeve, report }]
-    }
-
-    fn reloaded(
-        &mut self,
-        sleeve: SleeveId,
-        generation: u64,
-        outcome: Result<(Snapshot, i64), String>,
-    ) -> Vec<Event> {
-        let Some(slot) = self.slots.get_mut(&sleeve) else {
-            return Vec::new();
-        };
-        slot.phase = Phase::Idle;
-        let Some(new) = slot.becoming.take() else {
-            return Vec::new();
-        };
-        let answer = slot.answer.take();
-        match outcome {
-            Ok((state, pause_ns)) => {
-                let old = std::mem::replace(&mut slot.plugin, new);
-                let from = old.digest().to_string();
-                slot.generation = generation;
-                slot.run = GoodRun::default();
-                slot.row.digest = slot.plugin.digest().to_string();
-                slot.roll_back = Some(RollBack {
-                    plugin: old,
-                    state,
-                    since: Vec::new(),
-                    calls_left: ROLL_BACK_CALLS,
-                });
-                let (digest, version) =
-                    (slot.plugin.digest().to_string(), slot.plugin.description().version.clone());
-                if let Some(answer) = answer {
-                    let report = link::ReloadReport {
-                        bot: slot.row.name.to_string(),
-                        from,
-                        to: digest.clone(),
-                        pause_ms: stockade_store::query::Number(rust_decimal::Decimal::new(
-                            pause_ns / 1_000,
-                            3,
-                        )),
-                        dry_run: false,
-                    };
-                    let _ = answer.send(link::Answer::Host(link::HostReply::Reloaded(report)));
-                }
-                vec![Event::Bot {
-                    sleeve,
-                    report: BotReport::Reloaded { generation, digest, version, pause_ns },
-                }]
-            }
-            Err(cause) => {
-                if let Some(answer) = answer {
-                    let message =
-                        format!("the new version was not taken, the old one runs on: {cause}");
-                    let _ = answer.send(link::Answer::Failed { message });
-                }
-                let report = slot.kept(new.digest().to_string(), cause);
-                vec![Event::Bot { sleeve, report }]
-            }
-        }
-    }
-
-    /// A person asks for the file to be put to work now: it is read afresh, beside the host.
-    pub(crate) fn reload_by_hand(
-        &mut self,
-        sleeve: SleeveId,
-        dry_run: bool,
-        answer: Answering,
-        desk: &Desk,
-    ) {
-        let Some(row) = desk.bot(sleeve) else {
-            return;
-        };
-        if !self.slots.contains_key(&sleeve) {
-            let state = format!("{:?}", row.state).to_lowercase();
-            let message = format!(
-                "bot {} is {state}: nothing of it runs that could be reloaded (stockade bot start)",
-                row.name
-            );
-            let _ = answer.send(link::Answer::Failed { message });
-            return;
-        }
-        let file = self.folder.join(format!("{}.wasm", row.plugin));
-        let (engine, inputs) = (self.engine.clone(), self.inputs.clone());
-        tokio::task::spawn_blocking(move || {
-            let loaded = if file.is_file() {
-                stockade_runtime::load_file(&engine, &file).map_err(|error| error.to_string())
-            } else {
-                Err(format!("there is no {}", file.display()))
-            };
-            let message = BotMessage::Reread { sleeve, dry_run, loaded, answer };
-            // A closed channel means that the host has ended.
-            let _ = inputs.blocking_send(Incoming::Bot(message));
-        });
-    }
-
-    fn on_reread(
-        &mut self,
-        sleeve: SleeveId,
-        dry_run: bool,
-        loaded: Result<Plugin, String>,
-        answer: Answering,
-        desk: &Desk,
-    ) {
-        let failed = |message: String| link::Answer::Failed { message };
-        let Some(slot) = self.slots.get_mut(&sleeve) else {
-            let _ = answer.send(failed("the bot was stopped meanwhile".to_owned()));
-            return;
-        };
-        let plugin = match loaded {
-            Ok(plugin) => plugin,
-            Err(cause) => {
-                let message = format!("bot {} goes on as it is: {cause}", slot.row.name);
-                let _ = answer.send(failed(message));
-                return;
-            }
-        };
-        if !dry_run {
-            self.plugins.insert(slot.row.plugin.clone(), plugin.clone());
-        }
-        if dry_run {
-            // The new version is made beside the running one and thrown away.
-            let made = stockade_runtime::Bot::start(
-                &plugin,
-                config(&self.settings, desk, &slot.row, &plugin, &self.history),
-            );
-            let reply = match made {
-                Ok(_) => link::Answer::Host(link::HostReply::Reloaded(link::ReloadReport {
-                    bot: slot.row.name.to_string(),
-                    from: slot.plugin.digest().to_string(),
-                    to: plugin.digest().to_string(),
-                    pause_ms: stockade_store::query::Number(rust_decimal::Decimal::ZERO),
-                    dry_run: true,
-                })),
-                Err(error) => failed(error.to_string()),
-            };
-            let _ = answer.send(reply);
-            return;
-        }
-        slot.reload = Some((plugin, Some(answer)));
-    }
-
-    fn keep_log(&self, sleeve: SleeveId, lines: &[LogLine]) {
-        let Some(slot) = self.slots.get(&sleeve) else {
-            return;
-        };
-        if lines.is_empty() {
-            return;
-        }
-        if let Err(error) =
-            append_log(&self.settings.bot_log(slot.row.name.as_str()), slot.last_event, lines)
-        {
-            // A full log disk is no reason to stop trading.
-            tracing::warn!(%error, bot = %slot.row.name, "log lines are lost");
-        }
-    }
-
-    /// The last states of idle bots, for an orderly end. A bot in a call keeps its last one.
+    /// The end of all instances, without a last word: each has its last committed state.
     pub(crate) async fn close(&mut self) -> Vec<Event> {
         self.stop_all();
         Vec::new()
     }
 }
 
-fn price_table(desk: &Desk) -> PriceTable {
-    let instruments: Arc<[_]> = desk.instruments().into();
-    let places =
-        desk.instruments().iter().filter_map(|i| Some((i.symbol.clone(), desk.find(&i.symbol)?)));
-    let places = Arc::new(places.collect());
-    let count = u32::try_from(instruments.len()).unwrap_or(u32::MAX);
-    let last = (0..count).map(|id| desk.last(InstrumentId(id))).collect();
-    PriceTable { instruments, places, last }
+/// What people are told of a limit that bounded a bot.
+fn limit(
+    sleeve: SleeveId,
+    generation: u64,
+    used: &mut Used,
+    cause: &Cause,
+    now: Timestamp,
+) -> Option<Event> {
+    let message = used.note(cause, now)?;
+    let report = BotReport::Noted { generation, notice: Notice::Limit, message };
+    Some(Event::Bot { sleeve, report })
 }
 
 fn config(
@@ -627,34 +558,13 @@ fn config(
             Some(BotInstrument { id, symbol: symbol.clone(), class: desk.instrument(id)?.class })
         })
         .collect();
-    let limits = settings.limits.of(plugin.tier());
+    let limits = settings.limits.of(plugin.tier(), plugin.name(), Some(row.name.as_str()));
     BotConfig {
         params: row.params.clone(),
         seed: row.seed,
         instruments,
         limits,
         history: Some(history.clone()),
-    }
-}
-
-fn append_log(path: &Path, at: Timestamp, lines: &[LogLine]) -> std::io::Result<()> {
-    use std::io::Write;
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-    for line in lines {
-        writeln!(file, "{} {} {}", stockade_store::query::At(at.0), level(line), line.text)?;
-    }
-    Ok(())
-}
-
-const fn level(line: &LogLine) -> &'static str {
-    match line.level {
-        LogLevel::Debug => "debug",
-        LogLevel::Info => "info",
-        LogLevel::Warn => "warn",
-        LogLevel::Error => "error",
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use stockade_core::market::Bar;
 use stockade_core::{InstrumentId, Timestamp};
 
-use super::shard::BotEvent;
+use super::hand_over::BotEvent;
 
 /// Bars of a start, sorted out.
 #[derive(Debug, Default)]

@@ -175,7 +175,8 @@ impl Host {
             if let Some(ended) = self.drained() {
                 return self.close(ended).await;
             }
-            self.parts.bots.pump(&self.parts.desk, self.parts.clock.now());
+            let notices = self.parts.bots.pump(&self.parts.desk, self.parts.clock.now());
+            self.put_all(notices).await?;
         }
     }
 
@@ -507,6 +508,11 @@ impl Host {
                     .send(link::Answer::Host(link::HostReply::Health { accounts: vec![health] }));
                 Ok(())
             }
+            link::Task::Host(link::HostRequest::Bots { bot }) => {
+                let bots = self.parts.bots.uses(&self.parts.desk, bot.as_ref());
+                let _ = answer.send(link::Answer::Host(link::HostReply::Bots { bots }));
+                Ok(())
+            }
             link::Task::Host(link::HostRequest::Reconcile) => {
                 let count = self.parts.desk.reconciliation().count;
                 self.comparing.push((count, machine(), answer));
@@ -517,12 +523,13 @@ impl Host {
                 let _ = answer.send(reply);
                 Ok(())
             }
-            link::Task::Host(link::HostRequest::Reload { bot, dry_run }) => {
+            link::Task::Host(link::HostRequest::Reload { bot, dry_run, file }) => {
                 let found =
                     self.parts.desk.bots().find(|row| row.name == bot).map(|row| row.sleeve);
                 match found {
                     Some(sleeve) => {
-                        self.parts.bots.reload_by_hand(sleeve, dry_run, answer, &self.parts.desk)
+                        let how = (dry_run, file);
+                        self.parts.bots.reload_by_hand(sleeve, how, answer, &self.parts.desk)
                     }
                     None => {
                         let (what, name) = ("bot".to_owned(), bot.to_string());

@@ -7,15 +7,20 @@ mod bots;
 mod catch_up;
 mod clock;
 pub(super) mod comparison;
+mod cost;
 mod edge;
 mod feed;
+mod hand_over;
 mod host;
 mod lease;
 mod market;
 mod outbox;
 mod prepare;
+mod rehearsal;
 mod shard;
+mod sight;
 mod slot;
+mod used;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +94,19 @@ pub(crate) enum Incoming {
 }
 
 impl Incoming {
+    /// The same, taken out.
+    pub(crate) fn into_instance(self) -> Option<shard::ShardReply> {
+        match self {
+            Self::Bot(bots::BotMessage::Shard(reply)) => Some(reply),
+            _ => None,
+        }
+    }
+
+    /// Whether the plugins folder tells something.
+    pub(crate) const fn is_folder(&self) -> bool {
+        matches!(self, Self::Bot(bots::BotMessage::Folder(_)))
+    }
+
     /// What a bot's instance tells, where it is that.
     pub(crate) const fn of_instance(&self) -> Option<&shard::ShardReply> {
         match self {
@@ -96,6 +114,14 @@ impl Incoming {
             _ => None,
         }
     }
+}
+
+/// What a benchmark drives by itself: the threads of the bots.
+pub(crate) mod bench {
+    pub(crate) use super::cost::Lane;
+    pub(crate) use super::hand_over::{BotEvent, Start};
+    pub(crate) use super::shard::{ShardReply, Shards, Work};
+    pub(crate) use super::sight::Sight;
 }
 
 /// Runs the host until it is told to end.

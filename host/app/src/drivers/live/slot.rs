@@ -1,19 +1,22 @@
 //! One bot as the host sees it: which instance it is, what waits for it, the version before it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use stockade_core::desk::{BotReport, Event, GoodRun, IntentBatch};
 use stockade_core::market::Bar;
 use stockade_core::row::BotRow;
+use stockade_core::sleeve::SleeveView;
 use stockade_core::{InstrumentId, SleeveId, Symbol, Timestamp};
-use stockade_runtime::{EVENTS_PER_CALL_MAX, EventKind, Plugin, Snapshot};
-use tokio::sync::oneshot;
+use stockade_runtime::{Bot, EVENTS_PER_CALL_MAX, EventKind, Plugin, Snapshot};
 
-use super::shard::{BotEvent, Done, same_kind};
+use super::bots::Answering;
+use super::cost::{Cost, Lane};
+use super::hand_over::{BotEvent, Done, same_kind};
+use super::rehearsal::Recording;
+use super::sight::Sight;
 use crate::link;
 
-/// Events that wait for one bot. Money events are few; bars beyond this mean that it can't keep up.
-const QUEUE_MAX: usize = 100_000;
 /// Time stamps of one call.
 const BATCH_MAX: usize = 256;
 /// Calls that a new version must survive before the old one is let go.
@@ -39,6 +42,20 @@ pub(super) struct RollBack {
     pub(super) calls_left: u32,
 }
 
+/// A version that is to take the running one's place.
+pub(super) struct Wanted {
+    pub(super) plugin: Plugin,
+    /// The person who waits for it.
+    pub(super) answer: Option<Answering>,
+}
+
+/// A version on its way there.
+pub(super) struct Becoming {
+    pub(super) wanted: Wanted,
+    /// Its instance, once it is made.
+    pub(super) shadow: Option<Box<Bot>>,
+}
+
 pub(super) struct Slot {
     pub(super) generation: u64,
     pub(super) plugin: Plugin,
@@ -57,23 +74,48 @@ pub(super) struct Slot {
     /// What the instance has handled well.
     pub(super) run: GoodRun,
     pub(super) roll_back: Option<RollBack>,
-    pub(super) reload: Option<(Plugin, Option<oneshot::Sender<link::Answer>>)>,
-    /// The person who waits for the reload that is under way.
-    pub(super) answer: Option<oneshot::Sender<link::Answer>>,
-    /// The bot that the reload under way is to become.
-    pub(super) becoming: Option<Plugin>,
+    /// A version that is to take its place.
+    pub(super) reload: Option<Wanted>,
+    /// The same, being made.
+    pub(super) becoming: Option<Becoming>,
+    /// The lane that the instance lives in.
+    pub(super) lane: Lane,
+    /// Events that may wait.
+    pub(super) queue_max: usize,
+    /// Market events that had to make room since it was last told.
+    pub(super) dropped: u64,
+    /// Since when the oldest event waits, in the machine's time.
+    pub(super) waiting_since: Option<Timestamp>,
+    /// The sleeve as it was last looked at.
+    pub(super) view: Option<Arc<SleeveView>>,
+    /// What the call under way sees.
+    pub(super) seeing: Option<Sight>,
+    pub(super) recording: Recording,
+    /// Whether people were told that there are too many new versions.
+    pub(super) crowded: bool,
 }
 
 impl Slot {
+    /// An event that waits from now on. Beyond the limit the oldest of the market makes room: what
+    /// became of an order is never dropped.
     pub(super) fn push(&mut self, event: BotEvent) {
-        if self.queue.len() < QUEUE_MAX {
-            self.queue.push_back(event);
-        } else if matches!(event, BotEvent::Order(_)) {
-            // Money events are never dropped: the oldest bar makes room.
-            if let Some(place) = self.queue.iter().position(|e| !matches!(e, BotEvent::Order(_))) {
-                self.queue.remove(place);
+        if self.queue.len() >= self.queue_max {
+            self.dropped += 1;
+            let oldest = self.queue.iter().position(|e| !matches!(e, BotEvent::Order(_)));
+            match (oldest, &event) {
+                (Some(place), _) => drop(self.queue.remove(place)),
+                (None, BotEvent::Order(_)) => {}
+                (None, _) => return,
             }
-            self.queue.push_back(event);
+        }
+        self.queue.push_back(event);
+    }
+
+    /// From now on this version is to take its place, and none that was wanted before.
+    pub(super) fn want(&mut self, wanted: Wanted) {
+        if let Some(before) = self.reload.replace(wanted) {
+            let message = "a newer version came meanwhile".to_owned();
+            before.answer(link::Answer::Failed { message });
         }
     }
 
@@ -98,12 +140,13 @@ impl Slot {
     }
 
     pub(super) fn is_due(&self) -> bool {
-        self.phase == Phase::Idle && (!self.queue.is_empty() || self.reload.is_some())
+        let shadow = self.becoming.as_ref().is_some_and(|becoming| becoming.shadow.is_some());
+        self.phase == Phase::Idle && (!self.queue.is_empty() || shadow)
     }
 
     /// The next events of one kind. Many time stamps go together only while the bot has no open
     /// order, so that a batch means what single calls mean.
-    pub(super) fn batch(&mut self, free: bool) -> Vec<BotEvent> {
+    pub(super) fn batch(&mut self, free: bool, cost: &Cost) -> Vec<BotEvent> {
         let front: &[BotEvent] = self.queue.make_contiguous();
         let same = same_kind(front);
         let mut bars = 0;
@@ -113,7 +156,10 @@ impl Slot {
         };
         let most = match front.first() {
             Some(BotEvent::Bars(_)) if !free => 1,
-            _ => front.iter().take(BATCH_MAX).take_while(fits).count().max(1),
+            _ => {
+                let most = cost.batch_max(BATCH_MAX);
+                front.iter().take(most).take_while(fits).count().max(1)
+            }
         };
         self.queue.drain(..same.min(most)).collect()
     }
@@ -151,11 +197,17 @@ impl Slot {
     ) -> Vec<Event> {
         let rest = events.split_off(done.handled.min(events.len()));
         self.requeue(rest);
-        let mut times = events.iter().filter_map(event_time);
+        if let Some(sight) = self.seeing.take() {
+            self.recording.call(&events, &sight, &done.requests);
+        }
+        if let Some(state) = &done.state {
+            self.recording.state(state);
+        }
+        let mut times = events.iter().filter_map(BotEvent::at);
         if let Some(first) = times.next() {
             let last = times.next_back().unwrap_or(first);
             self.last_event = self.last_event.max(last);
-            self.run.took(events.iter().map(count).sum(), first, last);
+            self.run.took(events.iter().map(BotEvent::count).sum(), first, last);
         }
         if let Some(at) = events.iter().rev().find_map(bar_time) {
             self.cursor = self.cursor.max(at);
@@ -193,28 +245,9 @@ impl Slot {
     }
 }
 
-/// Events as a handler counts them: each bar of a time stamp is one.
-fn count(event: &BotEvent) -> usize {
-    match event {
-        BotEvent::Bars(bars) => bars.len(),
-        _ => 1,
-    }
-}
-
 fn bar_time(event: &BotEvent) -> Option<Timestamp> {
     match event {
         BotEvent::Bars(bars) => bars.first().map(|bar| bar.at),
         _ => None,
-    }
-}
-
-fn event_time(event: &BotEvent) -> Option<Timestamp> {
-    match event {
-        BotEvent::Bars(bars) => bars.first().map(|bar| bar.at),
-        BotEvent::Quote(quote) => Some(quote.at),
-        BotEvent::Trade(trade) => Some(trade.at),
-        BotEvent::Order(update) => Some(update.at),
-        BotEvent::Timer(at) => Some(*at),
-        BotEvent::Session(session) => Some(session.at),
     }
 }

@@ -117,7 +117,8 @@ impl Session {
             };
             self.lockstep.put(Event::Bot { sleeve: row.sleeve, report })?;
         }
-        let report = ReloadReport { bot: name.to_string(), from, to, pause_ms, dry_run };
+        let bot = name.to_string();
+        let report = ReloadReport { bot, from, to, pause_ms, dry_run, rehearsal: None };
         Ok(Answer::Host(HostReply::Reloaded(report)))
     }
 

@@ -25,7 +25,12 @@ impl PluginFolder {
     pub(super) fn new(settings: &Settings, folder: PathBuf) -> Result<Self> {
         let cache = Some(settings.data.join("cache"));
         let trust = settings.trust(false)?;
-        let engine = Engine::new(&EngineConfig { cache, deadlines: false, trust })?;
+        let engine = Engine::new(&EngineConfig {
+            apart: settings.compiling()?,
+            cache,
+            deadlines: false,
+            trust,
+        })?;
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("can't make {}", folder.display()))?;
         Ok(Self { engine, folder, settings: settings.clone() })
@@ -56,7 +61,7 @@ impl Maker for PluginFolder {
             params: row.params.clone(),
             seed: row.seed,
             instruments,
-            limits: self.settings.limits.of(loaded.tier()),
+            limits: self.settings.limits.of(loaded.tier(), loaded.name(), Some(row.name.as_str())),
             history: None,
         };
         let mut bot = Bot::start(&loaded, config)?;

@@ -18,13 +18,18 @@ impl Session {
             Task::Host(HostRequest::Health) => {
                 Answer::Host(HostReply::Health { accounts: vec![self.health()] })
             }
+            Task::Host(HostRequest::Bots { .. }) => Answer::Failed {
+                message:
+                    "a replay in lockstep counts nothing of its bots: they all run in one thread"
+                        .to_owned(),
+            },
             Task::Host(HostRequest::Reconcile) => {
                 self.compare()?;
                 let compared = comparison::of(&self.lockstep.desk, self.opening.label.as_str());
                 Answer::Host(HostReply::Compared(compared))
             }
             Task::Host(HostRequest::Trust) => self.on_trust()?,
-            Task::Host(HostRequest::Reload { bot, dry_run }) => self.reload(&bot, dry_run)?,
+            Task::Host(HostRequest::Reload { bot, dry_run, .. }) => self.reload(&bot, dry_run)?,
         };
         self.heed_notes()?;
         Ok(reply)

@@ -51,7 +51,7 @@ impl Guest for Walker {
             outcome.handled += 1;
             self.bars += 1;
             if self.stumbles_at == Some(self.bars) && !call.warm_up {
-                return Err(Strike { cause: Cause::Gone, logs: Vec::new(), logs_dropped: 0 });
+                return Err(Strike::of(Cause::Gone));
             }
             let busy = call.view.orders.iter().any(|order| order.instrument == bar.instrument);
             if !self.bars.is_multiple_of(EVERY) || call.warm_up || busy {

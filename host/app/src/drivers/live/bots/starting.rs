@@ -5,15 +5,20 @@
 
 use stockade_core::desk::{BotReport, Desk, Event, GoodRun, OrderUpdate};
 use stockade_core::market::MarketEvent;
+use stockade_core::row::BotRow;
 use stockade_core::sleeve::Prices;
 use stockade_core::{Now, SleeveId, Symbol, Timestamp};
-use stockade_runtime::EventKind;
+use stockade_runtime::{Bot, EventKind, Plugin};
 
 use super::super::catch_up::{self, Beginning};
+use super::super::cost::Lane;
+use super::super::hand_over::{BotEvent, Start};
 use super::super::prepare::{Prepared, prepare};
-use super::super::shard::{BotEvent, Start, Work};
+use super::super::rehearsal::Recording;
+use super::super::shard::Work;
 use super::super::slot::{Phase, Slot};
 use super::super::{Incoming, market};
+use super::reloading::is_rejected;
 use super::{BotMessage, Bots, MINUTE_NS, config};
 
 /// How long the broker may take to confirm a bot's symbols, in machine nanoseconds: a bot that
@@ -26,9 +31,11 @@ impl Bots {
         let Some(row) = desk.bot(sleeve).cloned() else {
             return;
         };
-        let Some(plugin) = self.plugins.get(&row.plugin).cloned() else {
+        let Some(plugin) = self.version_of(desk, &row) else {
             let file = self.folder.join(format!("{}.wasm", row.plugin));
-            if let Some(cause) = self.refused.get(&row.plugin) {
+            if self.plugins.contains_key(&row.plugin) {
+                self.fail(sleeve, generation, rejected(&row));
+            } else if let Some(cause) = self.refused.get(&row.plugin) {
                 self.fail(sleeve, generation, cause.clone());
             } else if file.is_file() {
                 // It is being compiled: the bot starts when it is there.
@@ -41,6 +48,8 @@ impl Bots {
         let never = Timestamp(i64::MIN);
         let wanted =
             row.symbols.iter().filter_map(|symbol| Some((desk.find(symbol)?, never))).collect();
+        let name = Some(row.name.as_str());
+        let limits = self.settings.limits.of(plugin.tier(), plugin.name(), name);
         let kept = self.slots.remove(&sleeve).map(|slot| slot.queue).unwrap_or_default();
         let timer = plugin.description().timer_period;
         let slot = Slot {
@@ -63,10 +72,70 @@ impl Bots {
             run: GoodRun::default(),
             roll_back: None,
             reload: None,
-            answer: None,
             becoming: None,
+            crowded: false,
+            lane: self.used.get(&sleeve).map_or(Lane::Quick, |used| used.cost.lane),
+            queue_max: usize::try_from(limits.queue).unwrap_or(usize::MAX),
+            dropped: 0,
+            waiting_since: None,
+            view: None,
+            seeing: None,
+            recording: Recording::default(),
         };
         self.slots.insert(sleeve, slot);
+    }
+
+    /// The version that a bot starts with: the file's, unless that was not taken before; then the one
+    /// that ran last.
+    fn version_of(&self, desk: &Desk, row: &BotRow) -> Option<Plugin> {
+        let taken = |plugin: &&Plugin| !is_rejected(desk, row.sleeve, plugin);
+        let of_file = self.plugins.get(&row.plugin)?;
+        let good = self.good.get(&row.sleeve).filter(|good| good.name() == row.plugin);
+        Some(of_file).filter(taken).or_else(|| good.filter(taken)).cloned()
+    }
+
+    /// An instance was made, or could not be.
+    pub(super) fn started(
+        &mut self,
+        sleeve: SleeveId,
+        generation: u64,
+        outcome: Result<Box<Bot>, String>,
+    ) -> Vec<Event> {
+        let Some(slot) = self.slots.get_mut(&sleeve).filter(|s| s.generation == generation) else {
+            return Vec::new();
+        };
+        let bot = match outcome {
+            Ok(bot) => bot,
+            Err(cause) => {
+                let changed = *slot.row.digest != **slot.plugin.digest();
+                // A version that came while the bot was down, and can't be started.
+                let refused = slot.plugin.digest().to_string();
+                let report = BotReport::RolledBack {
+                    generation,
+                    digest: slot.row.digest.clone(),
+                    version: slot.row.version.clone(),
+                    refused_digest: refused,
+                    cause: cause.clone(),
+                };
+                self.slots.remove(&sleeve);
+                let rejected = changed.then_some(Event::Bot { sleeve, report });
+                let failed = BotReport::Failed { generation, cause };
+                return rejected
+                    .into_iter()
+                    .chain([Event::Bot { sleeve, report: failed }])
+                    .collect();
+            }
+        };
+        self.used.entry(sleeve).or_default().limits = Some(bot.limits().clone());
+        slot.queue_max = usize::try_from(bot.limits().queue).unwrap_or(usize::MAX);
+        self.good.insert(sleeve, slot.plugin.clone());
+        self.shards.send(slot.lane, sleeve, Work::Adopt(sleeve, generation, bot));
+        let events = slot.started(sleeve);
+        if slot.generation != generation {
+            let renumber = Work::Renumber(sleeve, slot.generation);
+            self.shards.send(slot.lane, sleeve, renumber);
+        }
+        events
     }
 
     /// Reads state and history of the bots whose symbols are subscribed to: what ends later comes
@@ -148,11 +217,20 @@ impl Bots {
             since,
             sight,
         };
-        self.shards.send(sleeve, Work::Start(sleeve, generation, Box::new(start)));
+        self.shards.send_long(Work::Start(sleeve, generation, Box::new(start)));
         // The desk hears of a bar before any bot acts on it.
         let missed = sorted.missed.into_iter();
         missed.map(|bars| Event::Market { market: MarketEvent::Bars { bars } }).collect()
     }
+}
+
+/// Why a bot does not start with the only version that there is.
+fn rejected(row: &BotRow) -> String {
+    format!(
+        "the file {}.wasm holds a version that was not taken before, and the one that ran is gone: stockade bot reload {} \
+         tries it again",
+        row.plugin, row.name
+    )
 }
 
 /// The present orders of a sleeve, as the end of catching up.
