@@ -48,9 +48,18 @@ fn thinned(axes: &[Axis<'_>]) -> String {
     axes.iter().map(of).collect()
 }
 
-fn text(value: f64, unit: Unit) -> String {
+/// The less the largest value is, the more places all have.
+fn places(largest: f64) -> usize {
+    match largest {
+        size if size >= 0.1 => 1,
+        size if size >= 0.01 => 2,
+        _ => 3,
+    }
+}
+
+fn text(value: f64, unit: Unit, places: usize) -> String {
     let written = match unit {
-        Unit::Percent => format!("{:.1} %", value * 100.0),
+        Unit::Percent => format!("{:.places$} %", value * 100.0),
         Unit::Plain if value.abs() >= 1_000.0 => grouped(&format!("{value:.0}")),
         Unit::Plain => format!("{value:.2}"),
     };
@@ -76,6 +85,7 @@ pub fn heat_map(
     let finite = || values.iter().flatten().copied().filter(|value| value.is_finite());
     let low = finite().fold(f64::INFINITY, f64::min);
     let high = finite().fold(f64::NEG_INFINITY, f64::max);
+    let places = places(low.abs().max(high.abs()));
     let (skip_x, skip_y) = (every(columns), every(down.values.len()));
     let (shown_x, shown_y) = (columns.div_ceil(skip_x), down.values.len().div_ceil(skip_y));
     let width = ((WIDTH - LEFT - RIGHT) / shown_x as f64).min(CELL_WIDTH_MAX);
@@ -98,7 +108,7 @@ pub fn heat_map(
             let named = format!("{} {}, {} {label}", across.name, across.values[column], down.name);
             let x = LEFT + (column / skip_x) as f64 * width;
             let look = Look { share, down: scale.signed && value < 0.0, best: place == best };
-            cell(&mut svg, (x, y, width), &look, &named, &text(value, scale.unit));
+            cell(&mut svg, (x, y, width), &look, &named, &text(value, scale.unit, places));
         }
     }
     let foot = TOP + shown_y as f64 * CELL_HEIGHT;
@@ -131,6 +141,7 @@ pub fn value_curve(
     let low = finite().fold(f64::INFINITY, f64::min);
     let high = finite().fold(f64::NEG_INFINITY, f64::max);
     let margin = if high > low { 0.0 } else { (high.abs() * 0.01).max(0.01) };
+    let places = places(low.abs().max(high.abs()));
     let step = round_step((high - low + 2.0 * margin) / 4.0);
     let (low, high) =
         (((low - margin) / step).floor() * step, ((high + margin) / step).ceil() * step);
@@ -153,7 +164,7 @@ pub fn value_curve(
                 WIDTH - RIGHT
             ),
         );
-        axis_text(&mut svg, (LEFT - 6.0, at + 4.0), "end", &text(line, unit));
+        axis_text(&mut svg, (LEFT - 6.0, at + 4.0), "end", &text(line, unit, places));
         line += step;
     }
     let mut path = String::new();
@@ -180,7 +191,7 @@ pub fn value_curve(
                 y(value),
                 escape(across.name),
                 escape(label),
-                text(value, unit)
+                text(value, unit, places)
             ),
         );
     }

@@ -11,6 +11,8 @@ mod page;
 mod result;
 mod run;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod warm;
 
