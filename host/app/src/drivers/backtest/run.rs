@@ -534,6 +534,10 @@ impl<'a> Prepared<'a> {
             group += 1;
         }
         self.lockstep.finish()?;
+        if let Some((_, equity)) = curve.last_mut() {
+            // The last day's fees are in it.
+            *equity = worth(&self.lockstep.desk, &sleeves);
+        }
         self.heed_notes(self.market.len())?;
         if self.lockstep.sink.keeps == States::Tried {
             let bots = &mut self.lockstep.bots;
