@@ -144,7 +144,10 @@ impl Builder {
     fn add(&mut self, slot: usize, part: &Bar) {
         let length = self.length;
         let slot = &mut self.slots[slot];
+        // Inside of days of stocks there are hours that belong to no bar.
+        let alike = length < DAY_NS || slot.class == AssetClass::Crypto;
         let known = slot.window.filter(|window| window.start <= part.at && part.at < window.end);
+        let known = known.filter(|_| alike);
         let window = known.unwrap_or_else(|| window_of(part.at, length, slot.class));
         slot.window = Some(window);
         if part.at < window.from || part.at >= window.until {

@@ -134,7 +134,7 @@ mod tests {
     fn quotes_of_bars_hold_from_their_end_and_an_empty_side_stays() {
         let header = "timestamp,bid_open,bid_high,bid_low,bid_close,bid_size,ask_open,ask_high,ask_low,ask_close,ask_size";
         let text = format!(
-            "{header}\n2013-10-04T08:00:00Z,1,1,1,1,10,2,2,2,2,10\n2013-10-04T08:01:00Z,1,1,1,1.5,20,,,,,\n"
+            "{header}\n2013-10-04T08:00:00Z,1,1,1,1,10,2,2,2,2,10\n2013-10-04T08:01:00Z,1,1.5,1,1.5,20,,,,,\n"
         );
         let (_folder, sources) = sources(&[("SPY_q.csv", &text)]);
         let feed = read_feed(&sources).expect("they are right");
