@@ -8,7 +8,7 @@ use wasmtime::{Store, Trap};
 
 use crate::backtrace;
 use crate::call::{Call, Cause, Outcome, Strike, Usage};
-use crate::contract::{Crossing, Prepared, World, types as wit};
+use crate::contract::{Crossing, Prepared, World, actions, types as wit};
 use crate::convert;
 use crate::engine::{Engine, STACK_BYTES, TICK_MS};
 use crate::events::{Bars, EVENTS_PER_CALL_MAX, Events};
@@ -81,6 +81,7 @@ struct Scratch {
     orders: Vec<wit::OrderEvent>,
     timers: Vec<wit::TimerEvent>,
     sessions: Vec<wit::SessionEvent>,
+    actions: Vec<actions::ActionEvent>,
 }
 
 impl Bot {
@@ -391,6 +392,14 @@ impl Scratch {
                 sessions.iter().for_each(|e| lent.take_mark(Mark { at: e.at, price: None }));
                 self.sessions = sessions.iter().map(convert::session_out).collect();
                 Ok(Crossing::Sessions(&self.sessions))
+            }
+            Events::Actions(actions) => {
+                self.actions.clear();
+                for action in *actions {
+                    lent.take_mark(Mark { at: action.at, price: None });
+                    self.actions.push(convert::action_out(action, place(action.instrument)?));
+                }
+                Ok(Crossing::Actions(&self.actions))
             }
         }
     }

@@ -9,8 +9,8 @@ use stockade_core::market::{Bar, Quote, Trade};
 use stockade_core::order::{OrderStatus, OrderType, Side, TimeInForce};
 use stockade_core::{Price, Timestamp};
 
-use crate::contract::types as wit;
-use crate::events::{SessionEvent, SessionKind};
+use crate::contract::{actions, types as wit};
+use crate::events::{ActionEvent, ActionKind, SessionEvent, SessionKind};
 
 /// Decimal places of the contract's decimal.
 const SCALE_MAX: u32 = 18;
@@ -105,6 +105,24 @@ pub(crate) const fn session_out(event: &SessionEvent) -> wit::SessionEvent {
         SessionKind::Close => wit::SessionKind::Close,
     };
     wit::SessionEvent { at: event.at.0, kind, day: event.day }
+}
+
+pub(crate) fn action_out(event: &ActionEvent, instrument: u32) -> actions::ActionEvent {
+    let kind = match event.kind {
+        ActionKind::Split => actions::ActionKind::Split,
+        ActionKind::Dividend => actions::ActionKind::Dividend,
+        ActionKind::SymbolChange => actions::ActionKind::SymbolChange,
+        ActionKind::Other => actions::ActionKind::Other,
+    };
+    actions::ActionEvent {
+        at: event.at.0,
+        instrument,
+        kind,
+        ratio_new: decimal_out(event.ratio_new),
+        ratio_old: decimal_out(event.ratio_old),
+        amount: decimal_out(event.amount.get()),
+        symbol: event.symbol.as_ref().map(ToString::to_string),
+    }
 }
 
 pub(crate) const fn side_out(side: Side) -> wit::Side {

@@ -1,8 +1,9 @@
 //! The events that a handler call carries.
 
-use stockade_core::Timestamp;
+use rust_decimal::Decimal;
 use stockade_core::desk::OrderUpdate;
 use stockade_core::market::{Bar, Quote, Trade};
+use stockade_core::{InstrumentId, Money, Symbol, Timestamp};
 
 use crate::wire::Laid;
 
@@ -70,6 +71,38 @@ pub struct SessionEvent {
     pub day: u32,
 }
 
+/// What happened to an instrument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActionKind {
+    /// Old shares became new ones.
+    Split,
+    /// Dollars a share.
+    Dividend,
+    /// It has another symbol from now on.
+    SymbolChange,
+    /// Something else that changed what is held.
+    Other,
+}
+
+/// A corporate action, as it was booked. Bots of contract 1.0 know of none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionEvent {
+    /// When.
+    pub at: Timestamp,
+    /// Of which instrument.
+    pub instrument: InstrumentId,
+    /// What.
+    pub kind: ActionKind,
+    /// Shares after a split, else 1.
+    pub ratio_new: Decimal,
+    /// Shares before a split, else 1.
+    pub ratio_old: Decimal,
+    /// Dollars a share.
+    pub amount: Money,
+    /// The new symbol.
+    pub symbol: Option<Symbol>,
+}
+
 /// Events of one kind, in order.
 #[derive(Debug, Clone, Copy)]
 pub enum Events<'a> {
@@ -85,6 +118,8 @@ pub enum Events<'a> {
     Timer(&'a [Timestamp]),
     /// Sessions.
     Session(&'a [SessionEvent]),
+    /// Corporate actions.
+    Actions(&'a [ActionEvent]),
 }
 
 impl<'a> Events<'a> {
@@ -106,6 +141,7 @@ impl Events<'_> {
             Self::Orders(e) => e.len(),
             Self::Timer(e) => e.len(),
             Self::Session(e) => e.len(),
+            Self::Actions(e) => e.len(),
         }
     }
 

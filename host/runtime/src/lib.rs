@@ -45,7 +45,9 @@ pub use bytes::{Inspection, Kind, PLUGIN_BYTES_MAX, digest, inspect, pack};
 pub use call::{BACKTRACE, CALLED_BY, Call, Cause, Outcome, Strike, Usage};
 pub use describe::{BarShape, BarSource, Description, EventKind, Param, ParamType};
 pub use engine::{Engine, EngineConfig, EngineError};
-pub use events::{Bars, EVENTS_PER_CALL_MAX, Events, SessionEvent, SessionKind};
+pub use events::{
+    ActionEvent, ActionKind, Bars, EVENTS_PER_CALL_MAX, Events, SessionEvent, SessionKind,
+};
 pub use folder::{Folder, FolderError, FolderEvent, load_file};
 pub use history::History;
 pub use limits::{Limits, Tier};

@@ -56,6 +56,14 @@ impl Answers {
 }
 
 /// What a handler can ask while it has an event in hand.
+///
+/// It can't outlive its call: a strategy that keeps it does not compile.
+///
+/// ```compile_fail
+/// fn keep<'a>(kept: &mut Option<&'a stockade_sdk::Context<'a>>, ctx: &stockade_sdk::Context<'_>) {
+///     *kept = Some(ctx);
+/// }
+/// ```
 pub struct Context<'a> {
     pub(crate) host: &'a dyn Host,
     pub(crate) instruments: &'a [InstrumentInfo],

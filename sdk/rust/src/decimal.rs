@@ -212,7 +212,8 @@ fn rescale(mantissa: i128, from: u32, to: u8, rounding: Rounding) -> Option<Deci
     Decimal::from_i128(rounded, to)
 }
 
-fn divide(n: i128, d: i128, rounding: Rounding) -> Option<i128> {
+/// `n` / `d`, rounded to a whole number.
+pub(crate) fn divide(n: i128, d: i128, rounding: Rounding) -> Option<i128> {
     let quotient = n.checked_div(d)?;
     let remainder = n.checked_rem(d)?;
     if remainder == 0 {

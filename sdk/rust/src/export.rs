@@ -1,13 +1,14 @@
 //! Makes a component of a strategy; [`crate::export!`] is the way in.
 
 use crate::bindings::exports::stockade::bot::{
-    lifecycle, on_bars, on_orders, on_quotes, on_session, on_timer, on_trades,
+    lifecycle, on_actions, on_bars, on_orders, on_quotes, on_session, on_timer, on_trades,
 };
 use crate::bindings::stockade::bot::capital::Capital;
 use crate::bindings::stockade::bot::host;
 use crate::{
-    Bar, Config, Decimal, Description, Host, Instrument, Intent, LogLevel, OpenOrder, OrderEvent,
-    OrderId, Position, Quote, Refusal, Running, SessionEvent, Strategy, TimerEvent, Trade,
+    ActionEvent, Bar, Config, Decimal, Description, Host, Instrument, Intent, LogLevel, OpenOrder,
+    OrderEvent, OrderId, Position, Quote, Refusal, Running, SessionEvent, Strategy, TimerEvent,
+    Trade,
 };
 
 /// Exports a [`Strategy`] as the bot of this crate: `export!(MyBot);`, once. On a native target it
@@ -157,5 +158,11 @@ impl<T: Slot> on_timer::Guest for T {
 impl<T: Slot> on_session::Guest for T {
     fn handle(capital: &Capital, events: Vec<SessionEvent>, warm_up: bool) -> u32 {
         bot::<T, _>(|bot| bot.sessions(&Imports(capital), &events, warm_up))
+    }
+}
+
+impl<T: Slot> on_actions::Guest for T {
+    fn handle(capital: &Capital, events: Vec<ActionEvent>, warm_up: bool) -> u32 {
+        bot::<T, _>(|bot| bot.actions(&Imports(capital), &events, warm_up))
     }
 }

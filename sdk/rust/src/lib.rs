@@ -18,13 +18,16 @@ mod decimal;
 mod describe;
 #[doc(hidden)]
 pub mod export;
+pub mod indicator;
 mod market;
+mod params;
 mod running;
 mod state;
 mod strategy;
 pub mod testing;
 mod window;
 
+pub use bindings::exports::stockade::bot::on_actions::{ActionEvent, ActionKind};
 pub use bindings::stockade::bot::types::{
     AssetClass, Bar, BarShape, BarSource, Config, Description, EventKind, InstrumentInfo, Intent,
     LogLevel, OpenOrder, OrderEvent, OrderStatus, OrderType, Param, ParamType, Position, Quote,
@@ -33,6 +36,7 @@ pub use bindings::stockade::bot::types::{
 };
 pub use context::{Change, Context, Draft, Host};
 pub use decimal::{Decimal, ParseDecimalError, Rounding, qty};
+pub use params::{Parameters, Value as ParamValue};
 pub use running::Running;
 pub use state::{Reader, StateError, Writer};
 pub use strategy::Strategy;

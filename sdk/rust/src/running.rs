@@ -8,8 +8,8 @@
 use crate::context::{Answers, Context, Host};
 use crate::state::{Reader, Writer};
 use crate::{
-    Bar, Config, Decimal, Instrument, InstrumentInfo, OrderEvent, Quote, SessionEvent, Strategy,
-    TimerEvent, Timestamp, Trade,
+    ActionEvent, Bar, Config, Decimal, Instrument, InstrumentInfo, OrderEvent, Quote, SessionEvent,
+    Strategy, TimerEvent, Timestamp, Trade,
 };
 
 /// The layout of what [`Running::save`] adds to the strategy's bytes.
@@ -66,6 +66,11 @@ impl<S: Strategy> Running<S> {
 
     /// Hands over session events; returns how many were handled.
     pub fn sessions(&mut self, host: &dyn Host, events: &[SessionEvent], warm_up: bool) -> u32 {
+        self.run(host, events, warm_up)
+    }
+
+    /// Hands over corporate actions; returns how many were handled.
+    pub fn actions(&mut self, host: &dyn Host, events: &[ActionEvent], warm_up: bool) -> u32 {
         self.run(host, events, warm_up)
     }
 
@@ -162,7 +167,7 @@ fn layout(from: &mut Reader<'_>) -> Result<u8, String> {
     Err(format!("the state has layout {layout}, this SDK reads {LAYOUT}"))
 }
 
-/// What the six kinds of events have in common.
+/// What the kinds of events have in common.
 trait Event {
     fn at(&self) -> Timestamp;
     /// A price to remember.
@@ -223,4 +228,8 @@ impl Event for TimerEvent {
 
 impl Event for SessionEvent {
     event!(on_session);
+}
+
+impl Event for ActionEvent {
+    event!(on_action);
 }

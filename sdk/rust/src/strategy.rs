@@ -1,8 +1,8 @@
 //! The trait that a bot implements.
 
 use crate::{
-    Bar, Config, Context, Description, OrderEvent, Quote, SessionEvent, TimerEvent, Timestamp,
-    Trade,
+    ActionEvent, Bar, Config, Context, Description, OrderEvent, Quote, SessionEvent, TimerEvent,
+    Timestamp, Trade,
 };
 
 /// A bot. Everything but `describe` and `new` has a default that does nothing.
@@ -51,6 +51,11 @@ pub trait Strategy: Sized + 'static {
     /// The session opened or closed.
     fn on_session(&mut self, ctx: &mut Context<'_>, session: &SessionEvent) {
         let _ = (ctx, session);
+    }
+
+    /// A corporate action of one of the bot's instruments was booked; the position is that after it.
+    fn on_action(&mut self, ctx: &mut Context<'_>, action: &ActionEvent) {
+        let _ = (ctx, action);
     }
 
     /// What to carry over a reload or a restart.

@@ -6,10 +6,12 @@
 
 mod release;
 mod v1_0;
+mod v1_1;
 mod world;
 
 pub(crate) use release::{RELEASES, Release, Version, spoken};
 pub(crate) use v1_0::stockade::bot::{capital, host, types};
+pub(crate) use v1_1::exports::stockade::bot::on_actions as actions;
 pub(crate) use world::{Crossing, Prepared, World};
 
 use wasmtime::component::{HasSelf, Linker};

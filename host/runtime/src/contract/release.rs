@@ -35,18 +35,21 @@ pub(crate) struct Release {
 }
 
 /// Every release that this host speaks, oldest first: one major number, and no gap.
-pub(crate) const RELEASES: &[Release] = &[Release {
-    version: Version { major: 1, minor: 0 },
-    exports: &[
-        "lifecycle",
-        "on-bars",
-        "on-quotes",
-        "on-trades",
-        "on-orders",
-        "on-timer",
-        "on-session",
-    ],
-}];
+pub(crate) const RELEASES: &[Release] = &[
+    Release {
+        version: Version { major: 1, minor: 0 },
+        exports: &[
+            "lifecycle",
+            "on-bars",
+            "on-quotes",
+            "on-trades",
+            "on-orders",
+            "on-timer",
+            "on-session",
+        ],
+    },
+    Release { version: Version { major: 1, minor: 1 }, exports: &["on-actions"] },
+];
 
 /// What this host speaks, in words: `1.0`, or `1.0 to 1.2`.
 pub(crate) fn spoken() -> String {

@@ -4,7 +4,7 @@ use wasmtime::component::{ComponentExportIndex, InstancePre, Resource, TypedFunc
 use wasmtime::{Error, Result, Store};
 
 use super::release::Version;
-use super::{types as wit, v1_0};
+use super::{actions, types as wit, v1_0, v1_1};
 use crate::host::Host;
 use crate::lent::Lease;
 use crate::wire::Laid;
@@ -39,6 +39,7 @@ pub(crate) enum Crossing<'a> {
     Orders(&'a [wit::OrderEvent]),
     Timers(&'a [wit::TimerEvent]),
     Sessions(&'a [wit::SessionEvent]),
+    Actions(&'a [actions::ActionEvent]),
 }
 
 /// A component whose imports are there and whose exports are known.
@@ -51,6 +52,7 @@ pub(crate) struct Prepared {
 /// The exports, by release.
 enum Exports {
     V1_0(v1_0::BotIndices),
+    V1_1(v1_1::BotIndices),
 }
 
 impl Prepared {
@@ -58,6 +60,7 @@ impl Prepared {
     pub(crate) fn new(pre: InstancePre<Host>, release: Version) -> Result<Self> {
         let exports = match release.minor {
             0 => Exports::V1_0(v1_0::BotIndices::new(&pre)?),
+            1 => Exports::V1_1(v1_1::BotIndices::new(&pre)?),
             _ => return Err(Error::msg(format!("there is no release {release}"))),
         };
         let component = pre.component();
@@ -76,6 +79,10 @@ impl Prepared {
                 let bot = exports.load(&mut *store, &instance)?;
                 Ok(Box::new(World1_0 { bot, on_bars }))
             }
+            Exports::V1_1(exports) => {
+                let bot = exports.load(&mut *store, &instance)?;
+                Ok(Box::new(World1_1 { bot, on_bars }))
+            }
         }
     }
 }
@@ -84,7 +91,7 @@ type OnBars = TypedFunc<(Resource<Lease>, Laid, bool), (u32,)>;
 
 /// Implements the trait by the exports that every release has.
 macro_rules! world {
-    ($name:ident, $release:ident) => {
+    ($name:ident, $release:ident, $actions:ident) => {
         struct $name {
             bot: $release::Bot,
             /// The one call that is made for each bar of a backtest: by hand, so that bars that
@@ -151,10 +158,33 @@ macro_rules! world {
                     Crossing::Sessions(list) => {
                         bot.stockade_bot_on_session().call_handle(store, capital, list, warm_up)
                     }
+                    Crossing::Actions(list) => $actions(bot, store, capital, list, warm_up),
                 }
             }
         }
     };
 }
 
-world!(World1_0, v1_0);
+world!(World1_0, v1_0, no_actions);
+world!(World1_1, v1_1, on_actions);
+
+/// A bot of 1.0 knows of no actions: it has handled them all.
+fn no_actions(
+    _: &v1_0::Bot,
+    _: &mut Store<Host>,
+    _: Resource<Lease>,
+    list: &[actions::ActionEvent],
+    _: bool,
+) -> Result<u32> {
+    Ok(u32::try_from(list.len())?)
+}
+
+fn on_actions(
+    bot: &v1_1::Bot,
+    store: &mut Store<Host>,
+    capital: Resource<Lease>,
+    list: &[actions::ActionEvent],
+    warm_up: bool,
+) -> Result<u32> {
+    bot.stockade_bot_on_actions().call_handle(store, capital, list, warm_up)
+}

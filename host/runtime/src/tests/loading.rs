@@ -45,12 +45,18 @@ fn flipped_bits_never_panic() {
 
 #[test]
 fn another_contract_version_is_named() {
-    let error = load(&WatBot { contract: "0.1.0", ..WatBot::default() }.module());
-    let LoadError::Contract { problems } = &error else { panic!("{error}") };
-    assert_eq!(problems.len(), 1);
-    assert_eq!(error.to_string(), "it speaks contract 0.1.0, this host speaks 1.0");
+    for contract in ["0.1.0", "1.2.0", "2.0.0"] {
+        let error = load(&WatBot { contract, ..WatBot::default() }.module());
+        let LoadError::Contract { problems } = &error else { panic!("{error}") };
+        assert_eq!(problems.len(), 1);
+        let text = format!("it speaks contract {contract}, this host speaks 1.0 to 1.1");
+        assert_eq!(error.to_string(), text);
+    }
     let patch = WatBot { contract: "1.0.7", ..WatBot::default() }.module();
     assert!(inspect(&patch).unwrap().problems.is_empty(), "the patch number does not matter");
+    // What a release added has to be there in a bot of that release, and in no older one.
+    let half = load(&WatBot { contract: "1.1.0", ..WatBot::default() }.module()).to_string();
+    assert_eq!(half, "it does not export stockade:bot/on-actions");
 }
 
 #[test]

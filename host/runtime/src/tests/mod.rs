@@ -7,6 +7,7 @@ mod calls;
 mod capital;
 mod contain;
 mod exact;
+mod frozen;
 mod loading;
 mod real;
 mod reloads;

@@ -11,7 +11,7 @@ use account::Account;
 pub use account::Order;
 
 use crate::{
-    AssetClass, Bar, Config, Decimal, Host, Instrument, InstrumentInfo, LogLevel,
+    ActionEvent, AssetClass, Bar, Config, Decimal, Host, Instrument, InstrumentInfo, LogLevel,
     NANOSECONDS_PER_SECOND, Param, ParamType, Position, Quote, Refusal, Running, SessionEvent,
     SessionKind, Strategy, TimerEvent, Timestamp, Trade,
 };
@@ -131,6 +131,13 @@ impl<S: Strategy> Harness<S> {
         self.account.begin(self.now, self.warm_up);
         let event = TimerEvent { at: self.now };
         self.running.timers(&self.account, &[event], self.warm_up);
+    }
+
+    /// Hands over a corporate action. The account is left as it is.
+    pub fn action(&mut self, action: ActionEvent) {
+        self.now = action.at;
+        self.account.begin(action.at, self.warm_up);
+        self.running.actions(&self.account, &[action], self.warm_up);
     }
 
     /// Hands over a quote.
