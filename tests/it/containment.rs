@@ -245,7 +245,7 @@ async fn a_bot_that_fails_to_start_is_not_deployed() {
     let stage = Stage::with_host(manual(vec![flat("MSFT", 0, "100")], 100_000)).await;
     crate::bots::install("misbehave", &stage.plugins(), "misbehave");
     for cause in ["init-error", "trap-in-init", "loop-in-init"] {
-        let bot = name(cause);
+        let bot = format!("x-{cause}");
         let cause = format!("cause={cause}");
         let deploy = [
             "bot",

@@ -73,7 +73,7 @@ impl Prepared {
 
     pub(crate) fn instantiate(&self, store: &mut Store<Host>) -> Result<Box<dyn World>> {
         let instance = self.pre.instantiate(&mut *store)?;
-        let on_bars = instance.get_typed_func(&mut *store, &self.on_bars)?;
+        let on_bars = instance.get_typed_func(&mut *store, self.on_bars)?;
         match &self.exports {
             Exports::V1_0(exports) => {
                 let bot = exports.load(&mut *store, &instance)?;

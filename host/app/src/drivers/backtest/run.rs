@@ -124,7 +124,7 @@ impl Setup {
 }
 
 fn load(engine: &Engine, file: &Path) -> Result<Plugin, Failure> {
-    let package = crate::cli::plugin::read(file)?.into();
+    let package = crate::cli::plugin::read(file)?;
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let stem = stem.ok_or_else(|| Failure::Usage(format!("{} names no file", file.display())))?;
     Plugin::load(engine, &package, &stem)
