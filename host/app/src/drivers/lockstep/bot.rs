@@ -11,7 +11,8 @@ use stockade_core::market::Bar;
 use stockade_core::sleeve::SleeveView;
 use stockade_core::{InstrumentId, Now, SleeveId, Timestamp};
 use stockade_runtime::{
-    Bars, Call, EVENTS_PER_CALL_MAX, EventKind, Events, LogLine, Outcome, SessionEvent, Strike,
+    ActionEvent, Bars, Call, EVENTS_PER_CALL_MAX, EventKind, Events, LogLine, Outcome,
+    SessionEvent, Strike,
 };
 
 use super::guest::Guest;
@@ -165,6 +166,7 @@ pub(crate) struct LocalBot {
     updates: Vec<OrderUpdate>,
     sessions: Vec<SessionEvent>,
     timers: Vec<Timestamp>,
+    actions: Vec<ActionEvent>,
     next_timer: Option<Timestamp>,
     /// Its sleeve as it was last looked at.
     view: Option<SleeveView>,
@@ -217,6 +219,7 @@ impl LocalBot {
             updates: Vec::new(),
             sessions: Vec::new(),
             timers: Vec::new(),
+            actions: Vec::new(),
             next_timer: None,
             view: None,
             scratch: Vec::new(),
@@ -357,6 +360,14 @@ impl LocalBot {
         }
     }
 
+    /// Tells it of a corporate action, if it is of one of its instruments.
+    pub(crate) fn happened(&mut self, event: &ActionEvent) {
+        let mine = |wanted: &Vec<InstrumentId>| wanted.binary_search(&event.instrument).is_ok();
+        if self.wanted.as_ref().is_none_or(mine) {
+            self.actions.push(event.clone());
+        }
+    }
+
     /// Its timer, where one is due; periods without a time stamp give one event, not many.
     pub(crate) fn tick(&mut self, at: Timestamp) {
         let period = self.hears.timer_period;
@@ -373,13 +384,15 @@ impl LocalBot {
         }
     }
 
-    /// What it asks for on hearing of timers, sessions and its orders.
+    /// What it asks for on hearing of corporate actions, timers, sessions and its orders.
     pub(crate) fn hear(&mut self, desk: &Desk, now: Now) -> Result<Asked, Strike> {
         while self.hears_something() {
             let Some(view) = look(&mut self.view, desk, self.sleeve) else {
                 break;
             };
-            let events = if !self.timers.is_empty() {
+            let events = if !self.actions.is_empty() {
+                Events::Actions(&self.actions)
+            } else if !self.timers.is_empty() {
                 Events::Timer(&self.timers)
             } else if !self.sessions.is_empty() {
                 Events::Session(&self.sessions)
@@ -389,7 +402,9 @@ impl LocalBot {
             let (kind, prices, now) = (std::mem::discriminant(&events), desk, now.market);
             let outcome = self.guest.call(&Call { events, warm_up: false, view, prices, now })?;
             let handled = usize::try_from(outcome.handled).unwrap_or(usize::MAX);
-            if kind == std::mem::discriminant(&Events::Timer(&[])) {
+            if kind == std::mem::discriminant(&Events::Actions(&[])) {
+                self.actions.drain(..handled.min(self.actions.len()));
+            } else if kind == std::mem::discriminant(&Events::Timer(&[])) {
                 self.timers.drain(..handled.min(self.timers.len()));
             } else if kind == std::mem::discriminant(&Events::Session(&[])) {
                 self.sessions.drain(..handled.min(self.sessions.len()));
@@ -452,7 +467,8 @@ impl LocalBot {
 
     /// Whether anything but bars waits for it.
     pub(crate) fn hears_something(&self) -> bool {
-        !(self.updates.is_empty() && self.sessions.is_empty() && self.timers.is_empty())
+        let quiet = self.updates.is_empty() && self.sessions.is_empty() && self.timers.is_empty();
+        !(quiet && self.actions.is_empty())
     }
 
     /// The first time stamp from here on at which it can ask for something.

@@ -3,11 +3,14 @@
 //! snapshot, which it compares with its books.
 
 use anyhow::Result;
-use stockade_core::Timestamp;
+use rust_decimal::Decimal;
 use stockade_core::broker::Answer;
 use stockade_core::desk::Event;
+use stockade_core::sleeve::Prices;
+use stockade_core::{InstrumentId, Money, Timestamp};
 use stockade_exchange as model;
-use stockade_venue::files::ActionKind;
+use stockade_runtime::{ActionEvent, ActionKind as Happened};
+use stockade_venue::files::{ActionKind, ActionRow};
 
 use super::{Lockstep, Market, Sink};
 use crate::drivers::model as translate;
@@ -18,19 +21,24 @@ const FILLS_AGAIN_NS: i64 = 300 * 1_000_000_000;
 impl<S: Sink> Lockstep<S> {
     /// The corporate actions before a time stamp.
     pub(super) fn happen(&mut self, group: usize, market: &Market) -> Result<()> {
-        let mut any = false;
+        let mut events = Vec::new();
         for action in market.actions_at(group) {
             let (symbol, at) = (action.symbol.as_str(), model::Nanos(action.at));
             match action.kind {
                 ActionKind::Split => self.exchange.split(symbol, action.value, at)?,
                 ActionKind::Dividend => self.exchange.dividend(symbol, action.value, at)?,
             }
-            any = true;
+            events.extend(self.desk.find(&action.symbol).map(|id| event_of(action, id)));
         }
-        if any {
-            // Orders that a split ended.
-            self.settle()?;
-            self.tell()?;
+        if events.is_empty() {
+            return Ok(());
+        }
+        // Orders that a split ended.
+        self.settle()?;
+        self.tell()?;
+        // Bots hear of it once it is booked.
+        for bot in &mut self.bots {
+            events.iter().for_each(|event| bot.happened(event));
         }
         Ok(())
     }
@@ -69,6 +77,22 @@ impl<S: Sink> Lockstep<S> {
         let mut value = translate::snapshot(&self.exchange, since, at);
         value.activities = news;
         self.put(Event::Snapshot { answer: Answer::Done { value } })
+    }
+}
+
+fn event_of(action: &ActionRow, instrument: InstrumentId) -> ActionEvent {
+    let split = action.kind == ActionKind::Split;
+    let of = |kind: ActionKind, value: Decimal| {
+        if action.kind == kind { action.value } else { value }
+    };
+    ActionEvent {
+        at: Timestamp(action.at),
+        instrument,
+        kind: if split { Happened::Split } else { Happened::Dividend },
+        ratio_new: of(ActionKind::Split, Decimal::ONE),
+        ratio_old: Decimal::ONE,
+        amount: Money::new(of(ActionKind::Dividend, Decimal::ZERO)),
+        symbol: None,
     }
 }
 
