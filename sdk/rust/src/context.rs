@@ -175,9 +175,10 @@ impl Context<'_> {
         self.draft(instrument, Side::Sell, Size::Qty(qty))
     }
 
-    /// A purchase for an amount of dollars; market orders only.
+    /// A purchase for an amount of dollars: a market order for the day, which is all that brokers
+    /// take for shares.
     pub fn buy_for(&mut self, instrument: Instrument, dollars: Decimal) -> Draft<'_> {
-        self.draft(instrument, Side::Buy, Size::Notional(dollars))
+        self.draft(instrument, Side::Buy, Size::Notional(dollars)).time_in_force(TimeInForce::Day)
     }
 
     fn draft(&mut self, instrument: Instrument, side: Side, size: Size) -> Draft<'_> {

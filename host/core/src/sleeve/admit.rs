@@ -239,6 +239,14 @@ fn check_terms(instrument: &Instrument, intent: &Intent) -> Result<(), Refusal> 
             return invalid("extended hours", "only limit orders, day or gtc, can have them");
         }
     }
+    let stop = intent.order_type.stop_price().is_some();
+    if stop && !matches!(tif, TimeInForce::Day | TimeInForce::Gtc) {
+        return invalid(tif.as_str(), "only day and gtc can wait for a stop price");
+    }
+    let notional = matches!(intent.size, Size::Notional(_));
+    if notional && instrument.class == AssetClass::Equity && tif != TimeInForce::Day {
+        return invalid(tif.as_str(), "a notional order for shares must be a day order");
+    }
     if instrument.class == AssetClass::Crypto {
         if matches!(tif, TimeInForce::Opg | TimeInForce::Cls | TimeInForce::Fok) {
             return invalid(tif.as_str(), "crypto takes day (as gtc), gtc and ioc");

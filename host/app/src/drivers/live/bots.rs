@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use stockade_core::desk::{BotReport, Desk, Event, GoodRun, Notice, OrderUpdate};
-use stockade_core::market::MarketEvent;
+use stockade_core::market::{Bar, MarketEvent};
 use stockade_core::row::BotRow;
 use stockade_core::sleeve::Prices;
-use stockade_core::{Now, SleeveId, Slug, Symbol, Timestamp};
+use stockade_core::{InstrumentId, Now, SleeveId, Slug, Symbol, Timestamp};
 use stockade_runtime::{
     BotConfig, BotInstrument, Cause, Engine, EngineConfig, EventKind, Folder, FolderEvent, History,
     Plugin, SessionEvent, SessionKind, Snapshot,
@@ -32,7 +32,7 @@ use super::hand_over::{BotEvent, Done, Ended};
 use super::prepare::Prepared;
 use super::shard::{ShardReply, Shards, Work};
 use super::sight::{PriceTable, Sight};
-use super::slot::{Phase, Slot, Wanted};
+use super::slot::{NEVER, Phase, Slot, Wanted};
 use super::used::Used;
 use crate::config::Settings;
 use crate::failure::Failure;
@@ -63,6 +63,13 @@ pub(crate) enum BotMessage {
         state: Option<Snapshot>,
         answer: Answering,
     },
+}
+
+impl BotMessage {
+    /// Whether a bot may want other events from now on.
+    pub(crate) const fn brings_a_version(&self) -> bool {
+        matches!(self, Self::Folder(_) | Self::Shard(ShardReply::Reloaded { .. }))
+    }
 }
 
 /// Where the answer to a person goes.
@@ -209,13 +216,13 @@ impl Bots {
     }
 
     /// Hands market data to the bots that want it.
-    pub(crate) fn market(&mut self, event: MarketEvent) {
+    pub(crate) fn market(&mut self, event: &MarketEvent) {
         self.repriced = true;
-        if let MarketEvent::Bars { bars } = &event {
+        if let MarketEvent::Bars { bars } = event {
             self.history.push(bars);
         }
         for slot in self.slots.values_mut() {
-            match &event {
+            match event {
                 MarketEvent::Bars { bars } => slot.bars(bars),
                 MarketEvent::Quote(quote) if slot.wants(EventKind::Quotes, quote.instrument) => {
                     slot.push(BotEvent::Quote(*quote));
@@ -226,6 +233,28 @@ impl Bots {
                 _ => {}
             }
         }
+    }
+
+    /// Hands over bars that ended while the stream was down, as far as a bot was not given them: it
+    /// catches up with them.
+    pub(crate) fn missed(&mut self, bars: &[Bar]) {
+        self.repriced = true;
+        self.history.push(bars);
+        for slot in self.slots.values_mut() {
+            slot.missed(bars);
+        }
+    }
+
+    /// The symbols of the bots that want events of a kind.
+    pub(crate) fn wanting(&self, kind: EventKind) -> Vec<Symbol> {
+        let wants = |slot: &&Slot| slot.plugin.description().events.contains(&kind);
+        self.slots.values().filter(wants).flat_map(|slot| slot.symbols.iter().cloned()).collect()
+    }
+
+    /// The last bar of an instrument that the bot furthest behind was given.
+    pub(crate) fn seen(&self, instrument: InstrumentId) -> Option<Timestamp> {
+        let given = self.slots.values().filter_map(|slot| slot.wanted.get(&instrument));
+        given.filter(|at| **at > NEVER).min().copied()
     }
 
     /// Tells the bots that a session begins or has ended.

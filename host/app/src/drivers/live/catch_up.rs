@@ -44,7 +44,7 @@ pub(super) fn sort(
         waiting.iter().map(|bar| (bar.instrument, bar.at)).collect();
     let new = history.into_iter().filter(|bar| !known.contains(&(bar.instrument, bar.at)));
     let Beginning::New { warm_up } = beginning else {
-        queue.retain(|event| !matches!(event, BotEvent::Bars(_)));
+        queue.retain(|event| bars_of(event).is_empty());
         return Sorted { warm_up: grouped(new.chain(waiting).collect()), missed: Vec::new() };
     };
     let first = waiting.iter().map(|bar| bar.at).min();
@@ -58,7 +58,7 @@ pub(super) fn sort(
 
 fn bars_of(event: &BotEvent) -> &[Bar] {
     match event {
-        BotEvent::Bars(bars) => bars,
+        BotEvent::Bars(bars) | BotEvent::Missed(bars) => bars,
         _ => &[],
     }
 }
@@ -71,7 +71,9 @@ fn insert(queue: &mut VecDeque<BotEvent>, bar: Bar) {
         return;
     };
     match queue.get_mut(place) {
-        Some(BotEvent::Bars(group)) if group.first().is_some_and(|other| other.at == bar.at) => {
+        Some(BotEvent::Bars(group) | BotEvent::Missed(group))
+            if group.first().is_some_and(|other| other.at == bar.at) =>
+        {
             group.push(bar);
             group.sort_by_key(|bar| bar.instrument);
         }

@@ -15,6 +15,7 @@ use stockade_venue::alpaca::{
 use tokio::sync::mpsc;
 
 use super::Incoming;
+use super::gap::{self, Filled, Gap, Missed};
 
 /// How far back the last bar of a symbol is looked for: over a long weekend, in nanoseconds.
 const LAST_BAR_NS: i64 = 5 * 86_400 * 1_000_000_000;
@@ -28,9 +29,11 @@ pub(crate) struct Feeds {
     inputs: mpsc::Sender<Incoming>,
     stock: Option<DataStream>,
     crypto: Option<DataStream>,
-    wanted: Vec<Symbol>,
+    wanted: Subscription,
     /// What each stream was confirmed for since it is up.
     confirmed: Vec<(Feed, Vec<Symbol>)>,
+    stock_gap: Gap,
+    crypto_gap: Gap,
     looked_at: Arc<Mutex<BTreeSet<Symbol>>>,
 }
 
@@ -87,16 +90,53 @@ impl Feeds {
             inputs,
             stock: None,
             crypto: None,
-            wanted: Vec::new(),
+            wanted: Subscription::default(),
             confirmed: Vec::new(),
+            stock_gap: Gap::default(),
+            crypto_gap: Gap::default(),
             looked_at: Arc::default(),
         }
     }
 
-    /// The broker has answered for the bars of these; `None`: the stream is down.
-    pub(crate) fn confirm(&mut self, feed: Feed, bars: Option<Vec<Symbol>>) {
+    /// The broker has answered for the bars of these: what ended while the stream was down is read.
+    /// `seen` tells the last bar of a symbol that the bot that is furthest behind was given.
+    pub(crate) fn confirm(
+        &mut self,
+        feed: Feed,
+        bars: Vec<Symbol>,
+        now: Timestamp,
+        seen: impl Fn(&Symbol) -> Option<Timestamp>,
+    ) {
+        if let Some(reading) = self.gap(feed).confirmed(&bars, now, seen) {
+            tracing::info!(?feed, "the bars since the stream went down are read");
+            let (alpaca, inputs) = (self.alpaca.clone(), self.inputs.clone());
+            tokio::spawn(gap::read(alpaca, feed, reading, inputs));
+        }
         self.confirmed.retain(|(other, _)| *other != feed);
-        self.confirmed.extend(bars.map(|bars| (feed, bars)));
+        self.confirmed.push((feed, bars));
+    }
+
+    /// A stream is down.
+    pub(crate) fn down(&mut self, feed: Feed) {
+        self.confirmed.retain(|(other, _)| *other != feed);
+        self.gap(feed).down();
+    }
+
+    /// Bars of a stream: given back unless they have to wait for those that were missed.
+    pub(crate) fn take(&mut self, feed: Feed, bars: Vec<SymbolBar>) -> Vec<SymbolBar> {
+        self.gap(feed).take(bars)
+    }
+
+    /// What was missed, and what waited for it.
+    pub(crate) fn fill(&mut self, missed: Missed) -> Filled {
+        self.gap(missed.feed).fill(missed)
+    }
+
+    const fn gap(&mut self, feed: Feed) -> &mut Gap {
+        match feed {
+            Feed::Stock => &mut self.stock_gap,
+            Feed::Crypto => &mut self.crypto_gap,
+        }
     }
 
     /// Whether every bar of a symbol that ends from now on comes by a stream.
@@ -113,36 +153,46 @@ impl Feeds {
         self.looked_at.lock().is_ok_and(|set| !set.contains(symbol))
     }
 
-    /// Subscribes to bars of these, in table order.
-    pub(crate) fn want(&mut self, desk: &Desk, mut symbols: Vec<Symbol>) {
-        symbols.retain(|symbol| desk.find(symbol).is_some());
-        symbols.sort_by_key(|symbol| desk.find(symbol));
-        if symbols == self.wanted {
+    /// Subscribes to what is wanted, in table order.
+    pub(crate) fn want(&mut self, desk: &Desk, mut wanted: Subscription) {
+        for symbols in [&mut wanted.bars, &mut wanted.quotes, &mut wanted.trades] {
+            symbols.retain(|symbol| desk.find(symbol).is_some());
+            symbols.sort_by_key(|symbol| desk.find(symbol));
+            symbols.dedup();
+        }
+        if wanted == self.wanted {
             return;
         }
-        self.wanted.clone_from(&symbols);
+        self.wanted.clone_from(&wanted);
         let is_crypto = |symbol: &Symbol| {
             let instrument = desk.find(symbol).and_then(|id| desk.instrument(id));
             instrument.is_some_and(|i| i.class == AssetClass::Crypto)
         };
-        let (crypto, stock): (Vec<Symbol>, Vec<Symbol>) = symbols.into_iter().partition(is_crypto);
-        for (feed, symbols) in [(Feed::Stock, stock), (Feed::Crypto, crypto)] {
-            if let Err(error) = self.subscribe(feed, symbols) {
+        let of = |symbols: &[Symbol], crypto: bool| {
+            symbols.iter().filter(|symbol| is_crypto(symbol) == crypto).cloned().collect()
+        };
+        for (feed, crypto) in [(Feed::Stock, false), (Feed::Crypto, true)] {
+            let subscription = Subscription {
+                bars: of(&wanted.bars, crypto),
+                quotes: of(&wanted.quotes, crypto),
+                trades: of(&wanted.trades, crypto),
+            };
+            if let Err(error) = self.subscribe(feed, subscription) {
                 tracing::error!(%error, "the data stream can't be set up");
             }
         }
     }
 
-    fn subscribe(&mut self, feed: Feed, symbols: Vec<Symbol>) -> Result<(), ClientError> {
+    fn subscribe(&mut self, feed: Feed, subscription: Subscription) -> Result<(), ClientError> {
         let slot = match feed {
             Feed::Stock => &mut self.stock,
             Feed::Crypto => &mut self.crypto,
         };
-        let subscription = Subscription { bars: symbols, ..Subscription::default() };
         if let Some(stream) = slot {
             stream.subscribe(subscription);
             return Ok(());
         }
+        // Whoever wants quotes or trades of a symbol gets its bars too.
         if subscription.bars.is_empty() {
             return Ok(());
         }

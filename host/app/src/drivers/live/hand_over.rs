@@ -23,6 +23,8 @@ const CATCH_UP_BATCH: usize = 256;
 pub(crate) enum BotEvent {
     /// All bars of one time stamp that the bot wants.
     Bars(Vec<Bar>),
+    /// The same of a time stamp that came too late to act on.
+    Missed(Vec<Bar>),
     Quote(Quote),
     Trade(Trade),
     Order(OrderUpdate),
@@ -34,7 +36,7 @@ impl BotEvent {
     /// Its time.
     pub(crate) fn at(&self) -> Option<Timestamp> {
         match self {
-            Self::Bars(bars) => bars.first().map(|bar| bar.at),
+            Self::Bars(bars) | Self::Missed(bars) => bars.first().map(|bar| bar.at),
             Self::Quote(quote) => Some(quote.at),
             Self::Trade(trade) => Some(trade.at),
             Self::Order(update) => Some(update.at),
@@ -46,7 +48,7 @@ impl BotEvent {
     /// How many events it is as a handler counts them: each bar of a time stamp is one.
     pub(crate) fn count(&self) -> usize {
         match self {
-            Self::Bars(bars) => bars.len(),
+            Self::Bars(bars) | Self::Missed(bars) => bars.len(),
             _ => 1,
         }
     }
@@ -151,6 +153,7 @@ pub(crate) fn hand_over(
     warm_up: bool,
     log: &mut Vec<LogLine>,
 ) -> Result<Done, Ended> {
+    let warm_up = warm_up || matches!(events[0], BotEvent::Missed(_));
     let mut bars = Vec::new();
     let mut orders = Vec::new();
     let mut quotes = Vec::new();
@@ -159,7 +162,7 @@ pub(crate) fn hand_over(
     let mut sessions = Vec::new();
     for event in events {
         match event {
-            BotEvent::Bars(group) => bars.extend_from_slice(group),
+            BotEvent::Bars(group) | BotEvent::Missed(group) => bars.extend_from_slice(group),
             BotEvent::Order(update) => orders.push(update.clone()),
             BotEvent::Quote(quote) => quotes.push(*quote),
             BotEvent::Trade(trade) => trades.push(*trade),
@@ -168,7 +171,7 @@ pub(crate) fn hand_over(
         }
     }
     let batch = match &events[0] {
-        BotEvent::Bars(_) => Events::bars(&bars),
+        BotEvent::Bars(_) | BotEvent::Missed(_) => Events::bars(&bars),
         BotEvent::Order(_) => Events::Orders(&orders),
         BotEvent::Quote(_) => Events::Quotes(&quotes),
         BotEvent::Trade(_) => Events::Trades(&trades),
@@ -188,7 +191,7 @@ pub(crate) fn hand_over(
     log.extend(outcome.logs);
     let handled = usize::try_from(outcome.handled).unwrap_or(usize::MAX);
     let handled = match &events[0] {
-        BotEvent::Bars(_) => groups(events, handled),
+        BotEvent::Bars(_) | BotEvent::Missed(_) => groups(events, handled),
         _ => handled.min(events.len()),
     };
     Ok(Done {
@@ -207,7 +210,7 @@ fn groups(events: &[BotEvent], bars: usize) -> usize {
     events
         .iter()
         .take_while(|event| {
-            if let BotEvent::Bars(group) = event {
+            if let BotEvent::Bars(group) | BotEvent::Missed(group) = event {
                 seen += group.len();
             }
             seen <= bars

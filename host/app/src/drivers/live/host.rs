@@ -5,6 +5,8 @@
 //! with comes back as an input. After a failed or doubtful commit the desk is thrown away and
 //! rebuilt from the tables.
 
+mod streams;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +17,12 @@ use stockade_core::desk::{
     Action, BooksAnswer, Command, Desk, Effects, Event, Input, Question, Reply, Scope, Settings,
     step,
 };
-use stockade_core::market::MarketEvent;
 use stockade_core::order::OrderStatus;
 use stockade_core::row::Rows;
 use stockade_core::{Symbol, Timestamp};
+use stockade_runtime::EventKind;
 use stockade_store::{CommitError, Committed, Group, Store, WriterHandle, WriterOptions};
-use stockade_venue::alpaca::{AccountMessage, Feed, MarketMessage};
+use stockade_venue::alpaca::Subscription;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bots::Bots;
@@ -37,8 +39,6 @@ use crate::link;
 /// Pause before a question to the books is asked again.
 const BOOKS_RETRY: Duration = Duration::from_secs(1);
 
-/// Length of a bar of the streams, in nanoseconds.
-const BAR_NS: i64 = 60 * 1_000_000_000;
 /// A person's request for a comparison is answered within this: two looks with the hold-off between.
 const COMPARE_MAX: Duration = Duration::from_secs(20);
 /// A new host lets commands that give out capital wait so long for its first sight of the account.
@@ -111,6 +111,9 @@ pub(crate) struct Host {
     silent: Option<String>,
     began: tokio::time::Instant,
     data_stream: bool,
+    /// Whether a data stream has ever been up: from then on the broker may still count the
+    /// connection that was lost, for a minute or two, and answers 406 to the next one.
+    data_was_up: bool,
     session_open: bool,
     sampled_at: Timestamp,
     refused: Option<String>,
@@ -138,6 +141,7 @@ impl Host {
             silent: None,
             began: tokio::time::Instant::now(),
             data_stream: false,
+            data_was_up: false,
             session_open: false,
             sampled_at: Timestamp(0),
             refused: None,
@@ -197,15 +201,20 @@ impl Host {
             }
             Incoming::Account(message) => self.on_account(message).await?,
             Incoming::Market(feed, message) => self.on_market(feed, message).await?,
+            Incoming::Missed(missed) => self.on_missed(missed).await?,
             Incoming::Prices(bars) => {
                 for market in market::bars(&self.parts.desk, &bars) {
                     self.put(Event::Market { market }, None).await?;
                 }
             }
             Incoming::Bot(reply) => {
+                let new_version = reply.brings_a_version();
                 let events =
                     self.parts.bots.on_reply(reply, &self.parts.desk, self.parts.clock.now());
                 self.put_all(events).await?;
+                if new_version {
+                    self.feed_wanted();
+                }
             }
             Incoming::Request(request, answer) => self.on_request(request, answer).await?,
             Incoming::Tick => self.tick().await?,
@@ -219,7 +228,9 @@ impl Host {
 
     /// From now on no bot decides anything; what is being sent is still answered and booked.
     async fn stop(&mut self, ended: Ended) -> Result<()> {
-        if self.stopping.is_none() {
+        // A replay waits for its first reader, and one whose stream is down may have gone on.
+        let too_early = ended == Ended::ReplayOver && !self.data_stream;
+        if self.stopping.is_none() && !too_early {
             self.stopping = Some((ended, tokio::time::Instant::now() + DRAIN_MAX));
             let saves = self.parts.bots.close().await;
             self.put_all(saves).await?;
@@ -367,102 +378,6 @@ impl Host {
         });
     }
 
-    async fn on_account(&mut self, message: AccountMessage) -> Result<()> {
-        match message {
-            AccountMessage::Up => {
-                self.account_stream = true;
-                self.put(Event::AccountStream { up: true }, None).await
-            }
-            AccountMessage::Down { why } => {
-                self.account_stream = false;
-                tracing::warn!(account = %self.parts.label, %why, "the account stream is down");
-                self.put(Event::AccountStream { up: false }, None).await
-            }
-            AccountMessage::Update(update) => {
-                if let Some(fill) = &update.fill {
-                    self.parts.clock.see(fill.at);
-                }
-                self.put(Event::TradeUpdate { update: *update }, None).await
-            }
-        }
-    }
-
-    async fn on_market(&mut self, feed: Feed, message: MarketMessage) -> Result<()> {
-        match message {
-            MarketMessage::Up => self.data_stream = true,
-            MarketMessage::Confirmed { bars } => {
-                self.parts.feeds.confirm(feed, Some(bars));
-                self.read_for_starts();
-            }
-            MarketMessage::Down { why } => {
-                self.data_stream = false;
-                self.parts.feeds.confirm(feed, None);
-                tracing::warn!(account = %self.parts.label, %why, "the data stream is down");
-            }
-            MarketMessage::Partial { missing } => {
-                tracing::warn!(account = %self.parts.label, ?missing, "the broker sends less than was asked for");
-            }
-            MarketMessage::Error { code: 406, message }
-                if !self.parts.take_over && !self.data_stream =>
-            {
-                bail!(
-                    "another program reads the market data of account {} ({message}, code 406): two hosts on one \
-                     account would trade against each other; stop it, or start with --take-over",
-                    self.parts.label
-                );
-            }
-            MarketMessage::Error { code, message } => {
-                tracing::error!(account = %self.parts.label, code, %message, "the data stream");
-            }
-            MarketMessage::Bars(bars) => {
-                for event in market::bars(&self.parts.desk, &bars) {
-                    self.market_event(event).await?;
-                }
-            }
-            MarketMessage::Quote(quote) => {
-                if let Some(event) = market::quote(&self.parts.desk, &quote) {
-                    self.market_event(event).await?;
-                }
-            }
-            MarketMessage::Trade(trade) => {
-                if let Some(event) = market::trade(&self.parts.desk, &trade) {
-                    self.market_event(event).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn market_event(&mut self, event: MarketEvent) -> Result<()> {
-        self.parts.clock.see(market::reached(&event, BAR_NS));
-        self.put(Event::Market { market: event.clone() }, None).await?;
-        self.parts.bots.market(event);
-        self.watch_session().await?;
-        let now = self.parts.clock.now().market;
-        if now.since(self.sampled_at) >= self.parts.equity_interval_ns {
-            self.sampled_at = now;
-            self.put(Event::Sample { session_close: None }, None).await?;
-        }
-        Ok(())
-    }
-
-    /// Tells bots of the session's begin and end, and keeps the close of each day.
-    async fn watch_session(&mut self) -> Result<()> {
-        let open = self.parts.desk.is_session_open();
-        if open == self.session_open {
-            return Ok(());
-        }
-        self.session_open = open;
-        let now = self.parts.clock.now().market;
-        let day = self.parts.desk.session_day(now);
-        if !open {
-            self.put(Event::Sample { session_close: day }, None).await?;
-            self.outbox.hold(Held::Figures);
-        }
-        self.parts.bots.session(open, day.unwrap_or(0), now);
-        Ok(())
-    }
-
     async fn tick(&mut self) -> Result<()> {
         self.put(Event::Timer, None).await?;
         self.read_for_starts();
@@ -490,9 +405,12 @@ impl Host {
         }
         symbols.extend(desk.open_orders().map(|order| order.symbol.clone()));
         symbols.extend(self.named.iter().cloned());
-        symbols.sort();
-        symbols.dedup();
-        self.parts.feeds.want(desk, symbols);
+        let wanted = Subscription {
+            bars: symbols,
+            quotes: self.parts.bots.wanting(EventKind::Quotes),
+            trades: self.parts.bots.wanting(EventKind::Trades),
+        };
+        self.parts.feeds.want(desk, wanted);
     }
 
     async fn on_request(

@@ -10,6 +10,7 @@ pub(super) mod comparison;
 mod cost;
 mod edge;
 mod feed;
+mod gap;
 mod hand_over;
 mod host;
 mod lease;
@@ -79,6 +80,8 @@ pub(crate) enum Incoming {
     Account(AccountMessage),
     /// A data stream.
     Market(Feed, MarketMessage),
+    /// Bars that ended while a data stream was down.
+    Missed(gap::Missed),
     /// Last bars that a person's command needs a price of: no bot gets them.
     Prices(Vec<SymbolBar>),
     /// A bot's instance, or the plugins folder.
@@ -401,17 +404,17 @@ fn tick(inputs: mpsc::Sender<Incoming>) {
 /// A broker's clock always goes on; a replay's stands still when its files have ended.
 async fn watch_end(alpaca: Arc<Alpaca>, inputs: mpsc::Sender<Incoming>) {
     let (mut last, mut still) = (None, 0);
-    while still < STILL_LOOKS {
+    while !inputs.is_closed() {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        if inputs.is_closed() {
-            return;
-        }
         let Answer::Done { value } = alpaca.clock().await else {
             continue;
         };
         let same = last == Some(value.at) && !value.is_open;
         still = if same { still + 1 } else { 0 };
         last = Some(value.at);
+        if still >= STILL_LOOKS {
+            // Said again and again: the host knows whether it has seen the replay begin.
+            let _ = inputs.send(Incoming::Stop(Ended::ReplayOver)).await;
+        }
     }
-    let _ = inputs.send(Incoming::Stop(Ended::ReplayOver)).await;
 }

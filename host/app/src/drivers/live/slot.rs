@@ -22,6 +22,9 @@ const BATCH_MAX: usize = 256;
 /// Calls that a new version must survive before the old one is let go.
 pub(super) const ROLL_BACK_CALLS: u32 = 16;
 
+/// The last bar of an instrument of which none was given.
+pub(super) const NEVER: Timestamp = Timestamp(i64::MIN);
+
 #[derive(PartialEq, Eq)]
 pub(super) enum Phase {
     /// Its symbols are being subscribed to, since a time of the machine. What comes meanwhile waits.
@@ -121,6 +124,21 @@ impl Slot {
 
     /// Bars of the stream, as far as it wants them and has not been given them.
     pub(super) fn bars(&mut self, bars: &[Bar]) {
+        let new = self.new_of(bars);
+        if !new.is_empty() {
+            self.push(BotEvent::Bars(new));
+        }
+    }
+
+    /// Bars that the stream has not brought, under the same rule.
+    pub(super) fn missed(&mut self, bars: &[Bar]) {
+        let new = self.new_of(bars);
+        if !new.is_empty() {
+            self.push(BotEvent::Missed(new));
+        }
+    }
+
+    fn new_of(&mut self, bars: &[Bar]) -> Vec<Bar> {
         let mut new = Vec::new();
         for bar in bars {
             if let Some(last) = self.wanted.get_mut(&bar.instrument)
@@ -130,9 +148,7 @@ impl Slot {
                 new.push(*bar);
             }
         }
-        if !new.is_empty() {
-            self.push(BotEvent::Bars(new));
-        }
+        new
     }
 
     pub(super) fn wants(&self, kind: EventKind, instrument: InstrumentId) -> bool {
@@ -151,7 +167,7 @@ impl Slot {
         let same = same_kind(front);
         let mut bars = 0;
         let fits = |event: &&BotEvent| {
-            bars += if let BotEvent::Bars(group) = event { group.len() } else { 1 };
+            bars += event.count();
             bars <= EVENTS_PER_CALL_MAX
         };
         let most = match front.first() {
@@ -247,7 +263,7 @@ impl Slot {
 
 fn bar_time(event: &BotEvent) -> Option<Timestamp> {
     match event {
-        BotEvent::Bars(bars) => bars.first().map(|bar| bar.at),
+        BotEvent::Bars(bars) | BotEvent::Missed(bars) => bars.first().map(|bar| bar.at),
         _ => None,
     }
 }

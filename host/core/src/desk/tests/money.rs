@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::id::BreakId;
+use crate::ledger::EntryKind;
 use crate::risk::TradingState;
 
 /// A trade that nobody here asked for: bought at the broker directly.
@@ -317,4 +318,71 @@ fn a_slow_rate_does_not_lock_a_position_in() {
         assert!(matches!(bench.market("alpha", "AAPL", Side::Sell, dec!(1)), Reply::Done { .. }));
     }
     assert_eq!(refusal(&bench.market("alpha", "AAPL", Side::Sell, dec!(1))), "order_rate");
+}
+
+/// Two fills against each other while the account is read: cash is of before, positions are the same.
+#[test]
+fn cash_that_was_read_between_two_fills_is_no_rounding() {
+    let mut bench = Bench::new();
+    create(&mut bench, "alpha", dec!(10000));
+    bench.price("AAPL", dec!(100));
+    bench.market("alpha", "AAPL", Side::Buy, dec!(10));
+    bench.fill_all(dec!(100));
+    let right = bench.cash;
+    let adjustments = |bench: &Bench| {
+        let is = |row: &&Row| matches!(row, Row::Entry(e) if e.kind == EntryKind::Adjustment);
+        bench.rows.iter().filter(is).count()
+    };
+    // Seen once, in whatever way: nothing is booked.
+    bench.cash = right - dec!(0.01);
+    bench.snapshot(Vec::new());
+    bench.cash = right;
+    bench.snapshot(Vec::new());
+    assert_eq!(adjustments(&bench), 0);
+    bench.check();
+    // Seen twice with nothing under way: it is the broker's own.
+    bench.market("alpha", "AAPL", Side::Buy, dec!(1));
+    bench.fill_all(dec!(100));
+    bench.cash -= dec!(0.01);
+    bench.snapshot(Vec::new());
+    bench.snapshot(Vec::new());
+    assert_eq!(adjustments(&bench), 1);
+    assert_eq!(bench.desk.total_cash(), money(bench.cash));
+}
+
+/// What the broker refuses whatever the market does is refused here, and costs no request.
+#[test]
+fn terms_that_no_broker_takes_are_refused() {
+    let mut bench = Bench::new();
+    create(&mut bench, "alpha", dec!(10000));
+    bench.price("AAPL", dec!(100));
+    let stop = OrderType::Stop { stop_price: Price::new(dec!(110)) };
+    let qty = Size::Qty(Qty::new(dec!(1)));
+    let dollars = Size::Notional(money(dec!(100)));
+    let mut code = |size, order_type, time_in_force| {
+        let intent = Intent {
+            symbol: symbol("AAPL"),
+            side: Side::Buy,
+            size,
+            order_type,
+            time_in_force,
+            extended_hours: false,
+            reason: None,
+            tag: None,
+            lot: None,
+        };
+        match bench.command(Command::OrderSubmit { sleeve: slug("alpha"), intent }) {
+            Reply::Refused { refusal } => refusal.code(),
+            Reply::Done { .. } => "taken",
+        }
+    };
+    use TimeInForce::{Cls, Day, Fok, Gtc, Ioc, Opg};
+    for tif in [Gtc, Ioc, Fok, Opg, Cls] {
+        assert_eq!(code(dollars, OrderType::Market, tif), "invalid_order", "{tif:?}");
+    }
+    for tif in [Ioc, Fok, Opg, Cls] {
+        assert_eq!(code(qty, stop, tif), "invalid_order", "{tif:?}");
+    }
+    assert_eq!(code(dollars, OrderType::Market, Day), "taken");
+    assert_eq!(code(qty, stop, Gtc), "taken");
 }

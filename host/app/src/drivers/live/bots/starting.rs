@@ -7,7 +7,7 @@ use stockade_core::desk::{BotReport, Desk, Event, GoodRun, OrderUpdate};
 use stockade_core::market::MarketEvent;
 use stockade_core::row::BotRow;
 use stockade_core::sleeve::Prices;
-use stockade_core::{Now, SleeveId, Symbol, Timestamp};
+use stockade_core::{Now, SleeveId, Symbol};
 use stockade_runtime::{Bot, EventKind, Plugin};
 
 use super::super::catch_up::{self, Beginning};
@@ -16,7 +16,7 @@ use super::super::hand_over::{BotEvent, Start};
 use super::super::prepare::{Prepared, prepare};
 use super::super::rehearsal::Recording;
 use super::super::shard::Work;
-use super::super::slot::{Phase, Slot};
+use super::super::slot::{NEVER, Phase, Slot};
 use super::super::{Incoming, market};
 use super::reloading::is_rejected;
 use super::{BotMessage, Bots, MINUTE_NS, config};
@@ -45,9 +45,8 @@ impl Bots {
             }
             return;
         };
-        let never = Timestamp(i64::MIN);
         let wanted =
-            row.symbols.iter().filter_map(|symbol| Some((desk.find(symbol)?, never))).collect();
+            row.symbols.iter().filter_map(|symbol| Some((desk.find(symbol)?, NEVER))).collect();
         let name = Some(row.name.as_str());
         let limits = self.settings.limits.of(plugin.tier(), plugin.name(), name);
         let kept = self.slots.remove(&sleeve).map(|slot| slot.queue).unwrap_or_default();
