@@ -28,7 +28,7 @@ const EVENTS: usize = 100;
 /// Runs, in turns with the baseline; the middle one counts.
 const RUNS: usize = 5;
 /// Loss of a day that a sleeve may have, in dollars: some reach it and some don't.
-const DAILY_LOSS: &str = "150";
+const DAILY_LOSS: &str = "400";
 
 pub(super) fn measure() -> Result<Vec<Figure>> {
     let mut desk = desk()?;
