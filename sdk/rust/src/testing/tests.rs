@@ -145,3 +145,164 @@ fn parameters_are_checked_by_name() {
     assert!(start(&[("note", "x"), ("size", "1.5")]).contains("not of its type"));
     assert_eq!(start(&[("note", "bad")]), "the note is bad");
 }
+
+/// Writes down what reaches it, and what it can ask there.
+#[derive(Default)]
+struct Ear {
+    heard: Vec<String>,
+}
+
+impl Strategy for Ear {
+    fn describe() -> Description {
+        Description::new("ear", "1").with_state_schema(3)
+    }
+
+    fn new(_: &Config) -> Result<Self, String> {
+        Ok(Self::default())
+    }
+
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        let past: Vec<String> =
+            ctx.history(bar.instrument, 2).iter().map(|bar| bar.close().to_string()).collect();
+        self.heard.push(format!("bar {} after {}", bar.close(), past.join(" ")));
+    }
+
+    fn on_quote(&mut self, ctx: &mut Context<'_>, quote: &crate::Quote) {
+        self.heard.push(format!("quote {} {} {}", quote.bid(), quote.ask_size(), ctx.at()));
+    }
+
+    fn on_trade(&mut self, ctx: &mut Context<'_>, trade: &crate::Trade) {
+        let price = ctx.price(trade.instrument);
+        self.heard.push(format!("trade {} {} {price:?}", trade.price(), trade.size()));
+    }
+
+    fn on_timer(&mut self, ctx: &mut Context<'_>, timer: &TimerEvent) {
+        self.heard.push(format!("timer {} {}", timer.at, ctx.is_warm_up()));
+    }
+
+    fn on_session(&mut self, _: &mut Context<'_>, session: &SessionEvent) {
+        self.heard.push(format!("session {:?} {}", session.kind, session.day));
+    }
+
+    fn on_action(&mut self, _: &mut Context<'_>, action: &ActionEvent) {
+        let (new, old) = (action.ratio_new, action.ratio_old);
+        self.heard.push(format!("action {:?} {new} for {old}", action.kind));
+    }
+
+    fn save(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn migrate(&self, schema: u32, state: &[u8]) -> Result<Vec<u8>, String> {
+        if schema == 2 { Ok(Vec::new()) } else { Err(format!("{schema}, {} bytes", state.len())) }
+    }
+}
+
+#[test]
+fn every_kind_of_event_reaches_its_handler() {
+    let mut h = Harness::<Ear>::new("1", &["AAPL"], &[]).expect("starts");
+    h.closes("AAPL", &["1", "2", "3.5"]);
+    h.quote(Quote {
+        at: 7,
+        instrument: 0,
+        price_scale: 2,
+        size_scale: 0,
+        bid: 1_025,
+        bid_size: 3,
+        ask: 1_030,
+        ask_size: 4,
+    });
+    let scales = (2, 1);
+    let (price_scale, size_scale) = scales;
+    h.trade(Trade { at: 8, instrument: 0, price_scale, size_scale, price: 1_025, size: 15 });
+    h.set_warm_up(true);
+    h.timer();
+    h.session(SessionKind::Close, 20_240_102);
+    h.action(ActionEvent {
+        at: 9,
+        instrument: 0,
+        kind: crate::ActionKind::Split,
+        ratio_new: qty("3"),
+        ratio_old: qty("2"),
+        amount: Decimal::ZERO,
+        symbol: None,
+    });
+    let want = [
+        "bar 1 after ",
+        "bar 2 after 1",
+        "bar 3.5 after 1 2",
+        "quote 10.25 4 7",
+        "trade 10.25 1.5 Some(Decimal { mantissa: 1025, scale: 2 })",
+        "timer 8 true",
+        "session SessionKind::Close 20240102",
+        "action ActionKind::Split 3 for 2",
+    ];
+    assert_eq!(h.strategy().heard, want);
+}
+
+#[test]
+fn a_state_of_another_schema_is_migrated_or_refused_by_number() {
+    let mut h = Harness::<Ear>::new("1", &["AAPL"], &[]).expect("starts");
+    h.closes("AAPL", &["4"]);
+    let state = h.save();
+    assert_eq!(h.restore(3, &state), Ok(()));
+    assert_eq!(h.restore(2, &state), Ok(()));
+    assert_eq!(h.restore(1, &state), Err("1, 0 bytes".into()));
+    let refused = harness().restore(9, &harness().save());
+    assert_eq!(refused, Err("the state has schema 9, this version reads 1".into()));
+}
+
+/// Buys twice, sells the second lot by its number, and moves a stop.
+#[derive(Default)]
+struct Lots {
+    opened: Vec<u64>,
+    stop: Option<u64>,
+    seen: u32,
+}
+
+impl Strategy for Lots {
+    fn describe() -> Description {
+        Description::new("lots", "1")
+    }
+
+    fn new(_: &Config) -> Result<Self, String> {
+        Ok(Self::default())
+    }
+
+    fn on_bar(&mut self, ctx: &mut Context<'_>, bar: &Bar) {
+        self.seen += 1;
+        let id = bar.instrument;
+        match self.seen {
+            1 | 2 => drop(ctx.buy(id, qty("1")).submit()),
+            4 => {
+                let unknown = ctx.sell(id, qty("1")).lot(99).submit();
+                assert_eq!(unknown.map_err(|refusal| refusal.code), Err("not_allowed".into()));
+                ctx.sell(id, qty("1")).lot(self.opened[1]).submit().expect("it is open");
+            }
+            6 => self.stop = ctx.sell(id, qty("1")).stop(qty("5")).submit().ok(),
+            7 => {
+                let order = self.stop.expect("open");
+                let limit = ctx.replace(order).limit(qty("6")).submit();
+                assert_eq!(limit.map_err(|refusal| refusal.code), Err("not_allowed".into()));
+                ctx.replace(order).stop(qty("9")).submit().expect("it has a stop");
+            }
+            _ => {}
+        }
+    }
+
+    fn on_order(&mut self, _: &mut Context<'_>, order: &OrderEvent) {
+        self.opened.extend(order.lot);
+    }
+}
+
+#[test]
+fn lots_are_named_and_stops_are_moved() {
+    let mut h = Harness::<Lots>::new("1000", &["AAPL"], &[]).expect("starts");
+    h.closes("AAPL", &["10", "11", "20", "30", "31", "30", "30"]);
+    assert_eq!(h.strategy().opened, [1, 2]);
+    // The lot that was opened at 20 is gone, the one of 11 is left.
+    assert_eq!((h.position("AAPL").qty, h.position("AAPL").cost), (qty("1"), qty("11")));
+    h.closes("AAPL", &["8"]);
+    assert_eq!(h.position("AAPL").qty, Decimal::ZERO);
+    assert_eq!(h.orders().last().and_then(|order| order.price), Some(qty("8")));
+}
