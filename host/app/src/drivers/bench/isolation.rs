@@ -109,7 +109,9 @@ async fn play(bench: &mut Bench, victim: &Plugin, rounds: u64, folder: &Path) ->
     let mut beside = events(bench, LEARNED + EVENTS).await?;
     let began = Instant::now();
     let (mut compiling, mut salt) = (Vec::new(), 0);
-    let bot = std::fs::read(folder.join(format!("{BOT}.wasm")))?;
+    // The file may be a core module; what is added to is a component.
+    let module = std::fs::read(folder.join(format!("{BOT}.wasm")))?;
+    let bot = stockade_runtime::pack(&module)?;
     while began.elapsed() < COMPILING {
         salt += 1;
         ensure!(salt <= HEAVY_MAX, "components are compiled too fast here to be a burden");
