@@ -22,6 +22,7 @@ mod documents;
 mod figures;
 mod hosts;
 mod input;
+mod languages;
 mod leases;
 mod ledger;
 mod limits;

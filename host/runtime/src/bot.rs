@@ -17,7 +17,7 @@ use crate::host::Host;
 pub use crate::lent::BotInstrument;
 use crate::lent::{Mark, Table};
 use crate::limits::Limits;
-use crate::log::{LogLine, clip, escape};
+use crate::log::{LogLevel, LogLine, clip, escape};
 use crate::params::{self, ParamError};
 use crate::plugin::Plugin;
 use crate::snapshot::Snapshot;
@@ -499,8 +499,11 @@ fn cause(store: &mut Store<Host>, error: &wasmtime::Error, fuel: u64) -> Cause {
             limit("bytes of one host call:", u64::from(limits.host_bytes), "host_bytes")
         }
         _ => {
-            let what = escape(clip(&backtrace::cause_alone(error), CAUSE_BYTES_MAX));
-            Cause::Trap { what }
+            // The SDKs write what was thrown, or panicked, as the last line before the trap.
+            let last = host.log.lines.last().filter(|line| line.level == LogLevel::Error);
+            let words = last.map_or_else(String::new, |line| format!("{}; ", line.text));
+            let trap = escape(&backtrace::cause_alone(error));
+            Cause::Trap { what: clip(&format!("{words}{trap}"), CAUSE_BYTES_MAX).to_owned() }
         }
     }
 }

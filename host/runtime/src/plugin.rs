@@ -9,6 +9,7 @@ use crate::bytes;
 use crate::contract::Prepared;
 use crate::describe::Description;
 use crate::engine::Engine;
+use crate::events::EVENTS_PER_CALL_MAX;
 use crate::host::Host;
 use crate::lent::Table;
 use crate::limits::{Limits, Tier};
@@ -20,6 +21,10 @@ use crate::wasi;
 
 /// Bytes from which on a component is taken to bring an interpreter.
 const INTERPRETER_BYTES: usize = 4 << 20;
+
+/// Events of one call where an interpreter handles them: a bar takes up to 130,000 instructions
+/// there (the moving averages in JavaScript), a thousandth of what a call has by default.
+const EVENTS_INTERPRETED_MAX: usize = 512;
 
 /// A compiled component. Cheap to clone.
 #[derive(Clone)]
@@ -129,6 +134,15 @@ impl Plugin {
     #[must_use]
     pub fn tier(&self) -> Tier {
         tier_of(self.0.size)
+    }
+
+    /// Events of one call that its default fuel is enough for.
+    #[must_use]
+    pub fn events_max(&self) -> usize {
+        match self.tier() {
+            Tier::Compiled => EVENTS_PER_CALL_MAX,
+            Tier::Interpreted => EVENTS_INTERPRETED_MAX,
+        }
     }
 
     pub(crate) fn engine(&self) -> &Engine {

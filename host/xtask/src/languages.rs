@@ -120,8 +120,10 @@ impl Language {
     fn tools(self) -> Result<PathBuf> {
         let folder = crate::target().join("sdk").join(self.program());
         let locks: Vec<PathBuf> = self.locks().iter().map(|lock| self.sdk().join(lock)).collect();
-        let wanted = digest(&locks)?;
-        let stamp = folder.join("installed");
+        // The stamp that a project's own build writes: the last lock file, as it is.
+        let wanted = locks.last().map(fs::read_to_string).transpose().context("no lock file")?;
+        let wanted = wanted.unwrap_or_default();
+        let stamp = folder.join("installed.txt");
         if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
             return Ok(folder);
         }

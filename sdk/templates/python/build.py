@@ -1,6 +1,5 @@
 """Builds {{name}}.wasm; installs the pinned tools into .venv where they are not there yet."""
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -14,8 +13,8 @@ def tools():
     """The Python of the virtual environment with what `requirements.txt` pins."""
     folder = HERE / ".venv"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    wanted = hashlib.sha256((HERE / "requirements.txt").read_bytes()).hexdigest()
-    stamp = folder / "installed.sha256"
+    wanted = (HERE / "requirements.txt").read_text()
+    stamp = folder / "installed.txt"
     if stamp.exists() and stamp.read_text() == wanted:
         return python
     venv.create(folder, with_pip=True)

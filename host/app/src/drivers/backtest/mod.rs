@@ -45,7 +45,7 @@ pub(crate) fn run(settings: &Settings, args: &BacktestArgs) -> Result<(), Failur
     let market = lay_out_feed(&feed, &actions.unwrap_or_default())?;
     drop(feed);
     let sets = sweep::sets_of(&args.params)?;
-    let setup = Setup::of(args, &settings.trust(false)?)?;
+    let setup = Setup::of(args, &settings.trust(false)?, settings.data.join("cache"))?;
     if let Some(walk) = args.walk_forward {
         return walk::run(args, walk, &setup, &market, &sets);
     }

@@ -1,7 +1,7 @@
 //! One backtest: the loop, and what is kept of it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
@@ -72,10 +72,10 @@ impl Setup {
         Self { entries, capital, symbols, profile, costs, warm_up: None, seed, keeps_orders: false }
     }
 
-    /// Reads and compiles the components that the arguments name, each once.
-    pub(super) fn of(args: &BacktestArgs, trust: &Trust) -> Result<Self, Failure> {
-        let engine = Engine::new(&EngineConfig { trust: trust.clone(), ..EngineConfig::default() });
-        let engine = engine.map_err(|error| Failure::Failed(error.into()))?;
+    /// Reads and compiles the components that the arguments name, each once. What takes seconds to
+    /// compile is kept in `cache`.
+    pub(super) fn of(args: &BacktestArgs, trust: &Trust, cache: PathBuf) -> Result<Self, Failure> {
+        let engine = engine(args, trust, cache)?;
         let mut entries = Vec::new();
         if let Some(file) = &args.plugin {
             let plugin = load(&engine, file)?;
@@ -121,6 +121,22 @@ impl Setup {
         }
         setup
     }
+}
+
+/// Bytes of a component that takes seconds to compile.
+const LARGE_BYTES: u64 = 4 << 20;
+
+fn engine(args: &BacktestArgs, trust: &Trust, cache: PathBuf) -> Result<Engine, Failure> {
+    let files = args.plugin.iter().chain(args.bots.iter().map(|bot| &bot.file));
+    let is_large = |file: &PathBuf| std::fs::metadata(file).is_ok_and(|m| m.len() >= LARGE_BYTES);
+    let config = |cache| EngineConfig { trust: trust.clone(), cache, ..EngineConfig::default() };
+    if files.into_iter().any(is_large)
+        // A folder that can't be written costs time and no result.
+        && let Ok(engine) = Engine::new(&config(Some(cache)))
+    {
+        return Ok(engine);
+    }
+    Engine::new(&config(None)).map_err(|error| Failure::Failed(error.into()))
 }
 
 fn load(engine: &Engine, file: &Path) -> Result<Plugin, Failure> {

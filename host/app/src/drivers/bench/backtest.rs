@@ -17,6 +17,8 @@ use crate::failure::Failure;
 
 /// One-minute bars of one symbol.
 const BARS: usize = 500_000;
+/// The same for languages that bring an interpreter.
+const BARS_INTERPRETED: usize = 200_000;
 /// Symbols of one bot, where it has many, and bars of each.
 const SYMBOLS: usize = 50;
 const BARS_EACH: usize = 20_000;
@@ -53,6 +55,31 @@ pub(super) fn measure_ratio(place: &Place) -> Result<Vec<Figure>, Failure> {
     )])
 }
 
+/// The same strategy in a language that brings an interpreter, against the bot in Rust.
+pub(super) fn measure_language(
+    place: &Place,
+    name: &'static str,
+    file: &str,
+) -> Result<Vec<Figure>, Failure> {
+    let folder = place.folder(name)?;
+    let market = lay_out(&market::bars(&folder, SEED, "BENCH", BARS_INTERPRETED)?)?;
+    let (interpreted, compiled) = (setup_of(place, file, 100_000)?, setup(place, 100_000)?);
+    let (mut rates, mut baselines) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        let run = run_once(&interpreted, &market)?.summary;
+        let rust = run_once(&compiled, &market)?.summary;
+        agree(&run, &rust)?;
+        rates.push(run.bars_per_second);
+        baselines.push(rust.bars_per_second);
+    }
+    Ok(vec![Figure::new(
+        name,
+        (middle(rates), "bars/s"),
+        ("the same bot in Rust", middle(baselines)),
+        u64::try_from(BARS_INTERPRETED).unwrap_or(u64::MAX),
+    )])
+}
+
 fn compare(name: &'static str, setup: &Setup, market: &Market) -> Result<Vec<Figure>, Failure> {
     let (component, native) = rates(setup, market)?;
     Ok(vec![Figure::new(
@@ -77,9 +104,13 @@ fn rates(setup: &Setup, market: &Market) -> Result<(Decimal, Decimal), Failure> 
 }
 
 pub(super) fn setup(place: &Place, capital: u64) -> Result<Setup, Failure> {
+    setup_of(place, BOT, capital)
+}
+
+fn setup_of(place: &Place, bot: &str, capital: u64) -> Result<Setup, Failure> {
     let capital = Money::new(Decimal::from(capital));
-    let name = Slug::new(BOT).map_err(|error| Failure::Usage(error.to_string()))?;
-    let plugin = Some(place.plugin()?);
+    let name = Slug::new(bot).map_err(|error| Failure::Usage(error.to_string()))?;
+    let plugin = Some(place.plugin_of(bot)?);
     let entries = vec![Entry { name, plugin, capital, params: Vec::new() }];
     Ok(Setup::plain(entries, capital, Profile::Reference, SEED))
 }

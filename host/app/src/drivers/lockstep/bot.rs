@@ -11,8 +11,7 @@ use stockade_core::market::Bar;
 use stockade_core::sleeve::SleeveView;
 use stockade_core::{InstrumentId, Now, SleeveId, Timestamp};
 use stockade_runtime::{
-    ActionEvent, Bars, Call, EVENTS_PER_CALL_MAX, EventKind, Events, LogLine, Outcome,
-    SessionEvent, Strike,
+    ActionEvent, Bars, Call, EventKind, Events, LogLine, Outcome, SessionEvent, Strike,
 };
 
 use super::guest::Guest;
@@ -435,14 +434,15 @@ impl LocalBot {
         let mine = |id: InstrumentId| {
             self.wanted.as_ref().is_none_or(|wanted| wanted.binary_search(&id).is_ok())
         };
+        let most = self.guest.events_max();
         let (mut quotes, mut trades) = (Vec::new(), Vec::new());
         if self.hears.quotes {
             let of = ticks.quotes_of(group).iter().filter(|quote| mine(quote.instrument));
-            quotes.extend(of.skip(told.quotes).take(EVENTS_PER_CALL_MAX).copied());
+            quotes.extend(of.skip(told.quotes).take(most).copied());
         }
         if quotes.is_empty() && self.hears.trades {
             let of = ticks.trades_of(group).iter().filter(|trade| mine(trade.instrument));
-            trades.extend(of.skip(told.trades).take(EVENTS_PER_CALL_MAX).copied());
+            trades.extend(of.skip(told.trades).take(most).copied());
         }
         let events = match (quotes.as_slice(), trades.as_slice()) {
             ([], []) => return Ok(None),
@@ -521,7 +521,8 @@ impl LocalBot {
         let first = range.start;
         // A split or dividend changes what it holds.
         let mut end = (group + ahead).min(market.next_action(group));
-        while end > group + 1 && self.range(end - 1, market).end - first > EVENTS_PER_CALL_MAX {
+        let most = self.guest.events_max();
+        while end > group + 1 && self.range(end - 1, market).end - first > most {
             end -= (end - group).div_ceil(2);
         }
         let last = self.range(end - 1, market).end;

@@ -1,7 +1,7 @@
 //! What answers a bot's calls in the loop: a component's instance, or a strategy of this program
 //! that a component is measured against.
 
-use stockade_runtime::{Bot, Call, EventKind, Outcome, Strike};
+use stockade_runtime::{Bot, Call, EVENTS_PER_CALL_MAX, EventKind, Outcome, Strike};
 
 use crate::drivers::shape::Shape;
 
@@ -33,6 +33,11 @@ pub(crate) trait Guest {
         0
     }
 
+    /// Events that one call may carry.
+    fn events_max(&self) -> usize {
+        EVENTS_PER_CALL_MAX
+    }
+
     /// Its state, as it is stored.
     fn save(&mut self) -> Result<Vec<u8>, Strike>;
 }
@@ -60,6 +65,10 @@ impl Guest for Bot {
 
     fn timer_period(&self) -> i64 {
         self.plugin().description().timer_period
+    }
+
+    fn events_max(&self) -> usize {
+        self.plugin().events_max()
     }
 
     fn save(&mut self) -> Result<Vec<u8>, Strike> {
