@@ -41,7 +41,7 @@ use place::Place;
 const SEED: u64 = 20_190_211;
 
 /// What can be measured, in the order in which all of it is.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 18] = [
     "call",
     "backtest",
     "backtest-many",
