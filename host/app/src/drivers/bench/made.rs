@@ -77,6 +77,7 @@ pub(super) async fn fill(store: &Store, url: &str, size: Size) -> Result<Duratio
         .execute(&mut connection)
         .await?;
     sqlx::query(POSITIONS).bind(LABEL).execute(&mut connection).await?;
+    sqlx::query(ACCOUNT).bind(LABEL).bind(executions).execute(&mut connection).await?;
     sqlx::raw_sql("VACUUM ANALYZE").execute(&mut connection).await?;
     connection.close().await?;
     Ok(began.elapsed())
@@ -132,6 +133,13 @@ const INSTRUMENTS: &str = "
 const MARKS: &str = "
     INSERT INTO stockade.mark (account, symbol, price, at_ns)
     SELECT account, symbol, 101, 1700000000000000000 FROM stockade.instrument WHERE account = $1";
+
+/// Stopped in good order: the fills were read up to the last one.
+const ACCOUNT: &str = "
+    UPDATE stockade.account
+       SET market_ns = 1700000000000000000 + ($2::bigint + 1) * 1000000,
+           fills_since_ns = 1700000000000000000 + ($2::bigint + 1) * 1000000 + 3600000000000
+     WHERE account = $1";
 
 const POSITIONS: &str = "
     INSERT INTO stockade.position
