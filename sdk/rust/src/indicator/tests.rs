@@ -179,7 +179,7 @@ fn series_without_movement_have_their_limits() {
 fn a_reload_at_any_place_changes_nothing() {
     let bars = bars(120);
     let mut straight = All::new();
-    for cut in 0..bars.len() {
+    for (cut, bar) in bars.iter().enumerate() {
         let mut reloaded = straight.clone();
         let mut out = Writer::new();
         reloaded.save(&mut out);
@@ -188,8 +188,8 @@ fn a_reload_at_any_place_changes_nothing() {
         let mut from = Reader::new(&state).expect("intact");
         reloaded.restore(&mut from).expect("restores");
         from.finish().expect("all was read");
-        straight.push(&bars[cut]);
-        reloaded.push(&bars[cut]);
+        straight.push(bar);
+        reloaded.push(bar);
         assert_eq!(straight.values(), reloaded.values(), "cut at {cut}");
     }
     assert!(straight.values().iter().all(Option::is_some));
