@@ -177,8 +177,11 @@ fn run(folder: &Path, program: &str, arguments: &[&str]) {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).env_remove("RUSTFLAGS");
     for (name, _) in std::env::vars_os() {
-        // This test runs under cargo, whose variables are about another project.
-        if name.to_string_lossy().starts_with("CARGO") && name != "CARGO_HOME" {
+        // This test runs under cargo, whose variables are about another project; the program knows
+        // its own variables only.
+        let text = name.to_string_lossy();
+        let foreign = text.starts_with("CARGO") || text.starts_with("STOCKADE_");
+        if foreign && name != "CARGO_HOME" {
             command.env_remove(name);
         }
     }

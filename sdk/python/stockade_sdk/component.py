@@ -3,13 +3,12 @@
 The contract's own classes are replaced by the SDK's before the runtime looks them up: what the host
 sends arrives as the objects that a strategy sees, and nothing is copied. State lives in this module,
 because each exported interface is an object of its own. Whatever Python writes to its output goes
-line by line to the bot's log, so the last lines of a bot that ended with an exception are its
-traceback.
+line by line to the bot's log, and the last lines of a bot that ended with an exception are where it
+was and what was raised.
 """
 
 import random
 import sys
-import traceback  # noqa: F401 - there are no files to load it from once a traceback is due
 
 from componentize_py_types import Err
 from wit_world.imports import host as imports
@@ -77,6 +76,17 @@ class _Log:
 
     def flush(self):
         """Lines go out by themselves."""
+
+
+def _tell(kind, error, trace):
+    """Logs an exception that nobody caught; Python's own way looks for the source files, and a
+    component has no files."""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        line = f'File "{code.co_filename}", line {trace.tb_lineno}, in {code.co_qualname}'
+        imports.log(events.LogLevel.ERROR, line)
+        trace = trace.tb_next
+    imports.log(events.LogLevel.ERROR, f"{kind.__name__}: {error}")
 
 
 class _Host:
@@ -215,5 +225,6 @@ def export(strategy):
     _strategy = strategy
     _adopt()
     sys.stdout, sys.stderr = _Log(events.LogLevel.INFO), _Log(events.LogLevel.ERROR)
+    sys.excepthook = _tell
     handlers = (OnBars, OnQuotes, OnTrades, OnOrders, OnTimer, OnSession, OnActions)
     return {handler.__name__: handler for handler in (Lifecycle, *handlers)}

@@ -10,7 +10,8 @@ fn tagged() -> Vec<Row> {
     first.plugin_version = Some("0.1.0".into());
     rows.push(Row::Order(Box::new(first)));
     let execution = |id: &str, sleeve, order, side, seconds, entry| {
-        Row::Execution(ExecutionRow {
+        let booked = Row::Entry(booking(id, entry, at(seconds)));
+        let executed = Row::Execution(ExecutionRow {
             execution_id: id.into(),
             sleeve,
             order,
@@ -25,16 +26,35 @@ fn tagged() -> Vec<Row> {
             source: ExecutionSource::Stream,
             cumulative_qty: None,
             fee_qty: Qty::ZERO,
-        })
+        });
+        [booked, executed]
     };
     let ordered = Some(OrderId(1));
-    rows.extend([
+    let executions = [
         execution("a/1", A, ordered, Side::Buy, 1, 1),
         execution("a/2", A, ordered, Side::Sell, 1, 2),
         execution("b/1", B, None, Side::Buy, 2, 3),
         execution("a/3", A, None, Side::Buy, 3, 4),
-    ]);
+    ];
+    rows.extend(executions.into_iter().flatten());
     rows
+}
+
+/// The entry that an execution names; what it moves does not matter to a list.
+fn booking(execution: &str, entry: u64, at: Timestamp) -> EntryRow {
+    EntryRow {
+        id: EntryId(entry),
+        at,
+        effective_at: at,
+        ratio: None,
+        kind: EntryKind::Execution,
+        memo: execution.to_owned(),
+        execution_id: Some(execution.into()),
+        postings: vec![],
+        corrects: None,
+        link: stockade_core::ledger::Link::default(),
+        source_id: None,
+    }
 }
 
 fn ids(page: &Page<Execution>) -> Vec<&str> {
@@ -86,7 +106,10 @@ async fn a_page_does_not_shift_when_rows_are_added() {
     let cursor = page.next.unwrap();
     let mut connection = sqlx::postgres::PgConnection::connect(&database.url).await.unwrap();
     sqlx::query(
-        "INSERT INTO stockade.execution SELECT account, 'later', epoch, sleeve, order_id, broker_order_id,
+        "WITH entered AS (
+            INSERT INTO stockade.entry SELECT (e).* FROM (SELECT jsonb_populate_record(e, jsonb_build_object(
+                'id', id + 10, 'execution_id', 'later')) AS e FROM stockade.entry e WHERE execution_id = 'a/3') later)
+         INSERT INTO stockade.execution SELECT account, 'later', epoch, sleeve, order_id, broker_order_id,
             symbol, side, qty, price, fee, cumulative_qty, at_ns + 1, entry + 10, source, fee_qty
          FROM stockade.execution WHERE execution_id = 'a/3'",
     )
