@@ -26,6 +26,7 @@ mod languages;
 mod leases;
 mod ledger;
 mod limits;
+mod lists;
 mod market;
 mod opening;
 mod paper;

@@ -74,7 +74,8 @@ pub(crate) async fn run(context: &Context, command: ActionCommand) -> Result<(),
     match command {
         ActionCommand::List { list, state } => {
             let pool = context.pool().await?;
-            let page = activity_page(&pool, &list.filter(context), state.as_deref()).await;
+            let page =
+                activity_page(&pool, &list.filter(context, &pool).await?, state.as_deref()).await;
             list.print(&page.map_err(query_failed)?, table)
         }
         ActionCommand::Book(args) => {
@@ -114,7 +115,8 @@ fn booking(args: &BookArgs) -> Result<ActionBooking, Failure> {
 }
 
 fn table(actions: &[Activity]) -> Screen {
-    let headings = ["DAY", "KIND", "SYMBOL", ">AMOUNT", "STATE", ">ENTRY", "NOTE", "ID"];
+    let headings =
+        ["DAY", "KIND", "SYMBOL", ">REPORTED", ">BOOKED", "STATE", ">ENTRY", "NOTE", "ID"];
     let mut screen = Screen::new(&headings, "no actions");
     for action in actions {
         screen.row([
@@ -122,6 +124,7 @@ fn table(actions: &[Activity]) -> Screen {
             action.kind.clone(),
             text_or_dash(action.symbol.as_deref()),
             money(action.net_amount),
+            action.booked.map_or_else(|| "-".to_owned(), money),
             action.state.clone(),
             action.entry.map_or_else(|| "-".to_owned(), |entry| entry.to_string()),
             action.note.clone(),

@@ -75,7 +75,9 @@ pub(crate) async fn run(context: &Context, command: BreakCommand) -> Result<(), 
     match command {
         BreakCommand::List { list, all } => {
             let pool = context.pool().await?;
-            let page = break_page(&pool, &list.filter(context), all).await.map_err(query_failed)?;
+            let page = break_page(&pool, &list.filter(context, &pool).await?, all)
+                .await
+                .map_err(query_failed)?;
             list.print(&page, table)
         }
         BreakCommand::Show { id, json } => {

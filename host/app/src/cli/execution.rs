@@ -20,7 +20,8 @@ pub(crate) enum ExecutionCommand {
 pub(crate) async fn run(context: &Context, command: ExecutionCommand) -> Result<(), Failure> {
     let ExecutionCommand::List(list) = command;
     let pool = context.pool().await?;
-    let page = execution_page(&pool, &list.filter(context)).await.map_err(query_failed)?;
+    let page =
+        execution_page(&pool, &list.filter(context, &pool).await?).await.map_err(query_failed)?;
     list.list.print(&page, table)
 }
 

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use stockade_core::{Slug, Symbol, Timestamp};
-use stockade_store::query::{Cursor, Filter, Page, QueryError};
+use stockade_store::query::{Cursor, Filter, Page, PgPool, QueryError, sleeve_is_known};
 
 use super::argument;
-use super::context::{Context, failed};
+use super::context::{Context, failed, not_found};
 use super::screen::{self, ROWS_SHOWN, Screen};
 use crate::failure::Failure;
 
@@ -95,9 +95,16 @@ struct PageJson<'a, T> {
 }
 
 impl ListArgs {
-    /// As a query takes it.
-    pub(crate) fn filter(&self, context: &Context) -> Filter {
-        Filter {
+    /// As a query takes it. A sleeve that was named is there: a slip of the pen is no empty list.
+    pub(crate) async fn filter(&self, context: &Context, pool: &PgPool) -> Result<Filter, Failure> {
+        if let Some(sleeve) = &self.sleeve {
+            let account = context.account();
+            let known = sleeve_is_known(pool, account.as_deref(), sleeve.as_str()).await;
+            if !known.map_err(query_failed)? {
+                return Err(not_found("sleeve", sleeve));
+            }
+        }
+        Ok(Filter {
             account: context.account(),
             sleeve: self.sleeve.as_ref().map(ToString::to_string),
             symbol: self.symbol.as_ref().map(ToString::to_string),
@@ -107,7 +114,7 @@ impl ListArgs {
             after: self.after.clone(),
             at: context.at(),
             ..Filter::default()
-        }
+        })
     }
 
     /// Writes a page; where another follows, how to get it stands below, on stderr.
@@ -135,15 +142,17 @@ impl ListArgs {
 
 impl OrderListArgs {
     /// As a query takes it.
-    pub(crate) fn filter(&self, context: &Context) -> Filter {
-        Filter { side: self.side.clone(), ..self.origin.narrowed(self.list.filter(context)) }
+    pub(crate) async fn filter(&self, context: &Context, pool: &PgPool) -> Result<Filter, Failure> {
+        let filter = self.origin.narrowed(self.list.filter(context, pool).await?);
+        Ok(Filter { side: self.side.clone(), ..filter })
     }
 }
 
 impl LotListArgs {
     /// As a query takes it.
-    pub(crate) fn filter(&self, context: &Context) -> Filter {
-        Filter { side: self.side.clone(), ..self.origin.narrowed(self.list.filter(context)) }
+    pub(crate) async fn filter(&self, context: &Context, pool: &PgPool) -> Result<Filter, Failure> {
+        let filter = self.origin.narrowed(self.list.filter(context, pool).await?);
+        Ok(Filter { side: self.side.clone(), ..filter })
     }
 }
 

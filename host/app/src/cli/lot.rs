@@ -26,7 +26,8 @@ pub(crate) enum LotCommand {
 pub(crate) async fn run(context: &Context, command: LotCommand) -> Result<(), Failure> {
     let LotCommand::List { list, all } = command;
     let pool = context.pool().await?;
-    let page = lot_page(&pool, &list.filter(context), all).await.map_err(query_failed)?;
+    let page =
+        lot_page(&pool, &list.filter(context, &pool).await?, all).await.map_err(query_failed)?;
     list.list.print(&page, table)
 }
 

@@ -4,6 +4,7 @@ mod submit;
 
 use clap::Subcommand;
 use stockade_core::desk::Command;
+use stockade_core::order::OrderStatus;
 use stockade_core::{OrderId, Price, Qty};
 use stockade_store::query::{Order, OrderFilter, order_page, order_show};
 
@@ -32,7 +33,8 @@ pub(crate) enum OrderCommand {
         #[arg(long)]
         open: bool,
         /// Only those of this status
-        #[arg(long, value_name = "STATUS", conflicts_with = "open")]
+        #[arg(long, value_name = "STATUS", conflicts_with = "open",
+            value_parser = OrderStatus::ALL.map(OrderStatus::as_str))]
         status: Option<String>,
     },
     /// One order, by its number, its client order id or the broker's
@@ -91,7 +93,7 @@ pub(crate) async fn run(context: &Context, command: OrderCommand) -> Result<(), 
         OrderCommand::List { list, open, status } => {
             let pool = context.pool().await?;
             let narrower = OrderFilter { open, status };
-            let page = order_page(&pool, &list.filter(context), &narrower).await;
+            let page = order_page(&pool, &list.filter(context, &pool).await?, &narrower).await;
             list.list.print(&page.map_err(query_failed)?, table)
         }
         OrderCommand::Show { id, json } => {

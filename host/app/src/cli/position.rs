@@ -75,7 +75,9 @@ pub(crate) async fn run(context: &Context, command: PositionCommand) -> Result<(
         }
         PositionCommand::List(list) => {
             let pool = context.pool().await?;
-            let page = position_page(&pool, &list.filter(context)).await.map_err(query_failed)?;
+            let page = position_page(&pool, &list.filter(context, &pool).await?)
+                .await
+                .map_err(query_failed)?;
             list.list.print(&page, table)
         }
     }

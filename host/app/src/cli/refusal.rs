@@ -26,7 +26,7 @@ pub(crate) enum RefusalCommand {
 pub(crate) async fn run(context: &Context, command: RefusalCommand) -> Result<(), Failure> {
     let RefusalCommand::List { list, code } = command;
     let pool = context.pool().await?;
-    let page = refusal_page(&pool, &list.filter(context), code.as_deref()).await;
+    let page = refusal_page(&pool, &list.filter(context, &pool).await?, code.as_deref()).await;
     list.list.print(&page.map_err(query_failed)?, table)
 }
 

@@ -22,7 +22,8 @@ pub(crate) enum RoundTripCommand {
 pub(crate) async fn run(context: &Context, command: RoundTripCommand) -> Result<(), Failure> {
     let RoundTripCommand::List(list) = command;
     let pool = context.pool().await?;
-    let page = round_trip_page(&pool, &list.filter(context)).await.map_err(query_failed)?;
+    let page =
+        round_trip_page(&pool, &list.filter(context, &pool).await?).await.map_err(query_failed)?;
     list.list.print(&page, table)
 }
 

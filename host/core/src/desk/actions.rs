@@ -117,7 +117,8 @@ impl Desk {
         Some(Booked::Done(entry, format!("{} for 1", ratio.normalize())))
     }
 
-    /// The mark of old shares is one of new shares.
+    /// The mark of old shares is one of new shares: once, also where sleeves book the same split
+    /// each for themselves.
     pub(super) fn split_mark(
         &mut self,
         instrument: crate::InstrumentId,
@@ -125,7 +126,7 @@ impl Desk {
         at: crate::time::Timestamp,
     ) {
         if let Some(mark) = self.marks[instrument.index()]
-            && mark.at <= at
+            && mark.at < at
         {
             let price = round_half_even(mark.price.get() / ratio, limits::LEDGER_SCALE);
             self.set_mark(instrument, Mark { price: Price::new(price), at, stored: false });

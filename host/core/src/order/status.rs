@@ -31,6 +31,21 @@ pub enum OrderStatus {
 }
 
 impl OrderStatus {
+    /// All of them, in the order of an order's life.
+    pub const ALL: [Self; 11] = [
+        Self::Accepted,
+        Self::Sending,
+        Self::Unknown,
+        Self::Acknowledged,
+        Self::PartiallyFilled,
+        Self::Filled,
+        Self::Canceled,
+        Self::Expired,
+        Self::Rejected,
+        Self::Replaced,
+        Self::Abandoned,
+    ];
+
     /// Whether nothing more is expected. A late fill is still booked.
     #[must_use]
     pub const fn is_final(self) -> bool {

@@ -24,6 +24,8 @@ pub struct Activity {
     pub net_amount: Number,
     /// `pending`, `booked`, `flagged` or `ignored`.
     pub state: String,
+    /// Cash that its entry moved, the sum over all sleeves.
+    pub booked: Option<Number>,
     /// Why, in words.
     pub note: String,
     /// The entry that books it.
@@ -36,7 +38,8 @@ const LIST: List = List {
     what: "activities",
     noun: "activity",
     columns: "a.account, a.id, a.kind, a.symbol, a.effective_ns AS effective, a.net_amount, a.state, a.note, \
-              a.entry, a.at_ns AS at",
+              a.entry, a.at_ns AS at, (SELECT sum(p.amount) FROM stockade.posting p
+                WHERE p.account = a.account AND p.entry = a.entry AND p.ledger = 'cash') AS booked",
     rows: Rows::Joined("stockade.activity a"),
     key: &[("a.account", "text"), ("a.effective_ns", "bigint"), ("a.id", "text")],
     latest_first: true,

@@ -19,6 +19,8 @@ pub struct Leg {
     pub symbol: Option<String>,
     /// Debit positive, credit negative.
     pub amount: Number,
+    /// Shares that come (positive) or go, of a position.
+    pub qty: Option<Number>,
 }
 
 /// A balanced entry.
@@ -56,7 +58,8 @@ const LIST: List = List {
     noun: "entry",
     columns: "e.id, e.account, e.at_ns AS at, e.kind, e.memo, e.execution_id,
         (SELECT coalesce(jsonb_agg(jsonb_build_object('sleeve', s.name, 'ledger', p.ledger,
-                    'symbol', p.symbol, 'amount', trim_scale(p.amount)::text) ORDER BY p.leg), '[]'::jsonb)
+                    'symbol', p.symbol, 'amount', trim_scale(p.amount)::text,
+                    'qty', CASE WHEN p.ledger = 'position' THEN trim_scale(p.qty)::text END) ORDER BY p.leg), '[]'::jsonb)
            FROM stockade.posting p
            JOIN stockade.sleeve s ON s.account = p.account AND s.id = p.sleeve
           WHERE p.account = e.account AND p.entry = e.id) AS postings",

@@ -51,7 +51,7 @@ pub use position::{Holding, Position, position_list, position_page};
 pub use quality::{ExecutionQuality, Slippage, TimeToFill, execution_quality};
 pub use refusal::{Refusal, refusal_list, refusal_page};
 pub use round_trip::{RoundTrip, round_trip_list, round_trip_page};
-pub use sleeve::{Sleeve, sleeve_list, sleeve_show};
+pub use sleeve::{Sleeve, sleeve_is_known, sleeve_list, sleeve_show};
 pub use statement::{
     LedgerBalance, StatementBasis, StatementEntry, StatementLeg, StatementPrice, StatementRows,
     StatementSample, StatementScope, StatementSleeve, StatementSplit, StatementTrade,

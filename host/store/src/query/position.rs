@@ -80,20 +80,21 @@ pub async fn position_page(pool: &PgPool, filter: &Filter) -> Result<Page<Positi
         .and(
             "EXISTS (SELECT FROM stockade.lot l WHERE l.account = held.account
                 AND l.sleeve = held.id AND l.symbol = held.symbol AND l.remaining > 0
-                AND l.opened_ns >= %)",
-            filter.from,
-        )
-        .and(
-            "EXISTS (SELECT FROM stockade.lot l WHERE l.account = held.account
-                AND l.sleeve = held.id AND l.symbol = held.symbol AND l.remaining > 0
-                AND l.opened_ns < %)",
-            filter.to,
+                AND l.opened_ns <@ %::int8range)",
+            span(filter),
         )
         .and(tag, filter.tag.clone())
         .and(reason, filter.reason.clone())
         .and(version, filter.plugin_version.clone())
         .page(pool, filter)
         .await
+}
+
+/// The times that a filter asks for as one range, so that one lot must lie in it.
+fn span(filter: &Filter) -> Option<String> {
+    let bound = |time: Option<i64>| time.map(|time| time.to_string()).unwrap_or_default();
+    (filter.from.is_some() || filter.to.is_some())
+        .then(|| format!("[{},{})", bound(filter.from), bound(filter.to)))
 }
 
 /// Positions by account, sleeve's age and symbol.

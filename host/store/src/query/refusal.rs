@@ -39,7 +39,7 @@ const LIST: List = List {
 };
 
 /// A page of refusals, in the order in which they were recorded. Side, tag and reason are those of
-/// the intent; `code` is the reason code of the refusal.
+/// the intent, the plugin version is the bot's at that time; `code` is the reason code of the refusal.
 ///
 /// # Errors
 /// When the database does not answer, or a cursor is not this list's.
@@ -59,8 +59,9 @@ pub async fn refusal_page(
         .and("r.at_ns >=", filter.from)
         .and("r.at_ns <", filter.to)
         .and(
-            "EXISTS (SELECT FROM stockade.bot b WHERE b.account = r.account
-                AND b.sleeve = r.sleeve AND b.version = %)",
+            "(SELECT c.body->>'version' FROM stockade.change c WHERE c.account = r.account
+                AND c.relation = 'bot' AND c.key = r.sleeve::text AND c.at_ns <= r.at_ns
+                ORDER BY c.number DESC LIMIT 1) =",
             filter.plugin_version.clone(),
         )
         .page(pool, filter)

@@ -167,6 +167,21 @@ impl From<Stored> for Sleeve {
     }
 }
 
+/// Whether a sleeve has this name, a retired one too.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sleeve_is_known(
+    pool: &PgPool,
+    account: Option<&str>,
+    name: &str,
+) -> Result<bool, QueryError> {
+    let text = "SELECT EXISTS (SELECT FROM stockade.sleeve
+        WHERE name = $1 AND ($2::text IS NULL OR account = $2))";
+    let found = sqlx::query_scalar(text).bind(name).bind(account).fetch_one(pool).await;
+    found.map_err(|source| QueryError::Database { what: "a sleeve", source })
+}
+
 /// Sleeves: those of bots and people first, by age, then the house, then suspense where it holds
 /// anything. Retired ones only with `retired`.
 ///

@@ -390,9 +390,9 @@ async fn entries_come_with_all_their_legs() {
             "id": 2, "account": "paper", "at": "2026-02-11T14:30:02Z", "kind": "execution",
             "memo": "sold 4 AAPL", "execution_id": "e2",
             "postings": [
-                {"sleeve": "a", "ledger": "cash", "symbol": null, "amount": "640"},
-                {"sleeve": "a", "ledger": "position", "symbol": "AAPL", "amount": "-600"},
-                {"sleeve": "a", "ledger": "realised", "symbol": null, "amount": "-40"}
+                {"sleeve": "a", "ledger": "cash", "symbol": null, "amount": "640", "qty": null},
+                {"sleeve": "a", "ledger": "position", "symbol": "AAPL", "amount": "-600", "qty": "0"},
+                {"sleeve": "a", "ledger": "realised", "symbol": null, "amount": "-40", "qty": null}
             ]
         }])
     );

@@ -374,6 +374,30 @@ fn a_split_learnt_of_late_is_as_if_it_had_been_known() {
     }
 }
 
+/// The price of the market splits once, however many sleeves bring the split with their history.
+#[test]
+fn a_split_in_every_sleeves_file_is_one_of_the_mark() {
+    let mut books = Books::new(LotMethod::Fifo);
+    for sleeve in ["a", "b"] {
+        books.trade(sleeve, 1, Side::Buy, dec!(10), dec!(100), dec!(0));
+        let fills = vec![ImportedFill {
+            execution_id: format!("split-{sleeve}"),
+            at: Timestamp(2 * DAY),
+            symbol: symbol("AAPL"),
+            kind: ImportKind::Split { ratio: dec!(4) },
+        }];
+        books.command(Command::ImportFills { sleeve: slug(sleeve), opening: false, fills });
+        let aapl = books.desk.by_symbol[&symbol("AAPL")];
+        let mark = books.desk.marks[aapl.index()].unwrap();
+        assert_eq!((mark.price, mark.at), (Price::new(dec!(25)), Timestamp(2 * DAY)), "{sleeve}");
+    }
+    // The account's own split of another day counts again.
+    books.activity(ActivityKind::Split, 3, |split| split.ratio = Some(dec!(5)));
+    let aapl = books.desk.by_symbol[&symbol("AAPL")];
+    assert_eq!(books.desk.marks[aapl.index()].unwrap().price, Price::new(dec!(5)));
+    books.check();
+}
+
 #[test]
 fn a_named_lot_is_closed_first() {
     let mut bench = Bench::new();

@@ -137,3 +137,70 @@ async fn a_page_does_not_shift_when_rows_are_added() {
     let page = position_page(pool, &Filter { after: page.next, ..first }).await.unwrap();
     assert_eq!((page.rows[0].sleeve.as_str(), page.next), ("b", None));
 }
+
+/// Both bounds of a time are of one lot.
+#[tokio::test]
+async fn positions_are_those_with_a_lot_of_the_time() {
+    let database = database(&[history(), vec![older()]].concat()).await;
+    let pool = database.store.reads();
+    let found = |from: Option<i64>, to: Option<i64>| {
+        let stamp = |seconds: i64| at(seconds).0;
+        let filter = Filter { from: from.map(stamp), to: to.map(stamp), ..Filter::default() };
+        async move { position_page(pool, &filter).await.unwrap().rows.len() }
+    };
+    assert_eq!(found(None, Some(-100)).await, 1);
+    assert_eq!(found(Some(0), None).await, 1);
+    // One lot is older, one is newer, none is of that time.
+    assert_eq!(found(Some(-90), Some(-80)).await, 0);
+    assert_eq!(found(Some(1), Some(2)).await, 1);
+}
+
+/// Another lot of A's position, long before.
+fn older() -> Row {
+    Row::Lot(LotRow {
+        id: LotId(2),
+        sleeve: A,
+        symbol: symbol(),
+        side: LotSide::Long,
+        opened_at: at(-200),
+        qty: qty("4"),
+        remaining: qty("4"),
+        entry_price: price("150"),
+        cost: money("600"),
+        cost_left: money("600"),
+        fee: Money::ZERO,
+        fee_left: Money::ZERO,
+        execution_id: "e0".into(),
+    })
+}
+
+/// A refusal is of the version that was refused, whatever the bot has become since.
+#[tokio::test]
+async fn a_refusal_keeps_its_version() {
+    let refused = |seconds, code| {
+        let (intent_id, intent, message) = (IntentId(4), intent(), "too much".to_owned());
+        Row::Refusal(RefusalRow { sleeve: A, intent_id, at: at(seconds), intent, code, message })
+    };
+    let database = database(&[worked_case(), vec![refused(95, "capital")]].concat()).await;
+    let mut connection = sqlx::postgres::PgConnection::connect(&database.url).await.unwrap();
+    for change in [
+        format!("UPDATE stockade.account SET market_ns = {}", at(200).0),
+        "UPDATE stockade.bot SET version = '0.2.0'".to_owned(),
+        format!(
+            "INSERT INTO stockade.refusal (account, sleeve, intent_id, at_ns, intent, code, message)
+             SELECT account, sleeve, 5, {}, intent, 'long_only', message FROM stockade.refusal",
+            at(210).0
+        ),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(change)).execute(&mut connection).await.unwrap();
+    }
+    let pool = database.store.reads();
+    for (version, code) in [("0.1.0", "capital"), ("0.2.0", "long_only")] {
+        let filter = Filter { plugin_version: Some(version.to_owned()), ..Filter::default() };
+        for filter in [filter.clone(), Filter { at: Some(at(300).0), ..filter }] {
+            let found = refusal_page(pool, &filter, None).await.unwrap().rows;
+            let codes: Vec<&str> = found.iter().map(|row| row.code.as_str()).collect();
+            assert_eq!(codes, [code], "{version}");
+        }
+    }
+}
