@@ -44,13 +44,15 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     }
     test.envs(languages::environment()?);
     process::run(&mut test)?;
-    // The simulator must be able to fail: each bug that is built in by this feature is found.
+    // The simulator must be able to fail: each bug that is built in by this feature is found. All
+    // packages are named, or wasmtime would be built again with fewer features.
     let bugs = [
         "test",
-        "--package",
-        "stockade-app",
+        "--workspace",
+        "--bin",
+        "stockade",
         "--features",
-        "seeded-bugs",
+        "stockade-app/seeded-bugs",
         "every_seeded_bug_is_found",
     ];
     process::run(&mut process::cargo(&bugs))?;

@@ -50,8 +50,7 @@ fn every_command_has_help_and_an_example_that_parses() {
     for (path, command) in all() {
         assert!(command.get_about().is_some(), "{path} has no help");
         let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        let examples =
-            after.split_once("Example:\n").or_else(|| after.split_once("Examples:\n"));
+        let examples = after.split_once("Example:\n").or_else(|| after.split_once("Examples:\n"));
         let (_, examples) = examples.unwrap_or_else(|| panic!("{path} has no example"));
         for example in examples.lines().map(str::trim) {
             assert!(example.starts_with(&path), "{path}: {example}");

@@ -176,6 +176,8 @@ impl Bots {
         let trust = self.settings.trust(self.live)?;
         let banned = trust.banned.clone();
         self.engine.set_trust(trust);
+        // What was refused may load now: a bot that starts meanwhile waits for the answer.
+        self.refused.clear();
         self.watch.again();
         self.plugins.retain(|_, plugin| !banned.contains(&**plugin.digest()));
         self.good.retain(|_, plugin| !banned.contains(&**plugin.digest()));
