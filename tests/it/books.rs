@@ -2,7 +2,7 @@
 //! the exchange's own journal after every execution (I1, I3, I5, I6, I16, G1, G2, G9).
 
 use crate::ledger;
-use crate::market::generated;
+use crate::market::{dec, generated};
 use crate::program::until;
 use crate::stage::{SOON, Stage};
 
@@ -51,6 +51,32 @@ async fn the_books_equal_the_exchanges_journal_after_every_execution() {
     let refused = "SELECT count(*) FROM stockade.refusal";
     println!("{} refusals", stage.count(refused).await);
     stage.check().await;
+    statements_say_what_lists_said(&stage).await;
+}
+
+/// Just after an execution, before the market went on, a statement values what the sleeves held as
+/// the list of sleeves did.
+async fn statements_say_what_lists_said(stage: &Stage) {
+    let sql = "SELECT at_ns FROM (SELECT at_ns, row_number() OVER (ORDER BY at_ns) AS place FROM stockade.execution) x
+               WHERE place % 40 = 7 ORDER BY at_ns LIMIT 6";
+    let moments: Vec<i64> = sqlx::query_scalar(sql).fetch_all(stage.pool()).await.unwrap();
+    assert!(moments.len() > 2, "{moments:?}");
+    for moment in moments {
+        let [then, end] = [1_000_000, 1_000_001]
+            .map(|later| stockade_store::query::At(moment + later).to_string());
+        let listed = stage.json(&["sleeve", "list", "--at", &then]).await;
+        let period = ["statement", "--from", "2000-01-01", "--to", &end, "--at", &then];
+        let stated = stage.json(&period).await;
+        let tied = stated["tie"]["sleeves"].as_array().unwrap();
+        for sleeve in listed.as_array().unwrap() {
+            let line = tied.iter().find(|line| line["sleeve"] == sleeve["name"]).unwrap();
+            for amount in ["cash", "market_value"] {
+                let (one, other) = (&line[amount], &sleeve[amount]);
+                let equal = dec(one.as_str().unwrap()) == dec(other.as_str().unwrap());
+                assert!(equal, "{amount} of {} at {then}: {one}, {other}", sleeve["name"]);
+            }
+        }
+    }
 }
 
 /// The host is at most a few minutes behind the market; and the books are compared on the way, not

@@ -54,8 +54,7 @@ pub use round_trip::{RoundTrip, round_trip_list, round_trip_page};
 pub use sleeve::{Sleeve, sleeve_is_known, sleeve_list, sleeve_show};
 pub use statement::{
     LedgerBalance, StatementBasis, StatementEntry, StatementLeg, StatementPrice, StatementRows,
-    StatementSample, StatementScope, StatementSleeve, StatementSplit, StatementTrade,
-    StatementTrip, statement_rows,
+    StatementScope, StatementSleeve, StatementSplit, StatementTrade, StatementTrip, statement_rows,
 };
 pub use table::{Column, TableReader, TextRow, table_names};
 pub use tax::{TaxHistory, WashHistory, tax_history, wash_history};

@@ -171,6 +171,9 @@ pub struct StatementPrice {
     pub price: Number,
     /// When it was seen.
     pub at: At,
+    /// Whether it is an execution of a file: such a one is the market of its time, all there is to
+    /// know of it. Marks follow the market, and not our own executions.
+    pub of_file: bool,
 }
 
 /// A split of a symbol before the period's end: what was seen before it is in old shares.
@@ -184,19 +187,6 @@ pub struct StatementSplit {
     pub ratio: Number,
 }
 
-/// A sample of a sleeve's worth, the last one before an end of the period.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct StatementSample {
-    /// Whose.
-    pub sleeve: String,
-    /// When.
-    pub at: At,
-    /// Its cash then.
-    pub cash: Number,
-    /// Its positions at their marks then.
-    pub market_value: Number,
-}
-
 /// A sleeve of the account, as its row says now.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct StatementSleeve {
@@ -208,7 +198,7 @@ pub struct StatementSleeve {
     pub cash: Number,
 }
 
-/// Everything that a statement is made of. Balances, positions, prices and samples are those of all
+/// Everything that a statement is made of. Balances, positions and prices are those of all
 /// sleeves of the account, since the last page ties them together; entries and round trips are
 /// those of the scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -239,10 +229,6 @@ pub struct StatementRows {
     pub closing_prices: Vec<StatementPrice>,
     /// Splits before the period's end.
     pub splits: Vec<StatementSplit>,
-    /// Last samples before the period.
-    pub opening_samples: Vec<StatementSample>,
-    /// Last samples before its end.
-    pub closing_samples: Vec<StatementSample>,
     /// Breaks that are open.
     pub open_breaks: i64,
     /// Entries whose day lies at or after the period's end.
@@ -352,11 +338,11 @@ const TRIPS: &str = r#"
      ORDER BY CLOSED, r.id"#;
 
 const MARKS: &str = "
-    SELECT DISTINCT ON (m.symbol) m.symbol, m.price, m.at_ns AS at FROM stockade.price m
+    SELECT DISTINCT ON (m.symbol) m.symbol, m.price, m.at_ns AS at, false AS of_file FROM stockade.price m
      WHERE m.account = $1 AND m.at_ns < $2 ORDER BY m.symbol, m.at_ns DESC";
 
 const PRICES: &str = "
-    SELECT DISTINCT ON (x.symbol) x.symbol, x.price, x.at_ns AS at
+    SELECT DISTINCT ON (x.symbol) x.symbol, x.price, x.at_ns AS at, x.source IN ('import', 'opening') AS of_file
       FROM stockade.execution x
       JOIN stockade.entry e ON e.account = x.account AND e.id = x.entry
      WHERE x.account = $1 AND DAY < $2
@@ -369,14 +355,6 @@ const SPLITS: &str = "
       JOIN stockade.posting p ON p.account = e.account AND p.entry = e.id AND p.ledger = 'position'
      WHERE e.account = $1 AND e.kind = 'split' AND e.ratio IS NOT NULL AND DAY < $2
      ORDER BY p.symbol, e.effective_ns, e.id";
-
-const SAMPLES: &str = r#"
-    SELECT s.name AS sleeve, q.at_ns AS at, q.cash, q.market_value
-      FROM stockade."sleeve" s
-      CROSS JOIN LATERAL (SELECT * FROM stockade.equity q
-        WHERE q.account = s.account AND q.sleeve = s.id AND q.at_ns < $2
-        ORDER BY q.at_ns DESC, q.session_close DESC LIMIT 1) q
-     WHERE s.account = $1 ORDER BY s.id"#;
 
 struct Reading {
     transaction: Transaction<'static, Postgres>,
@@ -473,8 +451,6 @@ impl Reading {
         rows.opening_prices = self.before(PRICES, from).await?;
         rows.closing_prices = self.before(PRICES, to).await?;
         rows.splits = self.before(SPLITS, to).await?;
-        rows.opening_samples = self.before(SAMPLES, from).await?;
-        rows.closing_samples = self.before(SAMPLES, to).await?;
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use super::model::{
     ActivityLine, Amount, BookedLater, BrokerSide, Category, Ends, PositionLine, Statement, Tie,
     TieLine, TradeLine, TripLine,
 };
-use super::value::{End, Place, Prices, Worth};
+use super::value::{End, Prices, Worth};
 
 /// Why there is no statement: the books contradict themselves.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +66,10 @@ pub(crate) fn build(
     check_profit(&statement)?;
     Ok(statement)
 }
+
+/// Decimal places to which two sums at market must agree: products have no more digits than a
+/// number has room for.
+pub(super) const TIED_PLACES: u32 = 9;
 
 /// What is worth what, by sleeve.
 type Worths<'a> = BTreeMap<&'a str, Worth<'a>>;
@@ -127,22 +131,20 @@ impl<'a> Builder<'a> {
     fn worths(&self, end: End) -> Worths<'a> {
         let before = if end == End::Opening { self.scope.from } else { self.scope.to };
         let prices = Prices::new(self.rows, end, before);
-        let mut positions: BTreeMap<&str, Vec<(Place<'a>, Decimal, Decimal)>> = BTreeMap::new();
+        let mut positions: BTreeMap<&str, Vec<(&str, Decimal, Decimal)>> = BTreeMap::new();
         for balance in self.rows.balances.iter().filter(|balance| balance.ledger == "position") {
             let (qty, cost) = match end {
                 End::Opening => (balance.opening_qty.0, balance.opening.0),
                 End::Closing => (balance.closing_qty.0, balance.closing.0),
             };
             if !(qty.is_zero() && cost.is_zero()) {
-                let place = (&*balance.sleeve, balance.symbol.as_deref().unwrap_or_default());
-                positions.entry(place.0).or_default().push((place, qty, cost));
+                let symbol = balance.symbol.as_deref().unwrap_or_default();
+                positions.entry(&*balance.sleeve).or_default().push((symbol, qty, cost));
             }
         }
-        let at = |ends: Ends| if end == End::Opening { ends.opening } else { ends.closing };
         let worth = |sleeve: &'a str| {
-            let cash = at(self.ledger("cash", Some(sleeve)));
             let held = positions.get(sleeve).map(Vec::as_slice).unwrap_or_default();
-            (sleeve, prices.worth(sleeve, cash, held))
+            (sleeve, prices.worth(held))
         };
         self.rows.sleeves.iter().map(|sleeve| worth(&sleeve.name)).collect()
     }
@@ -166,10 +168,16 @@ impl<'a> Builder<'a> {
             let stored = self.rows.sleeves.iter().map(|sleeve| sleeve.cash.0).sum();
             tied("cash", cash, stored, "as the sleeves' rows say")?;
         }
+        let account_value = self.account_value(worths);
+        if let Some(whole) = account_value {
+            let value = sleeves.iter().map(|line| line.market_value).sum::<Decimal>();
+            let (value, whole) = (value.round_dp(TIED_PLACES), whole.round_dp(TIED_PLACES));
+            tied("position at market", value, whole, "symbol by symbol")?;
+        }
         Ok(Tie {
             account_cash: self.rows.account_cash.0,
             account_cost: self.rows.account_cost.0,
-            account_value: self.account_value(worths),
+            account_value,
             sleeves,
             broker,
             open_breaks: self.rows.open_breaks,

@@ -6,6 +6,7 @@
 use rust_decimal::Decimal;
 use stockade_store::query::StatementBasis;
 
+use super::build::TIED_PLACES;
 use super::model::{
     Amount, BrokerSide, Category, Ends, Held, PositionLine, Source, Statement, Tie, TradeLine,
 };
@@ -168,7 +169,6 @@ fn valued(source: &Source) -> String {
             "a symbol without a mark of that time is valued at its last execution ({})",
             screen::time(*at)
         ),
-        Source::Sample(at) => format!("valued as it was sampled at {}", screen::time(*at)),
         Source::Cost => text("a symbol whose price is not known is valued at cost"),
     }
 }
@@ -248,7 +248,7 @@ fn position(line: &PositionLine) -> [String; 10] {
         Some(held) => (
             held.price.map_or_else(|| text("?"), exact),
             match held.source {
-                Source::Mark(at) | Source::Execution(at) | Source::Sample(at) => screen::time(at),
+                Source::Mark(at) | Source::Execution(at) => screen::time(at),
                 Source::Cost => text("at cost"),
             },
             amount_or_open(held.value),
@@ -427,7 +427,7 @@ fn tie(statement: &Statement) -> Section {
         amount_or_open(whole),
         amount_or_open(whole.map(|whole| whole + tie.account_cash)),
     ]);
-    let difference = whole.map(|whole| value - whole);
+    let difference = whole.map(|whole| (value - whole).round_dp(TIED_PLACES));
     section.total([
         text("Difference"),
         String::new(),

@@ -129,8 +129,6 @@ pub(crate) enum Source {
     Mark(At),
     /// The last execution.
     Execution(At),
-    /// A sample of the whole sleeve.
-    Sample(At),
     /// Nothing was ever seen: at cost.
     Cost,
 }

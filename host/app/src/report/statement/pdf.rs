@@ -21,9 +21,10 @@ const SIZE: f32 = 8.0;
 const GAP: f32 = 9.0;
 /// Height of a line, as a multiple of the size.
 const LEADING: f32 = 1.4;
-/// Widest that a column of text gets before it wraps, and the narrowest that it is pressed to.
+/// Widest that a column of text gets before it wraps.
 const TEXT_MAX: f32 = 190.0;
-const TEXT_MIN: f32 = 34.0;
+/// Between these it is pressed to its longest word: a date stays on one line, an id is broken.
+const TEXT_MIN: (f32, f32) = (34.0, 60.0);
 
 /// Writes it.
 pub(crate) fn pdf(document: &Document, pictures: &[Picture]) -> Vec<u8> {
@@ -247,6 +248,7 @@ impl Columns {
     fn of(section: &Section) -> Self {
         let numbers: Vec<bool> = section.columns.iter().map(|name| name.starts_with('>')).collect();
         let mut widths: Vec<f32> = Vec::with_capacity(numbers.len());
+        let mut spare: Vec<f32> = Vec::with_capacity(numbers.len());
         for (place, name) in section.columns.iter().enumerate() {
             let head = width(Font::Bold, SIZE, &encoded(name.trim_start_matches('>')));
             let cell = |row: &Line| {
@@ -254,13 +256,19 @@ impl Columns {
                 width(font, SIZE, &encoded(row.cells.get(place).map_or("", |cell| cell)))
             };
             let widest = section.rows.iter().map(cell).fold(head, f32::max);
-            widths.push(if numbers[place] { widest } else { widest.min(TEXT_MAX) });
+            let words = section.rows.iter().filter_map(|row| row.cells.get(place));
+            let words = words.flat_map(|cell| cell.split(' '));
+            let longest = words.map(|word| width(Font::Plain, SIZE, &encoded(word)));
+            let least = longest.fold(TEXT_MIN.0, f32::max).max(head).min(TEXT_MIN.1);
+            let wide = if numbers[place] { widest } else { widest.min(TEXT_MAX) };
+            widths.push(wide);
+            spare.push(if numbers[place] { 0.0 } else { (wide - least).max(0.0) });
         }
         let gaps = GAP * u16::try_from(widths.len().saturating_sub(1)).map_or(0.0, f32::from);
         let available = WIDTH - 2.0 * MARGIN - gaps;
         let over = widths.iter().sum::<f32>() - available;
         if over > 0.0 {
-            press(&mut widths, &numbers, over);
+            press(&mut widths, &spare, over);
         }
         let total = widths.iter().sum::<f32>();
         let factor = (available / total.max(1.0)).min(1.0);
@@ -278,16 +286,15 @@ impl Columns {
     }
 }
 
-/// Takes `over` from the columns of text, the wider ones more.
-fn press(widths: &mut [f32], numbers: &[bool], over: f32) {
-    let spare = |width: f32, number: bool| if number { 0.0 } else { (width - TEXT_MIN).max(0.0) };
-    let all: f32 = widths.iter().zip(numbers).map(|(width, number)| spare(*width, *number)).sum();
+/// Takes `over` from the columns that can spare it, from those that can spare more the more.
+fn press(widths: &mut [f32], spare: &[f32], over: f32) {
+    let all: f32 = spare.iter().sum();
     if all <= 0.0 {
         return;
     }
     let part = (over / all).min(1.0);
-    for (width, number) in widths.iter_mut().zip(numbers) {
-        *width -= spare(*width, *number) * part;
+    for (width, spare) in widths.iter_mut().zip(spare) {
+        *width -= spare * part;
     }
 }
 

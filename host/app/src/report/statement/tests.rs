@@ -197,6 +197,7 @@ fn rows(sleeve: Option<&str>) -> StatementRows {
             symbol: "X".to_owned(),
             price: number("24"),
             at: At(TO - 5),
+            of_file: false,
         }],
         ..StatementRows::default()
     }
@@ -290,19 +291,55 @@ fn a_price_that_is_not_known_is_said() {
     let made = build(&scope(Some("a")), &rows, none()).unwrap();
     assert_eq!(made.market_value.closing, decimal("120.3"));
     assert!(text(&lay_out(&made)).contains("valued at cost"));
-    rows.closing_prices =
-        vec![StatementPrice { symbol: "X".to_owned(), price: number("25"), at: At(TO - DAY) }];
+    let execution = |of_file| StatementPrice {
+        symbol: "X".to_owned(),
+        price: number("25"),
+        at: At(TO - DAY),
+        of_file,
+    };
+    rows.closing_prices = vec![execution(false)];
     let made = build(&scope(Some("a")), &rows, none()).unwrap();
     assert_eq!(made.market_value.closing, decimal("150"));
-    rows.closing_samples = vec![stockade_store::query::StatementSample {
-        sleeve: "a".to_owned(),
-        at: At(TO - 9),
-        cash: number("1402.453456789"),
-        market_value: number("149.4"),
-    }];
+    assert!(text(&lay_out(&made)).contains("valued at its last execution"));
+    // A mark follows the market: an execution of ours after it says nothing new, one of a file does.
+    let mark = |price: &str| StatementPrice {
+        price: number(price),
+        at: At(TO - 2 * DAY),
+        ..execution(false)
+    };
+    rows.closing_marks = vec![mark("24.5")];
     let made = build(&scope(Some("a")), &rows, none()).unwrap();
-    assert_eq!(made.market_value.closing, decimal("149.4"));
-    assert!(text(&lay_out(&made)).contains("as it was sampled"));
+    assert_eq!(made.market_value.closing, decimal("147"));
+    rows.closing_prices = vec![execution(true)];
+    let made = build(&scope(Some("a")), &rows, none()).unwrap();
+    assert_eq!(made.market_value.closing, decimal("150"));
+}
+
+/// Values have many digits where prices follow a split; sleeve by sleeve and symbol by symbol they
+/// come to the same.
+#[test]
+fn sleeves_tie_to_the_account_at_market() {
+    let mut rows = rows(None);
+    let mut held = rows.balances.iter().find(|b| b.ledger == "position").unwrap().clone();
+    rows.closing_marks[0].price = number("5.742187512345");
+    for balance in rows.balances.iter_mut().filter(|b| b.ledger == "position") {
+        balance.closing_qty = number("1.249382716");
+    }
+    for (sleeve, kind) in [("b", "hand"), ("c", "hand")] {
+        held.sleeve = sleeve.to_owned();
+        held.closing = number("0");
+        held.closing_qty = number("1.249382717");
+        rows.balances.push(held.clone());
+        let (name, kind) = (sleeve.to_owned(), kind.to_owned());
+        rows.sleeves.push(StatementSleeve { name, kind, cash: number("0") });
+    }
+    let made = build(&scope(None), &rows, BrokerSide::Not(String::new())).unwrap();
+    let sum: Decimal = made.tie.sleeves.iter().map(|line| line.market_value).sum();
+    assert_eq!(Some(sum), made.tie.account_value);
+    let plain = text(&lay_out(&made));
+    let difference = plain.lines().find(|line| line.starts_with("Difference")).unwrap();
+    let cells: Vec<&str> = difference.split_whitespace().skip(1).collect();
+    assert_eq!(cells, ["0.00"; 4], "{plain}");
 }
 
 #[test]

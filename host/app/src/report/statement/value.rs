@@ -1,20 +1,18 @@
 //! What positions were worth at an end of the period, and how that is known.
 //!
-//! The best there is: the last mark, where no execution came after it; else a sample of the sleeve
-//! with the same cash; else the last execution's price; else cost.
+//! The best there is: the last mark, unless a file brought a later execution; where there is no mark,
+//! the last execution's price; else cost. So a statement says what `sleeve list` said at that time.
+//! Values are products to the last digit: what is added up by sleeves and by symbols is the same.
 
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use stockade_core::decimal::round_half_even;
-use stockade_store::query::{Number, StatementPrice, StatementRows, StatementSample};
+use stockade_store::query::{Number, StatementPrice, StatementRows};
 
 use super::model::{Held, Source};
 
-/// Sleeve and symbol.
-pub(super) type Place<'a> = (&'a str, &'a str);
-
-/// Decimal places of a value at market, as everywhere.
+/// Decimal places of a price in new shares, as the mark has them.
 const PLACES: u32 = 12;
 
 /// An end of the period.
@@ -37,7 +35,6 @@ pub(super) struct Worth<'a> {
 pub(super) struct Prices<'a> {
     marks: BTreeMap<&'a str, StatementPrice>,
     executions: BTreeMap<&'a str, StatementPrice>,
-    samples: BTreeMap<&'a str, &'a StatementSample>,
 }
 
 impl<'a> Prices<'a> {
@@ -52,9 +49,9 @@ impl<'a> Prices<'a> {
             })?;
             Some(StatementPrice { price: Number(value), ..price.clone() })
         };
-        let (marks, executions, samples) = match end {
-            End::Opening => (&rows.opening_marks, &rows.opening_prices, &rows.opening_samples),
-            End::Closing => (&rows.closing_marks, &rows.closing_prices, &rows.closing_samples),
+        let (marks, executions) = match end {
+            End::Opening => (&rows.opening_marks, &rows.opening_prices),
+            End::Closing => (&rows.closing_marks, &rows.closing_prices),
         };
         Self {
             marks: marks
@@ -65,13 +62,12 @@ impl<'a> Prices<'a> {
                 .iter()
                 .filter_map(|price| Some((&*price.symbol, in_new_shares(price)?)))
                 .collect(),
-            samples: samples.iter().map(|sample| (&*sample.sleeve, sample)).collect(),
         }
     }
 
     fn of(&self, symbol: &str) -> (Option<Decimal>, Source) {
         match (self.marks.get(symbol), self.executions.get(symbol)) {
-            (Some(mark), Some(price)) if mark.at < price.at => {
+            (Some(mark), Some(price)) if price.of_file && mark.at < price.at => {
                 (Some(price.price.0), Source::Execution(price.at))
             }
             (Some(mark), _) => (Some(mark.price.0), Source::Mark(mark.at)),
@@ -80,40 +76,24 @@ impl<'a> Prices<'a> {
         }
     }
 
-    /// A sleeve's positions (symbol, quantity, cost), with its cash at the same time.
-    pub(super) fn worth(
-        &self,
-        sleeve: &str,
-        cash: Decimal,
-        positions: &[(Place<'a>, Decimal, Decimal)],
-    ) -> Worth<'a> {
+    /// A sleeve's positions (symbol, quantity, cost).
+    pub(super) fn worth(&self, positions: &[(&'a str, Decimal, Decimal)]) -> Worth<'a> {
         let mut worth = Worth::default();
-        let mut worst = None;
-        for ((_, symbol), qty, cost) in positions {
+        for (symbol, qty, cost) in positions {
             let (price, source) = self.of(symbol);
             let value = price.and_then(|price| qty.checked_mul(price));
-            let value = value.map(|value| round_half_even(value, PLACES));
             let source = if value.is_none() { Source::Cost } else { source };
             if !matches!(source, Source::Mark(_)) {
-                worst = Some(source.clone());
+                worth.source = Some(source.clone());
             }
             worth.value += value.unwrap_or(*cost);
             worth.held.insert(symbol, Held { qty: *qty, cost: *cost, price, value, source });
-        }
-        worth.source = worst;
-        if worth.source.is_some()
-            && let Some(sample) = self.samples.get(sleeve)
-            && sample.cash.0 == cash
-        {
-            worth.value = sample.market_value.0;
-            worth.source = Some(Source::Sample(sample.at));
         }
         worth
     }
 
     /// A whole quantity at its price; `None` without one.
     pub(super) fn value_of(&self, symbol: &str, qty: Decimal) -> Option<Decimal> {
-        let value = qty.checked_mul(self.of(symbol).0?)?;
-        Some(round_half_even(value, PLACES))
+        qty.checked_mul(self.of(symbol).0?)
     }
 }
