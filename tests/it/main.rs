@@ -36,6 +36,7 @@ mod python;
 mod refused;
 mod reload;
 mod sending;
+mod shadow;
 mod stage;
 mod start;
 mod tax;

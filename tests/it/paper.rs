@@ -47,6 +47,9 @@ async fn a_replay_runs_bots_deployed_before_it_and_takes_a_new_version_of_their_
     std::fs::write(&bars, csv(&wave("AAPL", 390 * 200, 3))).unwrap();
     let bars = bars.display().to_string();
     let mut host = around.start(&["run", "--paper-exchange", &bars, "--until-end"]);
+    let shadow = ["bot", "deploy", "ghost", "--plugin", "counter", "--capital", "1", "--shadow"];
+    let shadow = around.run(&[&shadow[..], &["--symbols", "AAPL"]].concat()).await;
+    shadow.ended(1).says(&["no shadow", "without --shadow"]);
     let pool = database.store.reads();
     let count =
         async |sql: &'static str| -> i64 { sqlx::query_scalar(sql).fetch_one(pool).await.unwrap() };

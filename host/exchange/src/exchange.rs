@@ -35,8 +35,9 @@ pub struct Exchange {
     pub(crate) session: Option<(Nanos, Session)>,
     /// Orders to match and their bars; kept for its memory.
     pub(crate) scratch: Vec<(u32, u32)>,
-    /// Whether the bars at hand have ended before they came.
-    pub(crate) ended: bool,
+    /// Where the bars at hand have ended before they came: an order that was sent so many nanoseconds after their beginning does
+    /// not meet them.
+    pub(crate) ended: Option<i64>,
 }
 
 impl Exchange {
@@ -196,9 +197,28 @@ impl Exchange {
     /// The same for bars that come when they have ended, between quotes and trades of other symbols: an order that was sent
     /// while a bar was under way does not meet it.
     pub fn on_ended_bars(&mut self, bars: &[Bar]) {
-        self.ended = true;
+        self.on_late_bars(bars, 0);
+    }
+
+    /// The same, but for orders that were sent within `grace` nanoseconds of a bar's beginning: news of the bar before takes that
+    /// long to come, and the answer to it meets this one.
+    pub fn on_late_bars(&mut self, bars: &[Bar], grace: i64) {
+        self.ended = Some(grace);
         self.on_bars(bars);
-        self.ended = false;
+        self.ended = None;
+    }
+
+    /// When the last price of a symbol was made: the end of its bar, or the time of its trade.
+    #[must_use]
+    pub fn last_at(&self, symbol: SymbolId) -> Option<Nanos> {
+        let at = self.s.slots.get(symbol.index())?.last_at;
+        (at != Nanos(i64::MIN)).then_some(at)
+    }
+
+    /// Whether time alone changes something by `at`: an order is released or expires, or a day ends.
+    #[must_use]
+    pub fn is_due(&self, at: Nanos) -> bool {
+        at >= self.next_deadline || at >= self.s.day_end
     }
 
     /// Bars whose closes are last prices and that meet no order: where quotes or trades are what orders trade at.
@@ -321,7 +341,8 @@ impl Exchange {
         let Some(order) = self.at_work(index) else {
             return;
         };
-        if self.ended && order.submitted_at > bar.at {
+        let late = |grace: i64| order.submitted_at.0.saturating_sub(bar.at.0) > grace;
+        if self.ended.is_some_and(late) {
             return;
         }
         let (tif, extended) = (order.time_in_force, order.extended_hours);

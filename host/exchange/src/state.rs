@@ -204,7 +204,7 @@ impl Exchange {
             next_deadline: Nanos::MAX,
             session: None,
             scratch: Vec::new(),
-            ended: false,
+            ended: None,
         }
     }
 

@@ -65,6 +65,7 @@ async fn deploy(context: &Context, args: DeployArgs) -> Result<(), Failure> {
     let symbols = plugin.symbols(args.symbols)?;
     let seed = args.seed.unwrap_or_else(|| seed_of(&args.name));
     plugin.try_start(&context.settings, args.params.clone(), &symbols, seed).await?;
+    context.free_name(&args.name, args.shadow).await?;
     let command = Command::BotDeploy {
         seed,
         name: args.name,
@@ -76,6 +77,9 @@ async fn deploy(context: &Context, args: DeployArgs) -> Result<(), Failure> {
         params: args.params,
         symbols,
     };
+    if args.shadow {
+        return reply::say(&context.change_in_shadow(command).await?, args.json);
+    }
     reply::of(context, command, args.json).await
 }
 

@@ -6,8 +6,9 @@
 //! live bot then ends with exit code 5.
 
 use stockade_core::desk::{Command, Reply};
+use stockade_core::risk::Refusal;
 use stockade_core::{Slug, Timestamp};
-use stockade_store::query::{Account, Filter, PgPool, account_list};
+use stockade_store::query::{Account, Filter, PgPool, account_list, is_shadow, sleeve_list};
 use stockade_store::{Cluster, Store};
 use tokio::sync::OnceCell;
 
@@ -176,12 +177,48 @@ impl Context {
         reply.ok_or_else(|| Failure::Failed(anyhow::anyhow!("the desk gave no reply")))
     }
 
+    /// Has the desk of the account's shadow carry out a command, and says what came of it.
+    pub(crate) async fn change_in_shadow(&self, command: Command) -> Result<Reply, Failure> {
+        let request = HostRequest::Shadow { command: Box::new(command) };
+        match self.host_says(request, "deploying in shadow").await? {
+            Answer::Reply(reply) => done(reply),
+            other => Err(not_a_reply(other)),
+        }
+    }
+
+    /// A name says which of the two books is meant: one that the other side has is refused.
+    pub(crate) async fn free_name(&self, name: &Slug, in_shadow: bool) -> Result<(), Failure> {
+        let pool = match self.books().await {
+            Ok(pool) => pool,
+            Err(Failure::NoBooks { .. }) => return Ok(()),
+            Err(failure) => return Err(failure),
+        };
+        let filter = Filter { sleeve: Some(name.to_string()), ..Filter::default() };
+        let same = sleeve_list(&pool, &filter, false).await.map_err(failed)?;
+        if same.iter().all(|sleeve| is_shadow(&sleeve.account) == in_shadow) {
+            return Ok(());
+        }
+        let what = if in_shadow { "sleeve" } else { "sleeve in shadow" }.to_owned();
+        Err(Failure::refused(&Refusal::Exists { what, name: name.to_string() }))
+    }
+
     /// Asks the running host; `needs` is what can't be done without one.
     pub(crate) async fn ask_host(
         &self,
         request: HostRequest,
         needs: &str,
     ) -> Result<HostReply, Failure> {
+        match self.host_says(request, needs).await? {
+            Answer::Host(reply) => Ok(reply),
+            Answer::Reply(reply) => {
+                done(reply)?;
+                Err(misunderstood())
+            }
+            other => Err(not_a_reply(other)),
+        }
+    }
+
+    async fn host_says(&self, request: HostRequest, needs: &str) -> Result<Answer, Failure> {
         let mut link = loop {
             if let Some(link) = Link::open(&self.settings.socket()).await? {
                 break link;
@@ -190,14 +227,7 @@ impl Context {
                 return Err(Failure::NotRunning { needs: needs.to_owned() });
             }
         };
-        match link.call(self.settings.account.clone(), Task::Host(request)).await? {
-            Answer::Host(reply) => Ok(reply),
-            Answer::Reply(reply) => {
-                done(reply)?;
-                Err(misunderstood())
-            }
-            other => Err(not_a_reply(other)),
-        }
+        Ok(link.call(self.settings.account.clone(), Task::Host(request)).await?)
     }
 }
 
@@ -215,7 +245,8 @@ fn choose(known: &[Account], with_keys: Option<String>) -> Result<String, Failur
     if let Some(label) = with_keys {
         return Ok(label);
     }
-    match known {
+    let real: Vec<&Account> = known.iter().filter(|known| !is_shadow(&known.account)).collect();
+    match real.as_slice() {
         [] => Ok(books::BOOKS.to_owned()),
         [only] => Ok(only.account.clone()),
         several => {

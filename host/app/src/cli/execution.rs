@@ -5,7 +5,7 @@ use stockade_store::query::{Execution, execution_page};
 
 use super::context::Context;
 use super::list::{OrderListArgs, query_failed};
-use super::screen::{Screen, money, price, quantity, time};
+use super::screen::{self, Screen, money, price, quantity, time};
 use crate::failure::Failure;
 
 /// Fills at the broker, each booked once
@@ -42,7 +42,7 @@ fn table(executions: &[Execution]) -> Screen {
     for execution in executions {
         screen.row([
             time(execution.at),
-            execution.sleeve.clone(),
+            screen::owner(&execution.sleeve, &execution.account),
             execution.symbol.clone(),
             execution.side.clone(),
             quantity(execution.qty),

@@ -5,7 +5,7 @@ use stockade_store::query::{Lot, lot_page};
 
 use super::context::Context;
 use super::list::{LotListArgs, query_failed};
-use super::screen::{Screen, money, price, quantity, time};
+use super::screen::{self, Screen, money, price, quantity, time};
 use crate::failure::Failure;
 
 /// Shares by the execution that bought them
@@ -47,7 +47,7 @@ fn table(lots: &[Lot]) -> Screen {
     for lot in lots {
         screen.row([
             time(lot.opened_at),
-            lot.sleeve.clone(),
+            screen::owner(&lot.sleeve, &lot.account),
             lot.symbol.clone(),
             lot.side.clone(),
             quantity(lot.qty),

@@ -116,7 +116,7 @@ fn table(orders: &[Order]) -> Screen {
         screen.row([
             order.id.to_string(),
             time(order.accepted_at),
-            order.sleeve.clone(),
+            screen::owner(&order.sleeve, &order.account),
             order.symbol.clone(),
             order.side.clone(),
             size(order),

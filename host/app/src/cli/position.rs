@@ -9,7 +9,7 @@ use super::argument;
 use super::context::Context;
 use super::list::{LotListArgs, query_failed};
 use super::reply;
-use super::screen::{Screen, money, percent, price, price_or_dash, quantity};
+use super::screen::{self, Screen, money, percent, price, price_or_dash, quantity};
 use crate::failure::Failure;
 
 /// What sleeves hold
@@ -89,7 +89,7 @@ fn table(positions: &[Position]) -> Screen {
     let mut screen = Screen::new(&headings, "no positions");
     for position in positions {
         screen.row([
-            position.sleeve.clone(),
+            screen::owner(&position.sleeve, &position.account),
             position.symbol.clone(),
             quantity(position.qty),
             price(position.average_entry),

@@ -1,5 +1,7 @@
 //! `stockade reconcile`: books and broker side by side.
 
+use stockade_store::query::is_shadow;
+
 use super::context::Context;
 use super::screen::{self, Screen, money, quantity, time};
 use crate::failure::Failure;
@@ -29,8 +31,9 @@ pub(crate) async fn run(context: &Context, args: ReconcileArgs) -> Result<(), Fa
 pub(crate) fn show(comparison: &Comparison) -> Result<(), Failure> {
     let verdict = if comparison.balanced { "balanced" } else { "not balanced" };
     screen::line(&format!(
-        "account {} at {}: {verdict}\n",
+        "account {}{} at {}: {verdict}\n",
         comparison.account,
+        if is_shadow(&comparison.account) { ", at its simulated broker," } else { "" },
         time(comparison.at)
     ))?;
     let mut sides = Screen::new(&["", ">SLEEVES", ">SUSPENSE", ">BROKER", ">DIFFERENCE"], "");

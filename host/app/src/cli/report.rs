@@ -17,7 +17,9 @@ use stockade_core::ledger::LotSide;
 use stockade_core::ledger::tax::{Bridge, Figures, Part, bridge};
 use stockade_core::ledger::wash::{WINDOW_DAYS, WashSale, wash_sales};
 use stockade_core::{SleeveId, Symbol, Timestamp};
-use stockade_store::query::{At, Filter, Number, account_list, tax_history, wash_history};
+use stockade_store::query::{
+    At, Filter, Number, account_list, is_shadow, tax_history, wash_history,
+};
 
 use super::argument;
 use super::context::{Context, failed};
@@ -89,7 +91,10 @@ pub(crate) async fn run(context: &Context, command: ReportCommand) -> Result<(),
 async fn account(context: &Context) -> Result<String, Failure> {
     let filter = Filter { account: context.account(), ..Filter::default() };
     let known = account_list(&context.pool().await?, &filter).await.map_err(failed)?;
-    let labels: Vec<String> = known.into_iter().map(|account| account.account).collect();
+    let named = context.account().is_some();
+    let meant = |label: &String| named || !is_shadow(label);
+    let labels = known.into_iter().map(|account| account.account);
+    let labels: Vec<String> = labels.filter(meant).collect();
     match labels.as_slice() {
         [only] => Ok(only.clone()),
         [] => {

@@ -5,7 +5,7 @@ use stockade_store::query::{RoundTrip, round_trip_page};
 
 use super::context::Context;
 use super::list::{LotListArgs, query_failed};
-use super::screen::{Screen, money, percent, price, quantity, text_or_dash, time};
+use super::screen::{self, Screen, money, percent, price, quantity, text_or_dash, time};
 use crate::failure::Failure;
 
 /// Realised profit, trade by trade
@@ -37,7 +37,7 @@ fn table(trips: &[RoundTrip]) -> Screen {
         let fees = stockade_store::query::Number(trip.opening_fee.0 + trip.closing_fee.0);
         screen.row([
             time(trip.exit_time),
-            trip.sleeve.clone(),
+            screen::owner(&trip.sleeve, &trip.account),
             trip.symbol.clone(),
             trip.side.clone(),
             quantity(trip.qty),

@@ -10,7 +10,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use stockade_core::decimal::round_half_even;
-use stockade_store::query::{At, Number, Percent};
+use stockade_store::query::{At, Number, Percent, is_shadow};
 
 use crate::failure::Failure;
 
@@ -32,6 +32,11 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Failure::Failed(anyhow::Error::new(error)))?;
     line(&text)
+}
+
+/// A sleeve's or bot's name, which says where it belongs to a shadow: nothing of that is real.
+pub(crate) fn owner(name: &str, account: &str) -> String {
+    if is_shadow(account) { format!("{name} (shadow)") } else { name.to_owned() }
 }
 
 /// Writes a remark to stderr.

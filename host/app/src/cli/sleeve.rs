@@ -118,7 +118,7 @@ pub(crate) fn table(sleeves: &[Sleeve]) -> Screen {
         Screen::new(&headings, "no sleeves yet: stockade sleeve create, or bot deploy");
     for sleeve in sleeves {
         screen.row([
-            sleeve.name.clone(),
+            screen::owner(&sleeve.name, &sleeve.account),
             text_or_dash(sleeve.bot.as_deref()),
             money(sleeve.net_capital),
             money(sleeve.cash),
@@ -153,7 +153,7 @@ fn show(sleeve: &Sleeve) -> Result<(), Failure> {
         None => state(sleeve),
     };
     screen::pairs(&[
-        ("sleeve", sleeve.name.clone()),
+        ("sleeve", screen::owner(&sleeve.name, &sleeve.account)),
         ("account", sleeve.account.clone()),
         ("bot", text_or_dash(sleeve.bot.as_deref())),
         ("state", state),

@@ -79,6 +79,10 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     key("plugins", "folder of plugins (default: plugins in the data folder)"),
     key("reconcile.interval_seconds", "how often books and broker are compared (60)"),
+    key(
+        "shadow.cash",
+        "cash of a shadow account in US dollars; a higher value is paid in at the next start (1000000)",
+    ),
 ];
 
 /// The known name that is nearest to one that isn't.

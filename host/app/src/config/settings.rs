@@ -65,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) equity_interval_seconds: u64,
     /// How long a live host's lease lasts without renewal, in seconds.
     pub(crate) lease_ttl_seconds: u64,
+    /// Cash that is paid into the simulated broker of a shadow account, in whole US dollars.
+    pub(crate) shadow_cash: u64,
     /// Whether plugins need a signature, where it was said.
     pub(crate) require_signature: Option<bool>,
     /// What a bot may use.
@@ -134,6 +136,7 @@ impl Settings {
             reloads_per_minute: values.number("bots.reloads_per_minute", 100)?,
             equity_interval_seconds: values.number("equity.interval_seconds", 60)?,
             lease_ttl_seconds: values.number_within("lease.ttl_seconds", 20, 4..=600)?,
+            shadow_cash: values.number_within("shadow.cash", 1_000_000, 1..=1_000_000_000_000)?,
             require_signature: values.truth("bots.require_signature")?,
             limits: values.limits()?,
             data,

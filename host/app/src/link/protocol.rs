@@ -49,6 +49,11 @@ pub(crate) enum HostRequest {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bot: Option<Slug>,
     },
+    /// Carry a command out in the shadow of the account.
+    Shadow {
+        /// Which.
+        command: Box<Command>,
+    },
     /// Compare books and broker now.
     Reconcile,
     /// Keys or bans have changed: read them, and every plugin, again.

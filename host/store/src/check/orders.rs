@@ -13,7 +13,8 @@ pub(crate) const RULES: &[Rule] = &[
                   GROUP BY replaces HAVING count(*) > 1
                   UNION ALL
                   SELECT format('order %s has the client order id %s', id, client_order_id)
-                  FROM stockade.order WHERE account = $1 AND client_order_id NOT LIKE 'sk-%-' || account || '-%'
+                  FROM stockade.order WHERE account = $1
+                      AND (client_order_id NOT LIKE 'sk-%' OR split_part(client_order_id, '-', 3) <> replace(account, '-', '_'))
                   UNION ALL
                   SELECT format('execution %s of sleeve %s names order %s of sleeve %s', x.execution_id, x.sleeve,
                       x.order_id, coalesce(o.sleeve::text, 'none'))

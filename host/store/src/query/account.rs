@@ -7,6 +7,22 @@ use sqlx::PgPool;
 use super::filter::{Filter, QueryError, Select};
 use super::value::{At, Number};
 
+/// What the label of an account ends with whose broker is simulated.
+const SHADOW: &str = "-shadow";
+
+/// The label of the account that shadows another: it trades what the other's market brings, at a
+/// broker that is simulated.
+#[must_use]
+pub fn shadow_label(account: &str) -> String {
+    format!("{account}{SHADOW}")
+}
+
+/// Whether an account is a shadow: nothing of it is ever sent to a broker.
+#[must_use]
+pub fn is_shadow(account: &str) -> bool {
+    account.ends_with(SHADOW)
+}
+
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Account {

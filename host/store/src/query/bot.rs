@@ -14,6 +14,8 @@ pub struct Bot {
     pub name: String,
     /// The account's label.
     pub account: String,
+    /// Whether it trades in shadow: nothing of it is ever sent.
+    pub shadow: bool,
     /// Its sleeve.
     pub sleeve: String,
     /// Its plugin.
@@ -62,7 +64,7 @@ pub struct BotEvent {
 }
 
 const BODY: &str = "
-    SELECT b.name, b.account, s.name AS sleeve, b.plugin, b.version, b.digest,
+    SELECT b.name, b.account, right(b.account, 7) = '-shadow' AS shadow, s.name AS sleeve, b.plugin, b.version, b.digest,
            (SELECT coalesce(jsonb_object_agg(pair->>0, pair->>1), '{}'::jsonb)
               FROM jsonb_array_elements(b.params) pair) AS params,
            b.symbols, b.generation, b.state, b.state_reason, jsonb_array_length(b.strikes) AS strikes,

@@ -14,6 +14,8 @@ pub struct Lot {
     pub id: i64,
     /// Whose.
     pub sleeve: String,
+    /// The account's label.
+    pub account: String,
     /// Of what.
     pub symbol: String,
     /// `long` or `short`.
@@ -40,7 +42,7 @@ const LIST: List = List {
     what: "lots",
     noun: "lot",
     columns:
-        "l.id, s.name AS sleeve, l.symbol, l.side, l.opened_ns AS opened_at, l.qty, l.remaining,
+        "l.id, s.name AS sleeve, l.account, l.symbol, l.side, l.opened_ns AS opened_at, l.qty, l.remaining,
         l.entry_price, l.cost, l.cost_left, l.fee_left, l.execution_id",
     rows: Rows::OfSleeves { table: "stockade.lot", alias: "l" },
     key: &[("l.opened_ns", "bigint"), ("l.account", "text"), ("l.id", "bigint")],

@@ -30,7 +30,7 @@ mod table;
 mod tax;
 mod value;
 
-pub use account::{Account, account_list};
+pub use account::{Account, account_list, is_shadow, shadow_label};
 pub use activity::{Activity, activity_page};
 pub use attribution::{
     Attribution, AttributionRows, Share, attribution, attribution_rows, price_history,

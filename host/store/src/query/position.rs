@@ -21,6 +21,8 @@ pub struct Holding {
 pub struct Position {
     /// Whose.
     pub sleeve: String,
+    /// The account's label.
+    pub account: String,
     /// Of what.
     pub symbol: String,
     /// Signed quantity.
@@ -40,7 +42,7 @@ pub struct Position {
 const LIST: List = List {
     what: "positions",
     noun: "position",
-    columns: "held.sleeve, held.symbol, held.qty, held.average_entry, held.mark, held.market_value,
+    columns: "held.sleeve, held.account, held.symbol, held.qty, held.average_entry, held.mark, held.market_value,
         held.unrealised, held.share_of_account_pct",
     rows: Rows::Joined(
         "(SELECT p.account, s.name AS sleeve, s.id, p.symbol, p.qty,

@@ -12,6 +12,8 @@ use super::value::{At, Number, Percent};
 pub struct RoundTrip {
     /// Whose.
     pub sleeve: String,
+    /// The account's label.
+    pub account: String,
     /// Of what.
     pub symbol: String,
     /// `long` or `short`.
@@ -45,7 +47,7 @@ pub struct RoundTrip {
 const LIST: List = List {
     what: "round trips",
     noun: "roundtrip",
-    columns: "s.name AS sleeve, r.symbol, r.side, r.qty, r.entry_ns AS entry_time, r.entry_price,
+    columns: "s.name AS sleeve, r.account, r.symbol, r.side, r.qty, r.entry_ns AS entry_time, r.entry_price,
         r.exit_ns AS exit_time, r.exit_price, r.gross, r.opening_fee, r.closing_fee, r.net,
         round(100 * r.net / nullif(r.cost, 0), 12) AS net_pct, r.exit_reason, r.exit_execution_id",
     rows: Rows::OfSleeves { table: "stockade.round_trip", alias: "r" },

@@ -76,6 +76,13 @@ impl Alpaca {
         })
     }
 
+    /// The same client with spellings that another one learns.
+    #[must_use]
+    pub fn with_symbols(mut self, symbols: SymbolTable) -> Self {
+        self.symbols = symbols;
+        self
+    }
+
     /// The broker's spellings that [`Alpaca::assets`] has learned; the data streams need them.
     #[must_use]
     pub const fn symbols(&self) -> &SymbolTable {

@@ -4,6 +4,8 @@
 //! anything that a restart would not know. Repeating the file gives the same accounts, because the
 //! exchange takes time and chance from its arguments alone.
 
+mod pushed;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +23,7 @@ use super::answer::Refusal;
 use super::config::{ServerConfig, Speed, StartError};
 use super::data_message::stream_messages;
 use super::faults::Board;
-use super::feed::Loaded;
+use super::feed::{Feed, Loaded, Pushed};
 use super::history::FeedBar;
 use super::hub::{Cut, Hub, MarketMessage};
 use super::oplog::{Call, Entry, Header, Oplog, OplogError};
@@ -78,6 +80,8 @@ pub(crate) struct Engine {
     actions: Vec<CorporateAction>,
     next_action: usize,
     announced: Vec<CorporateAction>,
+    /// Where the market is handed in from outside.
+    pushed: Option<Pushed>,
 }
 
 impl Engine {
@@ -87,7 +91,11 @@ impl Engine {
         feed: Arc<Loaded>,
         faults: Board,
     ) -> Result<Self, StartError> {
-        let start = feed.start();
+        let pushed = match &config.feed {
+            Feed::Pushed(pushed) => Some(pushed.clone()),
+            _ => None,
+        };
+        let start = pushed.as_ref().map_or_else(|| feed.start(), |pushed| pushed.start);
         let mut accounts = Vec::new();
         let mut rules_of = Vec::new();
         for (index, account) in config.accounts.iter().enumerate() {
@@ -96,7 +104,12 @@ impl Engine {
                 .clone()
                 .unwrap_or_else(|| stockade_exchange::Config::paper(account.cash));
             rules.cash = account.cash;
-            rules_of.push((account.key_id.clone(), rules.clone()));
+            let mut kept = rules.clone();
+            if pushed.is_some() {
+                // It is in the state that the file begins with.
+                kept.cash = rust_decimal::Decimal::ZERO;
+            }
+            rules_of.push((account.key_id.clone(), kept));
             // Every account draws its own ids.
             let seed = config.seed.wrapping_add(u64::try_from(index).unwrap_or(0) << 32);
             accounts.push(Account {
@@ -128,12 +141,16 @@ impl Engine {
             actions,
             next_action: 0,
             announced: Vec::new(),
+            pushed,
         };
-        engine.repeat(entries);
+        engine.repeat(entries)?;
+        if engine.pushed.is_some() {
+            engine.begin_anew(&header)?;
+        }
         Ok(engine)
     }
 
-    fn repeat(&mut self, entries: Vec<Entry>) {
+    fn repeat(&mut self, entries: Vec<Entry>) -> Result<(), StartError> {
         for entry in entries {
             match entry {
                 Entry::Step(_) => drop(self.take_step()),
@@ -143,18 +160,26 @@ impl Engine {
                     drop(self.take_call(account, at, &call));
                 }
                 Entry::Call { .. } => {}
+                Entry::State { account, state } => self.take_state(account, *state)?,
+                Entry::Listed(symbols) => self.take_listed(&symbols),
+                Entry::Bars(bars) => self.take_bars(&bars),
+                Entry::Passed(at) => self.take_passed(at),
             }
             // Whoever listened then has heard it, or fills the gap by asking.
             for account in &mut self.accounts {
                 drop(account.exchange.drain_events());
             }
         }
+        Ok(())
     }
 
     /// The market's present time.
     pub(crate) fn now(&self) -> i64 {
         let (market, taken) = self.clock;
         let still = market.max(self.last_at);
+        if let Some(now) = self.pushed.as_ref().and_then(pushed::present) {
+            return still.max(now);
+        }
         let (Speed::Times(times), Some(taken)) = (self.speed, taken) else {
             return still;
         };
@@ -374,7 +399,8 @@ impl Engine {
         // No two calls have the same time, so that lists by time have an order.
         let at = self.now().max(self.last_at.saturating_add(CALL_DISTANCE));
         let entry = Entry::Call { account, at, call };
-        self.log.append(&entry).map_err(|error| Refusal::internal(error.to_string()))?;
+        let kept = self.log.append(&entry).and_then(|()| self.keep());
+        kept.map_err(|error| Refusal::internal(error.to_string()))?;
         let Entry::Call { call, .. } = entry else {
             return Err(Refusal::internal("a call is not a call"));
         };

@@ -37,6 +37,19 @@ pub enum Feed {
     Bars(Vec<FeedBar>),
     /// A seeded market of one-minute bars.
     Generated(Generated),
+    /// None yet: bars come by [`super::RunningExchange::push`].
+    Pushed(Pushed),
+}
+
+/// A market that somebody else watches and hands on, bar by bar. Its accounts are kept as safe as a
+/// database keeps its rows: what anybody was told of is on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// Market time at which a new account is opened, nanoseconds since the epoch.
+    pub start: i64,
+    /// Market time less the machine's, where the market is the present; `None` where it passes with
+    /// the bars alone.
+    pub offset: Option<i64>,
 }
 
 /// A feed in memory: bars by the time at which they are known, and the steps of the market.
@@ -55,6 +68,7 @@ impl Loaded {
     pub(crate) fn read(feed: &Feed, seed: u64) -> Result<Self, StartError> {
         let mut bars = match feed {
             Feed::Bars(bars) => bars.clone(),
+            Feed::Pushed(_) => Vec::new(),
             Feed::Files(sources) => of_files(sources)?,
             Feed::Generated(market) => generate(market, seed)?,
         };

@@ -7,13 +7,14 @@
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 use stockade_exchange::time::Date;
 
 use super::time::{HOUR, MINUTE, date, midnight};
 use super::value::Value;
 
 /// One bar of the feed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedBar {
     /// As the data interface writes it: `SPY`, `BTC/USD`.
     pub symbol: String,

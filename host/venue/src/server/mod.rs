@@ -54,7 +54,7 @@ pub use config::{
     REQUESTS_PER_MINUTE, ServerConfig, Speed, StartError,
 };
 pub use faults::read as read_faults;
-pub use feed::{Feed, Generated};
+pub use feed::{Feed, Generated, Pushed};
 pub use history::FeedBar;
 pub use oplog::OplogError;
 pub use run::{BookingError, ExchangeServer, RunningExchange};

@@ -16,6 +16,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use stockade_exchange::{Changes, Id, NewOrder};
 
+use super::history::FeedBar;
+
 /// What the file belongs to; a restart with anything else is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header {
@@ -95,6 +97,19 @@ pub(crate) enum Entry {
     Step(usize),
     /// The market ended.
     Finish,
+    /// An account as it was: what came before is left out.
+    State {
+        /// Which account.
+        account: usize,
+        /// All of it.
+        state: Box<stockade_exchange::State>,
+    },
+    /// Symbols that the market trades from now on.
+    Listed(Vec<String>),
+    /// Bars that were handed in.
+    Bars(Vec<FeedBar>),
+    /// Time passed to this moment of the market.
+    Passed(i64),
     /// An account was called at a time of the market.
     Call {
         /// Which account.
@@ -230,6 +245,53 @@ impl Oplog {
 }
 
 impl Oplog {
+    /// Waits until the disk has what was appended.
+    ///
+    /// # Errors
+    /// [`OplogError::Io`].
+    pub(crate) fn sync(&mut self) -> Result<(), OplogError> {
+        let Place::File(open) = &mut self.0 else {
+            return Ok(());
+        };
+        let failed = |source| OplogError::Io { path: open.path.clone(), source };
+        open.file.sync_data().map_err(failed)
+    }
+
+    /// Puts a file with these entries alone in the place of the present one: either the one or the
+    /// other is there, whatever happens.
+    ///
+    /// # Errors
+    /// [`OplogError`]; the present file stays then.
+    pub(crate) fn replace(&mut self, header: &Header, entries: &[Entry]) -> Result<(), OplogError> {
+        let Place::File(open) = &self.0 else {
+            return Ok(());
+        };
+        let path = open.path.clone();
+        let io = |source| OplogError::Io { path: path.clone(), source };
+        let mut name = path.clone().into_os_string();
+        name.push(".new");
+        let beside = PathBuf::from(name);
+        let mut options = OpenOptions::new();
+        let file =
+            options.read(true).write(true).create(true).truncate(true).open(&beside).map_err(io)?;
+        if file.try_lock().is_err() {
+            return Err(OplogError::InUse { path: beside });
+        }
+        let mut fresh =
+            Self(Place::File(Open { path: path.clone(), file, length: 0, broken: false }));
+        fresh.append(header)?;
+        for entry in entries {
+            fresh.append(entry)?;
+        }
+        fresh.sync()?;
+        std::fs::rename(&beside, &path).map_err(io)?;
+        if let Some(folder) = path.parent() {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+        }
+        *self = fresh;
+        Ok(())
+    }
+
     /// Lets go of the file, so that the next process can have it. Nothing can be appended then.
     pub(crate) fn close(&mut self) {
         self.0 = Place::Closed;

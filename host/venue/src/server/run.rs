@@ -157,6 +157,38 @@ impl RunningExchange {
         Ok(more)
     }
 
+    /// Hands in bars that have ended ([`super::Feed::Pushed`]): orders meet them. A bar that its
+    /// symbol has had is left out.
+    ///
+    /// # Errors
+    /// When the state file cannot be written.
+    pub fn push(&self, bars: Vec<super::FeedBar>) -> Result<(), OplogError> {
+        self.shared.engine().push(bars)
+    }
+
+    /// Lists symbols, as the data interface writes them, before their first bar
+    /// ([`super::Feed::Pushed`]).
+    ///
+    /// # Errors
+    /// When the state file cannot be written.
+    pub fn list(&self, symbols: Vec<String>) -> Result<(), OplogError> {
+        self.shared.engine().list(symbols)
+    }
+
+    /// Lets orders go to work and expire that time alone moves ([`super::Feed::Pushed`]).
+    ///
+    /// # Errors
+    /// When the state file cannot be written.
+    pub fn pass(&self) -> Result<(), OplogError> {
+        self.shared.engine().pass()
+    }
+
+    /// The end of the last bar that a symbol has had ([`super::Feed::Pushed`]).
+    #[must_use]
+    pub fn last_at(&self, symbol: &str) -> Option<i64> {
+        self.shared.engine().last_at(symbol)
+    }
+
     /// Market time now, nanoseconds since the epoch.
     #[must_use]
     pub fn now(&self) -> i64 {

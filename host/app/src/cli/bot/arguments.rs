@@ -115,6 +115,10 @@ pub(crate) struct DeployArgs {
     /// An existing flat sleeve to take
     #[arg(long, value_name = "S", value_parser = argument::slug)]
     pub(crate) sleeve: Option<Slug>,
+    /// In shadow: it sees the live market, its intents are checked, recorded and simulated, and
+    /// nothing is ever sent
+    #[arg(long)]
+    pub(crate) shadow: bool,
     /// Its seed (default: made of its name)
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,

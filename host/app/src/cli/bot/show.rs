@@ -83,7 +83,7 @@ pub(super) async fn show(
     };
     let rejected = bot.rejected.as_array().map_or(0, Vec::len);
     screen::pairs(&[
-        ("bot", bot.name.clone()),
+        ("bot", screen::owner(&bot.name, &bot.account)),
         ("account", bot.account.clone()),
         ("sleeve", bot.sleeve.clone()),
         ("plugin", format!("{} {}", bot.plugin, bot.version)),

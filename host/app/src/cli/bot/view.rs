@@ -24,7 +24,7 @@ pub(crate) fn table(bots: &[Bot]) -> Screen {
     let mut screen = Screen::new(&headings, "no bots yet: stockade bot deploy");
     for bot in bots {
         screen.row([
-            bot.name.clone(),
+            screen::owner(&bot.name, &bot.account),
             bot.plugin.clone(),
             bot.version.clone(),
             bot.state.clone(),

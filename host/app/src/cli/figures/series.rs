@@ -6,12 +6,13 @@ use stockade_core::Slug;
 use stockade_stats::{Options, Valuation, value};
 use stockade_store::query::{
     Attribution, EquityPeriod, ExecutionQuality, attribution, equity_periods, execution_quality,
-    round_trip_nets, sleeve_show, trades_crypto,
+    is_shadow, round_trip_nets, sleeve_show, trades_crypto,
 };
 use stockade_venue::files::{EquityRow, FileError, read_equity};
 
 use super::history::{self, Kept};
 use crate::cli::context::{Context, failed, not_found};
+use crate::cli::screen;
 use crate::failure::Failure;
 
 /// What is reckoned with.
@@ -63,6 +64,9 @@ pub(super) async fn of_sleeve(
     let found = found.map_err(failed)?;
     let sleeve = found.ok_or_else(|| not_found("sleeve", name))?;
     let (account, name) = (sleeve.account.as_str(), sleeve.name.as_str());
+    if is_shadow(account) {
+        screen::note(&format!("{name} trades in shadow: its fills are simulated"));
+    }
     let crypto = trades_crypto(&pool, account, name, at).await.map_err(failed)?;
     let kept = if plain { history::standing(&pool, account, name, at).await? } else { None };
     let (mut periods, mut nets) = (Vec::new(), Vec::new());

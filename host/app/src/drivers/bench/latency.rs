@@ -137,7 +137,8 @@ async fn through_host<T>(
         take_over: false,
         live: false,
     };
-    let (host, inputs, sender) = live::prepare(settings, &args, &base.store, account).await?;
+    let live::Prepared { host, inputs, sender, .. } =
+        live::prepare(settings, &args, &base.store, account).await?;
     // The host's queue is looked through on its way: that adds a step to what is measured.
     let (to_host, looked_through) = mpsc::channel(QUEUE_MAX);
     let (seen, news) = mpsc::unbounded_channel();

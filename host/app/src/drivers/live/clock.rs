@@ -31,6 +31,11 @@ impl Clock {
         self.offset.is_none()
     }
 
+    /// Broker's time less machine's time, where the broker's is the present.
+    pub(crate) const fn offset(&self) -> Option<i64> {
+        self.offset
+    }
+
     /// An event of the market carries this time.
     pub(crate) fn see(&mut self, at: Timestamp) {
         // A time from the future is a broken feed, not the market's (RELIABILITY M8).

@@ -12,7 +12,7 @@ use stockade_venue::alpaca::{
     AccountConfig, Alpaca, ClientError, DataStream, Feed, HistoryRequest, MarketMessage,
     StreamLimits, Subscription, SymbolBar,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::Incoming;
 use super::gap::{self, Filled, Gap, Missed};
@@ -22,13 +22,33 @@ const LAST_BAR_NS: i64 = 5 * 86_400 * 1_000_000_000;
 /// Bars read in that search.
 const LAST_BARS_MAX: usize = 10_000;
 
-/// The data streams of an account. A stream begins with the first symbol of its kind.
+/// Where the messages of the streams come from.
+pub(crate) enum Source {
+    /// The broker. A stream begins with the first symbol of its kind.
+    Broker {
+        /// Whose keys open them.
+        account: Box<AccountConfig>,
+        /// Shares.
+        stock: Option<DataStream>,
+        /// Coins.
+        crypto: Option<DataStream>,
+    },
+    /// The host of another account, which hands them on; what is wanted of it.
+    Tap(watch::Sender<Subscription>),
+}
+
+impl Source {
+    /// Streams of an account's own.
+    pub(crate) fn broker(account: AccountConfig) -> Self {
+        Self::Broker { account: Box::new(account), stock: None, crypto: None }
+    }
+}
+
+/// The data streams of an account.
 pub(crate) struct Feeds {
-    account: AccountConfig,
+    source: Source,
     alpaca: Arc<Alpaca>,
     inputs: mpsc::Sender<Incoming>,
-    stock: Option<DataStream>,
-    crypto: Option<DataStream>,
     wanted: Subscription,
     /// What each stream was confirmed for since it is up.
     confirmed: Vec<(Feed, Vec<Symbol>)>,
@@ -79,17 +99,11 @@ impl Assets {
 }
 
 impl Feeds {
-    pub(crate) fn new(
-        account: AccountConfig,
-        alpaca: Arc<Alpaca>,
-        inputs: mpsc::Sender<Incoming>,
-    ) -> Self {
+    pub(crate) fn new(source: Source, alpaca: Arc<Alpaca>, inputs: mpsc::Sender<Incoming>) -> Self {
         Self {
-            account,
+            source,
             alpaca,
             inputs,
-            stock: None,
-            crypto: None,
             wanted: Subscription::default(),
             confirmed: Vec::new(),
             stock_gap: Gap::default(),
@@ -114,6 +128,18 @@ impl Feeds {
         }
         self.confirmed.retain(|(other, _)| *other != feed);
         self.confirmed.push((feed, bars));
+    }
+
+    /// What each stream was confirmed for since it is up.
+    pub(crate) fn confirmed(&self) -> &[(Feed, Vec<Symbol>)] {
+        &self.confirmed
+    }
+
+    /// Somebody has waited for bars while no stream was there: what has ended meanwhile is read with
+    /// the first confirmation.
+    pub(crate) fn begin_behind(&mut self) {
+        self.stock_gap.down();
+        self.crypto_gap.down();
     }
 
     /// A stream is down.
@@ -153,20 +179,29 @@ impl Feeds {
         self.looked_at.lock().is_ok_and(|set| !set.contains(symbol))
     }
 
-    /// Subscribes to what is wanted, in table order.
+    /// Subscribes to what is wanted, in table order. What the desk does not know is wanted by another
+    /// host, which has asked the broker for it.
     pub(crate) fn want(&mut self, desk: &Desk, mut wanted: Subscription) {
+        let table = self.alpaca.symbols().clone();
         for symbols in [&mut wanted.bars, &mut wanted.quotes, &mut wanted.trades] {
-            symbols.retain(|symbol| desk.find(symbol).is_some());
-            symbols.sort_by_key(|symbol| desk.find(symbol));
+            symbols.retain(|symbol| desk.find(symbol).is_some() || table.class(symbol).is_some());
+            symbols.sort_by_cached_key(|symbol| {
+                let place = desk.find(symbol);
+                (place.is_none(), place, symbol.clone())
+            });
             symbols.dedup();
         }
         if wanted == self.wanted {
             return;
         }
         self.wanted.clone_from(&wanted);
+        if let Source::Tap(want) = &self.source {
+            want.send_replace(wanted);
+            return;
+        }
         let is_crypto = |symbol: &Symbol| {
             let instrument = desk.find(symbol).and_then(|id| desk.instrument(id));
-            instrument.is_some_and(|i| i.class == AssetClass::Crypto)
+            instrument.map_or_else(|| table.is_crypto(symbol), |i| i.class == AssetClass::Crypto)
         };
         let of = |symbols: &[Symbol], crypto: bool| {
             symbols.iter().filter(|symbol| is_crypto(symbol) == crypto).cloned().collect()
@@ -184,9 +219,12 @@ impl Feeds {
     }
 
     fn subscribe(&mut self, feed: Feed, subscription: Subscription) -> Result<(), ClientError> {
+        let Source::Broker { account, stock, crypto } = &mut self.source else {
+            return Ok(());
+        };
         let slot = match feed {
-            Feed::Stock => &mut self.stock,
-            Feed::Crypto => &mut self.crypto,
+            Feed::Stock => stock,
+            Feed::Crypto => crypto,
         };
         if let Some(stream) = slot {
             stream.subscribe(subscription);
@@ -198,14 +236,9 @@ impl Feeds {
         }
         let symbols = self.alpaca.symbols().clone();
         let seed = crate::drivers::base::machine().0.unsigned_abs();
-        let (stream, messages) = DataStream::start(
-            &self.account,
-            feed,
-            subscription,
-            symbols,
-            StreamLimits::default(),
-            seed,
-        )?;
+        let limits = StreamLimits::default();
+        let (stream, messages) =
+            DataStream::start(account, feed, subscription, symbols, limits, seed)?;
         *slot = Some(stream);
         tokio::spawn(forward(feed, messages, self.inputs.clone()));
         Ok(())

@@ -31,6 +31,8 @@ use super::edge::Edge;
 use super::feed::Feeds;
 use super::lease::Lease;
 use super::outbox::{Held, Outbox};
+use super::simulated::Simulated;
+use super::tap::Tap;
 use super::{Ended, Incoming, market};
 use crate::drivers::base::{bots_that_run, machine};
 use crate::drivers::closing;
@@ -76,6 +78,8 @@ pub(crate) struct Parts {
     pub(crate) edge: Edge,
     pub(crate) feeds: Feeds,
     pub(crate) bots: Bots,
+    /// The broker, where it is one that is simulated here.
+    pub(crate) simulated: Option<Simulated>,
     pub(crate) inputs: mpsc::Sender<Incoming>,
     pub(crate) equity_interval_ns: i64,
 }
@@ -127,6 +131,8 @@ pub(crate) struct Host {
     stopping: Option<(Ended, tokio::time::Instant)>,
     /// The pass that keeps figures.
     closing: Arc<tokio::sync::Mutex<()>>,
+    /// The host that sees the market through this one's streams.
+    tap: Option<Tap>,
 }
 
 impl Host {
@@ -149,6 +155,7 @@ impl Host {
             rebuilt: None,
             stopping: None,
             closing: Arc::default(),
+            tap: None,
         }
     }
 
@@ -193,6 +200,11 @@ impl Host {
                         self.parts.clock.see(value.began);
                     }
                     Event::Snapshot { answer } => self.silent = Some(said(answer)),
+                    Event::Instruments { instruments } => {
+                        if let Some(simulated) = &self.parts.simulated {
+                            simulated.list(instruments.iter().map(|found| &found.symbol))?;
+                        }
+                    }
                     _ => {}
                 }
                 self.put(event, None).await?;
@@ -202,6 +214,7 @@ impl Host {
             Incoming::Account(message) => self.on_account(message).await?,
             Incoming::Market(feed, message) => self.on_market(feed, message).await?,
             Incoming::Missed(missed) => self.on_missed(missed).await?,
+            Incoming::Tap(message) => self.on_tap(message),
             Incoming::Prices(bars) => {
                 for market in market::bars(&self.parts.desk, &bars) {
                     self.put(Event::Market { market }, None).await?;
@@ -379,6 +392,9 @@ impl Host {
     }
 
     async fn tick(&mut self) -> Result<()> {
+        if let Some(simulated) = &self.parts.simulated {
+            simulated.pass()?;
+        }
         self.put(Event::Timer, None).await?;
         self.read_for_starts();
         let saves = self.parts.bots.timer(self.parts.clock.now());
@@ -405,11 +421,14 @@ impl Host {
         }
         symbols.extend(desk.open_orders().map(|order| order.symbol.clone()));
         symbols.extend(self.named.iter().cloned());
-        let wanted = Subscription {
+        let mut wanted = Subscription {
             bars: symbols,
             quotes: self.parts.bots.wanting(EventKind::Quotes),
             trades: self.parts.bots.wanting(EventKind::Trades),
         };
+        if let Some(tap) = &self.tap {
+            tap.add_to(&mut wanted);
+        }
         self.parts.feeds.want(desk, wanted);
     }
 
@@ -439,6 +458,11 @@ impl Host {
             link::Task::Host(link::HostRequest::Trust) => {
                 let reply = self.on_trust().await?;
                 let _ = answer.send(reply);
+                Ok(())
+            }
+            link::Task::Host(link::HostRequest::Shadow { .. }) => {
+                let message = "an account has one shadow, and that has none".to_owned();
+                let _ = answer.send(link::Answer::Failed { message });
                 Ok(())
             }
             link::Task::Host(link::HostRequest::Reload { bot, dry_run, file }) => {

@@ -13,6 +13,7 @@ mod feed;
 mod gap;
 mod hand_over;
 mod host;
+mod hosts;
 mod lease;
 mod market;
 mod outbox;
@@ -20,7 +21,9 @@ mod prepare;
 mod rehearsal;
 mod shard;
 mod sight;
+mod simulated;
 mod slot;
+mod tap;
 mod used;
 
 use std::sync::Arc;
@@ -32,6 +35,7 @@ use stockade_core::desk::{Desk, Event};
 use stockade_core::risk::Controls;
 use stockade_core::row::Rows;
 use stockade_core::{Now, Slug};
+use stockade_store::query::shadow_label;
 use stockade_store::{Store, WriterHandle, WriterOptions};
 use stockade_venue::alpaca::{
     AccountConfig, AccountMessage, Alpaca, Feed, MarketMessage, Notice, RestLimits, StreamLimits,
@@ -45,15 +49,15 @@ use crate::failure::Failure;
 use crate::link;
 use clock::Clock;
 use edge::Edge;
-use feed::Feeds;
+use feed::{Feeds, Source};
 use host::{Host, Parts};
+use hosts::{Hosts, Shadowed};
 use lease::{Lease, Terms};
+use simulated::Simulated;
 
 /// Inputs that wait for the host; the streams wait beyond it, and the broker's side drops a reader
 /// that is too slow, which shows as a gap and is filled.
 const INPUTS_MAX: usize = 16_384;
-/// A host has ended so long after it was told to, or is ended.
-const STOP_MAX: Duration = Duration::from_secs(10);
 /// Between two timer inputs.
 const TICK: Duration = Duration::from_millis(50);
 /// Looks at a clock that stands still, a second apart, before a replay counts as ended.
@@ -82,6 +86,8 @@ pub(crate) enum Incoming {
     Market(Feed, MarketMessage),
     /// Bars that ended while a data stream was down.
     Missed(gap::Missed),
+    /// A host that wants to see what this one sees.
+    Tap(tap::TapMessage),
     /// Last bars that a person's command needs a price of: no bot gets them.
     Prices(Vec<SymbolBar>),
     /// A bot's instance, or the plugins folder.
@@ -174,95 +180,65 @@ async fn run_accounts(
     base.keep_running();
     let listener =
         link::bind(&settings.socket()).await.context("the data folder is held by another host")?;
-    let mut hosts = Vec::new();
-    let mut routes = Vec::new();
+    let mut running = Vec::new();
+    let mut real = Vec::new();
     for account in accounts {
         let label = account.label.clone();
         match prepare(settings, args, &base.store, account).await {
-            Ok((host, inputs, sender)) => {
-                routes.push((label, sender.clone()));
-                hosts.push((tokio::spawn(host.run(inputs)), sender));
+            Ok(Prepared { host, inputs, sender, alpaca }) => {
+                real.push(Shadowed { label, inputs: sender, alpaca });
+                running.push(tokio::spawn(host.run(inputs)));
             }
             // One account that fails is named and left out; the others go on.
             Err(error) => tracing::error!(account = %label, "{error:#}"),
         }
     }
-    if hosts.is_empty() {
+    if running.is_empty() {
         bail!("no account could be started (see above)");
     }
-    tokio::spawn(link::serve(listener, route(routes)));
-    let senders: Vec<_> = hosts.iter().map(|(_, sender)| sender.clone()).collect();
-    tokio::spawn(stop_on_signal(senders));
+    let hosts = Hosts::new(settings, args, base.store.clone(), real);
+    tokio::spawn(link::serve(listener, hosts.serve()));
+    tokio::spawn(hosts.clone().stop_on_signal());
+    hosts.start_shadows().await;
     let mut outcome = Ok(());
-    for (host, _) in hosts {
+    for host in running {
         match host.await {
             Ok(Ok(ended)) => tracing::info!(?ended, "ended in good order"),
             Ok(Err(error)) => outcome = Err(error),
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
     }
+    hosts.stop_shadows().await;
     let _ = std::fs::remove_file(settings.socket());
     base.close().await?;
     outcome
 }
 
-/// Hands a request to the host of its account.
-fn route(
-    routes: Vec<(String, mpsc::Sender<Incoming>)>,
-) -> impl Fn(link::Request) -> std::pin::Pin<Box<dyn Future<Output = link::Answer> + Send>>
-+ Clone
-+ Send
-+ Sync
-+ 'static {
-    let routes = Arc::new(routes);
-    move |request: link::Request| {
-        let routes = routes.clone();
-        Box::pin(async move {
-            let wanted = request.account.as_ref();
-            let found = routes
-                .iter()
-                .find(|(label, _)| wanted.is_none_or(|wanted| wanted.as_str() == label));
-            let Some((_, sender)) = found else {
-                let name = wanted.map(ToString::to_string).unwrap_or_default();
-                return link::Answer::NotFound { what: "account".to_owned(), name };
-            };
-            let ended = || link::Answer::Failed { message: "the host is ending".to_owned() };
-            let (answer, wait) = oneshot::channel();
-            if sender.send(Incoming::Request(request.task, answer)).await.is_err() {
-                return ended();
-            }
-            wait.await.unwrap_or_else(|_| ended())
-        })
-    }
+/// A host that is ready to run, and the way to it.
+pub(super) struct Prepared {
+    pub(super) host: Host,
+    pub(super) inputs: mpsc::Receiver<Incoming>,
+    pub(super) sender: mpsc::Sender<Incoming>,
+    /// What tells it of history and instruments.
+    alpaca: Arc<Alpaca>,
 }
 
-/// The first signal asks every host to end in order; later ones change nothing, for an order that
-/// is being sent is worth its answer. What hasn't ended in time is ended as a crash would.
-async fn stop_on_signal(senders: Vec<mpsc::Sender<Incoming>>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        tracing::error!("signals can't be listened to");
-        return;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    for sender in senders {
-        // A host that waits for its database may have a full queue: the limit below holds for it.
-        tokio::spawn(async move { sender.send(Incoming::Stop(Ended::Asked)).await });
-    }
-    tokio::time::sleep(STOP_MAX).await;
-    tracing::error!(
-        "not ended within {STOP_MAX:?} of the signal: ended now; the next start looks up what is open"
-    );
-    std::process::exit(1);
+/// What a host trades with, and what it sees.
+struct World {
+    label: Slug,
+    /// The keys that orders are sent with.
+    account: AccountConfig,
+    broker: Arc<Alpaca>,
+    /// What is asked for history and instruments.
+    data: Arc<Alpaca>,
+    source: Source,
+    clock: Clock,
+    simulated: Option<Simulated>,
+    /// Of an account that is new.
+    controls: Controls,
 }
 
-type Prepared = (Host, mpsc::Receiver<Incoming>, mpsc::Sender<Incoming>);
-
+/// The host of a real account.
 pub(super) async fn prepare(
     settings: &Settings,
     args: &RunArgs,
@@ -271,15 +247,76 @@ pub(super) async fn prepare(
 ) -> Result<Prepared> {
     let (sender, receiver) = mpsc::channel(INPUTS_MAX);
     let label = Slug::new(&account.label)?;
-    let terms = Terms::new(Duration::from_secs(settings.lease_ttl_seconds));
-    let limits = RestLimits { deadline: terms.request(), ..RestLimits::default() };
-    let alpaca = Arc::new(Alpaca::new(&account, limits, notices(sender.clone()))?);
-    let clock = broker_clock(&alpaca).await?;
+    let alpaca = Arc::new(Alpaca::new(&account, limits(settings), notices(sender.clone()))?);
+    let world = World {
+        label,
+        source: Source::broker(account.clone()),
+        account,
+        broker: alpaca.clone(),
+        clock: broker_clock(&alpaca).await?,
+        data: alpaca.clone(),
+        simulated: None,
+        controls: Controls::live(),
+    };
+    if args.until_end {
+        tokio::spawn(watch_end(alpaca, sender.clone()));
+    }
+    assemble(settings, args, store, world, (sender, receiver)).await
+}
+
+/// The host of the shadow of an account: the same market, a broker of its own.
+async fn prepare_shadow(
+    settings: &Settings,
+    args: &RunArgs,
+    store: &Arc<Store>,
+    of: &Shadowed,
+) -> Result<Prepared> {
+    let (sender, receiver) = mpsc::channel(INPUTS_MAX);
+    let label = Slug::new(&shadow_label(&of.label))?;
+    let clock = broker_clock(&of.alpaca).await?;
+    let rows = store.account_load(label.as_str()).await?;
+    let opened = rows.is_some_and(|rows| rows.account.opened_at.is_some());
+    // A new shadow is held to the limits of its account.
+    let shadowed = if opened { None } else { store.account_load(&of.label).await? };
+    let symbols = of.alpaca.symbols().clone();
+    let (simulated, account) =
+        Simulated::open(settings, &label, &clock, opened, symbols.clone()).await?;
+    let broker = Alpaca::new(&account, limits(settings), notices(sender.clone()))?;
+    let world = World {
+        label,
+        account,
+        broker: Arc::new(broker.with_symbols(symbols)),
+        data: of.alpaca.clone(),
+        source: Source::Tap(tap::listen(of.inputs.clone(), sender.clone())),
+        clock,
+        simulated: Some(simulated),
+        controls: shadowed.map_or_else(Controls::live, |rows| rows.account.controls),
+    };
+    assemble(settings, args, store, world, (sender, receiver)).await
+}
+
+fn limits(settings: &Settings) -> RestLimits {
+    RestLimits { deadline: terms(settings).request(), ..RestLimits::default() }
+}
+
+fn terms(settings: &Settings) -> Terms {
+    Terms::new(Duration::from_secs(settings.lease_ttl_seconds))
+}
+
+async fn assemble(
+    settings: &Settings,
+    args: &RunArgs,
+    store: &Arc<Store>,
+    world: World,
+    (sender, receiver): (mpsc::Sender<Incoming>, mpsc::Receiver<Incoming>),
+) -> Result<Prepared> {
+    let World { label, account, broker, data, source, clock, simulated, controls } = world;
+    let terms = terms(settings);
     let now = clock.now();
     let asked = lease::clock();
     let epoch = super::base::lease_for(store, label.as_str(), args.take_over, terms.ttl).await?;
     let lease = Lease::taken(terms, asked);
-    let rows = rows_of(store, &label, now).await?;
+    let rows = rows_of(store, &label, controls, now).await?;
     let desk_settings = desk_settings(settings, &clock);
     let desk = Desk::restore(rows, desk_settings)?;
     let writer =
@@ -288,22 +325,22 @@ pub(super) async fn prepare(
     let seed = super::base::machine().0.unsigned_abs();
     forward_account(account_stream(&account, StreamLimits::default(), seed)?, sender.clone());
     tick(sender.clone());
-    if args.until_end {
-        tokio::spawn(watch_end(alpaca.clone(), sender.clone()));
-    }
     let bots = bots::Bots::new(
         settings,
         (args.plugins.as_deref(), args.live),
         store.clone(),
-        alpaca.clone(),
+        data.clone(),
         label.clone(),
         sender.clone(),
     )?;
     // Held positions and open orders need their instruments before the first comparison.
     let symbols: Vec<_> = market::wanted(desk.bots().map(|bot| bot.symbols.as_slice()));
-    let feeds = Feeds::new(account, alpaca.clone(), sender.clone());
+    let mut feeds = Feeds::new(source, data.clone(), sender.clone());
     if let Some(event) = feeds.assets().instruments(&symbols).await {
         let _ = sender.send(Incoming::Event(event)).await;
+    }
+    if simulated.as_ref().is_some_and(Simulated::has_open_orders) {
+        feeds.begin_behind();
     }
     let host = Host::new(Parts {
         store: store.clone(),
@@ -315,13 +352,14 @@ pub(super) async fn prepare(
         lease: lease.clone(),
         take_over: args.take_over,
         clock,
-        edge: Edge::new(alpaca, lease, sender.clone()),
+        edge: Edge::new(broker, lease, sender.clone()),
         feeds,
         bots,
+        simulated,
         inputs: sender.clone(),
         equity_interval_ns: seconds(settings.equity_interval_seconds),
     });
-    Ok((host, receiver, sender))
+    Ok(Prepared { host, inputs: receiver, sender, alpaca: data })
 }
 
 fn seconds(seconds: u64) -> i64 {
@@ -369,11 +407,11 @@ async fn broker_clock(alpaca: &Alpaca) -> Result<Clock> {
 }
 
 /// The account's rows; a new account is made on first use.
-async fn rows_of(store: &Store, label: &Slug, now: Now) -> Result<Rows> {
+async fn rows_of(store: &Store, label: &Slug, controls: Controls, now: Now) -> Result<Rows> {
     if let Some(rows) = store.account_load(label.as_str()).await? {
         return Ok(rows);
     }
-    let rows = Rows::new_account(label.clone(), super::base::era(), true, Controls::live(), now);
+    let rows = Rows::new_account(label.clone(), super::base::era(), true, controls, now);
     store.account_create(&rows.account, &rows.to_rows()).await?;
     Ok(rows)
 }

@@ -28,6 +28,11 @@ impl Session {
                 let compared = comparison::of(&self.lockstep.desk, self.opening.label.as_str());
                 Answer::Host(HostReply::Compared(compared))
             }
+            Task::Host(HostRequest::Shadow { .. }) => Answer::Failed {
+                message: "a replay in lockstep has no shadow: all of it is simulated; deploy the bot without --shadow, or \
+                          replay with stockade exchange and run against that"
+                    .to_owned(),
+            },
             Task::Host(HostRequest::Trust) => self.on_trust()?,
             Task::Host(HostRequest::Reload { bot, dry_run, .. }) => self.reload(&bot, dry_run)?,
         };

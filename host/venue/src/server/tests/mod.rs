@@ -5,6 +5,7 @@ mod actions;
 mod client;
 mod faults;
 mod market;
+mod pushed;
 mod restart;
 mod streams;
 mod trading;

@@ -6,12 +6,13 @@ use stockade_core::Symbol;
 use stockade_core::desk::Event;
 use stockade_core::market::MarketEvent;
 use stockade_core::sleeve::Prices as _;
-use stockade_venue::alpaca::{AccountMessage, Feed, MarketMessage};
+use stockade_venue::alpaca::{AccountMessage, Feed, MarketMessage, SymbolBar};
 
 use super::super::bots::MINUTE_NS;
 use super::super::gap::Missed;
 use super::super::market;
 use super::super::outbox::Held;
+use super::super::tap::{Tap, TapMessage};
 use super::{Host, Parts};
 
 impl Host {
@@ -36,11 +37,17 @@ impl Host {
     }
 
     pub(super) async fn on_market(&mut self, feed: Feed, message: MarketMessage) -> Result<()> {
+        if let Some(tap) = &mut self.tap {
+            tap.pass(feed, &message, self.parts.feeds.confirmed());
+        }
         match message {
             MarketMessage::Up => (self.data_stream, self.data_was_up) = (true, true),
             MarketMessage::Confirmed { bars } => {
-                let Parts { bots, feeds, desk, clock, .. } = &mut self.parts;
-                let seen = |symbol: &Symbol| bots.seen(desk.find(symbol)?);
+                let Parts { bots, feeds, desk, clock, simulated, .. } = &mut self.parts;
+                let by_bots = |symbol: &Symbol| bots.seen(desk.find(symbol)?);
+                let by_orders = |symbol: &Symbol| simulated.as_ref()?.seen(symbol);
+                let seen =
+                    |symbol: &Symbol| by_bots(symbol).into_iter().chain(by_orders(symbol)).min();
                 feeds.confirm(feed, bars, clock.now().market, seen);
                 self.read_for_starts();
             }
@@ -66,6 +73,7 @@ impl Host {
             }
             MarketMessage::Bars(bars) => {
                 let bars = self.parts.feeds.take(feed, bars);
+                self.trade_at(&bars)?;
                 for event in market::bars(&self.parts.desk, &bars) {
                     self.market_event(event).await?;
                 }
@@ -87,16 +95,38 @@ impl Host {
     /// Bars that ended while a stream was down, then those that it has brought since.
     pub(super) async fn on_missed(&mut self, missed: Missed) -> Result<()> {
         let filled = self.parts.feeds.fill(missed);
+        self.trade_at(&filled.past)?;
         for event in market::bars(&self.parts.desk, &filled.past) {
             if let MarketEvent::Bars { bars } = &event {
                 self.parts.bots.missed(bars);
             }
             self.seen(event).await?;
         }
+        self.trade_at(&filled.present)?;
         for event in market::bars(&self.parts.desk, &filled.present) {
             self.market_event(event).await?;
         }
         Ok(())
+    }
+
+    /// The orders at a broker that is simulated meet bars before any bot hears of them.
+    fn trade_at(&self, bars: &[SymbolBar]) -> Result<()> {
+        match &self.parts.simulated {
+            Some(simulated) if !bars.is_empty() => simulated.push(bars),
+            _ => Ok(()),
+        }
+    }
+
+    /// The host of a shadow wants to see this one's market.
+    pub(super) fn on_tap(&mut self, message: TapMessage) {
+        match (message, &mut self.tap) {
+            (TapMessage::Open(out), tap) => {
+                *tap = Some(Tap::open(out, self.parts.feeds.confirmed()));
+            }
+            (TapMessage::Want(wanted), Some(tap)) => tap.want(wanted),
+            (TapMessage::Want(_), None) => {}
+        }
+        self.feed_wanted();
     }
 
     async fn market_event(&mut self, event: MarketEvent) -> Result<()> {
