@@ -437,3 +437,75 @@ fn resident(stage: &Stage) -> u64 {
     let statm = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap();
     statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4_096
 }
+
+/// Other parameters are a reload of the same version: its state goes on, orders and lots stay, what is
+/// out of bounds is refused, and the row that a restart reads has them.
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_change_in_place() {
+    let mut stage = counting().await;
+    let before = stage.json(&["bot", "show", "count"]).await;
+    let lots = stage.json(&["lot", "list"]).await;
+    let said = stage.run(&["bot", "set", "count", "--param", "qty=3"]).await.ok();
+    assert!(said.stdout.contains("bot count goes on with its new parameters"), "{}", said.stdout);
+    assert_eq!(events(&stage, "parameters").await, 1, "told before it was committed");
+    assert_eq!(stage.json(&["lot", "list"]).await, lots, "new parameters changed a lot");
+    let shown = stage.json(&["bot", "show", "count"]).await;
+    assert_eq!(
+        shown["generation"].as_i64().unwrap(),
+        before["generation"].as_i64().unwrap() + 1,
+        "{shown:#}"
+    );
+    assert_eq!((&shown["params"]["qty"], &shown["params"]["every"]), (&"3".into(), &"1".into()));
+    for _ in 0..4 {
+        step(&stage).await;
+    }
+    let qtys = stage.json(&["order", "list", "--sleeve", "count"]).await;
+    let qtys: Vec<&str> =
+        qtys.as_array().unwrap().iter().map(|order| order["qty"].as_str().unwrap()).collect();
+    assert!(qtys.contains(&"2") && qtys.contains(&"3"), "{qtys:?}");
+
+    // Out of bounds: by the command line, and by whoever asks the host itself.
+    let bad = stage.run(&["bot", "set", "count", "--param", "every=-1"]).await;
+    assert_ne!(bad.code, Some(0));
+    bad.says(&["every", "-1", "an integer from 0 to 1000000"]);
+    let command = serde_json::json!({"command": "bot_set", "name": "count", "params": [["every", "2000000"]]});
+    let answer = stage.ask(serde_json::json!({ "command": command })).await.unwrap();
+    let message = answer["failed"]["message"].as_str().unwrap_or_default();
+    assert!(
+        message.contains("the bot goes on") && message.contains("an integer from 0 to 1000000"),
+        "{answer:#}"
+    );
+    event_is(&stage, "not_set", 1).await;
+    step(&stage).await;
+    let shown = stage.json(&["bot", "show", "count"]).await;
+    assert_eq!((&shown["state"], &shown["strikes"]), (&"running".into(), &0.into()));
+    assert_eq!(shown["rejected"], serde_json::json!([]), "the version is as good as before");
+    nothing_lost_or_repeated(&stage).await;
+
+    stage.kill_host();
+    stage.start_host().await;
+    stage.bot_is("count", "running").await;
+    let shown = stage.json(&["bot", "show", "count"]).await;
+    assert_eq!((&shown["params"]["qty"], &shown["params"]["every"]), (&"3".into(), &"1".into()));
+}
+
+/// A bot that fails with its new parameters goes on with the old ones, without a strike.
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_that_make_a_bot_fail_are_given_back() {
+    let stage = Stage::with_host(manual(wave("AAPL", 300, 13), 100_000)).await;
+    stage.deploy("moody", "misbehave", "1000", "AAPL", &["handler=on_bars"]).await;
+    stage.warm(&["AAPL"]).await;
+    stage.run(&["bot", "set", "moody", "--param", "cause=trap"]).await.ok();
+    assert!(stage.step().await);
+    event_is(&stage, "parameters_back", 1).await;
+    until("it goes on with its old parameters", SOON, async || {
+        let shown = stage.json(&["bot", "show", "moody"]).await;
+        (shown["state"] == "running" && shown["params"].get("cause").is_none()).then_some(())
+    })
+    .await;
+    for _ in 0..3 {
+        assert!(stage.step().await);
+    }
+    let shown = stage.json(&["bot", "show", "moody"]).await;
+    assert_eq!((&shown["state"], &shown["strikes"]), (&"running".into(), &0.into()), "{shown:#}");
+}

@@ -46,6 +46,20 @@ impl Desk {
                     self.bot_event(id, *generation, "reloaded", message, out);
                 }
             }
+            BotReport::Set { generation, params, pause_ns, given_back } => {
+                if *generation > present {
+                    let changed = changed(&bot.params, params);
+                    if let Some(bot) = self.bot_mut(id) {
+                        bot.generation = *generation;
+                        bot.params.clone_from(params);
+                    }
+                    let (kind, message) = match given_back {
+                        None => ("parameters", format!("{changed}, pause {} us", pause_ns / 1_000)),
+                        Some(cause) => ("parameters_back", format!("{changed} again: {cause}")),
+                    };
+                    self.bot_event(id, *generation, kind, message, out);
+                }
+            }
             BotReport::RolledBack { generation, digest, version, refused_digest, cause } => {
                 if *generation >= present {
                     self.take_version(id, *generation, digest, version);
@@ -136,6 +150,13 @@ impl Desk {
         out.actions.push(Action::StopBot { sleeve: id });
         Self::alert(out, "warning", format!("bot {name} is {kind}: {message}"));
     }
+}
+
+/// Those of the new parameters that differ, in words.
+fn changed(old: &[(String, String)], new: &[(String, String)]) -> String {
+    let differs = new.iter().filter(|pair| !old.contains(pair));
+    let told: Vec<String> = differs.map(|(name, value)| format!("{name} is {value}")).collect();
+    if told.is_empty() { "nothing differs".to_owned() } else { told.join(", ") }
 }
 
 fn short(digest: &str) -> &str {

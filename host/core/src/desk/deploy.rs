@@ -120,7 +120,8 @@ impl Desk {
                 None => bot.params.push((key.clone(), value.clone())),
             }
         }
-        if bot.state == BotState::Running {
+        // One that a driver could not change in place starts anew.
+        if matches!(bot.state, BotState::Running | BotState::Loading) {
             out.actions.push(Action::StopBot { sleeve: id });
             self.start_bot(id, "parameters changed", out);
         }

@@ -254,6 +254,17 @@ pub enum BotReport {
         /// Nanoseconds of machine time between the last call of the old and readiness of the new.
         pause_ns: i64,
     },
+    /// Other parameters took over between two batches.
+    Set {
+        /// The new generation.
+        generation: u64,
+        /// All of them.
+        params: Vec<(String, String)>,
+        /// Nanoseconds of machine time between the last call with the old ones and readiness.
+        pause_ns: i64,
+        /// Why others were given back, where these are those from before.
+        given_back: Option<String>,
+    },
     /// A new version was not taken, or given back within its roll-back window.
     RolledBack {
         /// The generation that goes on.
@@ -301,6 +312,8 @@ pub enum Notice {
     Rejected,
     /// A new version waits: there were too many in a short time.
     Crowded,
+    /// Other parameters were not taken.
+    NotSet,
 }
 
 impl Notice {
@@ -312,6 +325,7 @@ impl Notice {
             Self::Lane => "lane",
             Self::Rejected => "rejected",
             Self::Crowded => "crowded",
+            Self::NotSet => "not_set",
         }
     }
 }

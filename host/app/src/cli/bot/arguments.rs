@@ -26,7 +26,7 @@ pub(crate) enum BotCommand {
     /// One bot, with what happened to it
     #[command(after_help = "Example:\n  stockade bot show dip")]
     Show(Named),
-    /// Change parameters; the bot starts anew with them
+    /// Change parameters; a bot that runs goes on with them, its state, orders and positions
     #[command(after_help = "Example:\n  stockade bot set dip --param window=30")]
     Set {
         /// Which

@@ -105,6 +105,8 @@ pub(crate) struct Bots {
     trying: BTreeMap<SleeveId, Wanted>,
     /// Running bots that a new version waits for.
     reloading: BTreeSet<SleeveId>,
+    /// What people are told once it is committed.
+    answers: Vec<(Answering, link::Answer)>,
 }
 
 impl Bots {
@@ -160,6 +162,7 @@ impl Bots {
             good: BTreeMap::new(),
             trying: BTreeMap::new(),
             reloading: BTreeSet::new(),
+            answers: Vec::new(),
         })
     }
 

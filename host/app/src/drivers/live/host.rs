@@ -18,7 +18,7 @@ use stockade_core::desk::{
     step,
 };
 use stockade_core::order::OrderStatus;
-use stockade_core::row::Rows;
+use stockade_core::row::{BotRow, BotState, Rows};
 use stockade_core::{Symbol, Timestamp};
 use stockade_runtime::EventKind;
 use stockade_store::{CommitError, Committed, Group, Store, WriterHandle, WriterOptions};
@@ -225,6 +225,9 @@ impl Host {
                 let events =
                     self.parts.bots.on_reply(reply, &self.parts.desk, self.parts.clock.now());
                 self.put_all(events).await?;
+                for (person, answer) in self.parts.bots.answers() {
+                    self.outbox.hold(Held::Answer(person, answer));
+                }
                 if new_version {
                     self.feed_wanted();
                 }
@@ -315,6 +318,9 @@ impl Host {
                 Held::Reply(sender, reply) => {
                     // A person who has gone away needs no answer.
                     let _ = sender.send(reply);
+                }
+                Held::Answer(sender, answer) => {
+                    let _ = sender.send(answer);
                 }
                 Held::Figures => self.keep_figures(),
                 Held::Action(action) => {
@@ -502,6 +508,10 @@ impl Host {
         command: Command,
         answer: oneshot::Sender<link::Answer>,
     ) -> Result<()> {
+        let answer = match self.set_in_place(&command, answer) {
+            Some(answer) => answer,
+            None => return Ok(()),
+        };
         if self.is_too_early(&command) {
             let inputs = self.parts.inputs.clone();
             tokio::spawn(async move {
@@ -531,6 +541,25 @@ impl Host {
         self.put(Event::Command { command }, Some(sender)).await?;
         self.feed_wanted();
         Ok(())
+    }
+
+    /// Other parameters for a bot that runs are put in place first and booked then, as a new version
+    /// is. Gives the way to the person back where the command is the desk's.
+    fn set_in_place(
+        &mut self,
+        command: &Command,
+        answer: oneshot::Sender<link::Answer>,
+    ) -> Option<oneshot::Sender<link::Answer>> {
+        let Command::BotSet { name, params } = command else {
+            return Some(answer);
+        };
+        let runs = |row: &&BotRow| {
+            row.name == *name && matches!(row.state, BotState::Running | BotState::Loading)
+        };
+        match self.parts.desk.bots().find(runs).map(|row| row.sleeve) {
+            Some(sleeve) => self.parts.bots.set_by_hand((sleeve, params), answer),
+            None => Some(answer),
+        }
     }
 
     /// Whether a command gives out capital of an account that this host is about to see for the first

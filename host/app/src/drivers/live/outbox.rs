@@ -8,12 +8,16 @@ use std::collections::VecDeque;
 use stockade_core::desk::{Action, Reply};
 use tokio::sync::oneshot;
 
+use crate::link;
+
 /// Something to do once a group is committed.
 pub(crate) enum Held {
     /// For an edge.
     Action(Action),
     /// The answer to a person.
     Reply(oneshot::Sender<Reply>, Reply),
+    /// The same, of the host's own.
+    Answer(oneshot::Sender<link::Answer>, link::Answer),
     /// The figures of a session's close: reckoned from rows, so that those come first.
     Figures,
 }

@@ -25,6 +25,9 @@ pub(super) const ROLL_BACK_CALLS: u32 = 16;
 /// The last bar of an instrument of which none was given.
 pub(super) const NEVER: Timestamp = Timestamp(i64::MIN);
 
+/// Parameters by name.
+type Params = Vec<(String, String)>;
+
 #[derive(PartialEq, Eq)]
 pub(super) enum Phase {
     /// Its symbols are being subscribed to, since a time of the machine. What comes meanwhile waits.
@@ -40,6 +43,8 @@ pub(super) enum Phase {
 pub(super) struct RollBack {
     pub(super) plugin: Plugin,
     pub(super) state: Snapshot,
+    /// The parameters before, where it was those that changed.
+    pub(super) params: Option<Params>,
     /// Events that the new version has handled.
     pub(super) since: Vec<BotEvent>,
     pub(super) calls_left: u32,
@@ -48,6 +53,8 @@ pub(super) struct RollBack {
 /// A version that is to take the running one's place.
 pub(super) struct Wanted {
     pub(super) plugin: Plugin,
+    /// All parameters of the running version, where it is those that are to change.
+    pub(super) params: Option<Params>,
     /// The person who waits for it.
     pub(super) answer: Option<Answering>,
 }

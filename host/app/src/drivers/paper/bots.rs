@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use rust_decimal::Decimal;
-use stockade_core::desk::{BotReport, Event};
+use stockade_core::desk::{BotReport, Event, Reply};
 use stockade_core::row::{BotRow, BotState};
 use stockade_core::{SleeveId, Slug};
 use stockade_runtime::FolderEvent;
@@ -120,6 +120,60 @@ impl Session {
         let bot = name.to_string();
         let report = ReloadReport { bot, from, to, pause_ms, dry_run, rehearsal: None };
         Ok(Answer::Host(HostReply::Reloaded(report)))
+    }
+
+    /// Gives a running bot other parameters, with its state. `None` where it does not run.
+    pub(super) fn set_params(
+        &mut self,
+        name: &Slug,
+        params: &[(String, String)],
+    ) -> Result<Option<Answer>> {
+        let began = std::time::Instant::now();
+        let row = self.lockstep.desk.bots().find(|row| row.name == *name).cloned();
+        let place = row
+            .as_ref()
+            .and_then(|row| self.lockstep.bots.iter().position(|bot| bot.sleeve == row.sleeve));
+        let (Some(mut row), Some(place)) = (row, place) else {
+            return Ok(None);
+        };
+        let before = (row.digest.clone(), row.generation);
+        for (name, value) in params {
+            match row.params.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => known.clone_from(value),
+                None => row.params.push((name.clone(), value.clone())),
+            }
+        }
+        let kept = |cause: String| {
+            let message = format!(
+                "the parameters were not taken, the bot goes on with the old ones: {cause}"
+            );
+            Ok(Some(Answer::Failed { message }))
+        };
+        let state = match self.lockstep.bots[place].save() {
+            Ok(state) => state,
+            Err(strike) => {
+                let (run, cause) = (self.lockstep.bots[place].run(), strike.to_string());
+                let report = BotReport::Strike { generation: before.1, run, cause };
+                self.lockstep.put(Event::Bot { sleeve: row.sleeve, report })?;
+                return kept(strike.to_string());
+            }
+        };
+        let made = match self.lockstep.make(&mut *self.maker, &row, Some(&state)) {
+            Ok(made) if made.digest == before.0 => made,
+            Ok(_) => return kept("its file has another version: reload it first".to_owned()),
+            Err(error) => return kept(format!("{error:#}")),
+        };
+        let pause_ns = i64::try_from(began.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        let (sleeve, generation) = (row.sleeve, before.1 + 1);
+        let digest = made.digest.as_str().into();
+        self.lockstep.bots[place].replace(made.guest, generation, digest, row.version);
+        let report = BotReport::Set { generation, params: row.params, pause_ns, given_back: None };
+        self.lockstep.put(Event::Bot { sleeve, report })?;
+        let pause_ms = Number(Decimal::new(pause_ns / 1_000, 3));
+        let message = format!("bot {name} goes on with its new parameters, pause {pause_ms} ms");
+        let (order, booked, known) = (None, None, None);
+        let reply = Reply::Done { message, order, sleeve: Some(sleeve), booked, known };
+        Ok(Some(Answer::Reply(reply)))
     }
 
     /// Puts what the bots wrote into their files.

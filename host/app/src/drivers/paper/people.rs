@@ -57,6 +57,11 @@ impl Session {
     }
 
     fn on_command(&mut self, command: Command) -> Result<Answer> {
+        if let Command::BotSet { name, params } = &command
+            && let Some(answer) = self.set_params(name, params)?
+        {
+            return Ok(answer);
+        }
         let named: &[stockade_core::Symbol] = match &command {
             Command::BotDeploy { symbols, .. } => symbols,
             Command::OrderSubmit { intent, .. } => std::slice::from_ref(&intent.symbol),

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use stockade_core::desk::{BotReport, Desk, Event, GoodRun, Notice};
+use stockade_core::desk::{BotReport, Desk, Event, GoodRun, Notice, Reply};
 use stockade_core::row::BotRow;
 use stockade_core::{Now, SleeveId};
 use stockade_runtime::{Bot, Engine, Plugin, Snapshot};
@@ -57,7 +57,7 @@ impl Bots {
                 continue;
             }
             self.reloading.insert(*sleeve);
-            slot.want(Wanted { plugin: plugin.clone(), answer: None });
+            slot.want(Wanted { plugin: plugin.clone(), params: None, answer: None });
         }
         notices
     }
@@ -99,7 +99,11 @@ impl Bots {
             }
             slot.crowded = false;
             let plugin = wanted.plugin.clone();
-            let config = config(&self.settings, desk, &slot.row, &plugin, &self.history);
+            let mut row = slot.row.clone();
+            if let Some(params) = &wanted.params {
+                row.params.clone_from(params);
+            }
+            let config = config(&self.settings, desk, &row, &plugin, &self.history);
             slot.becoming = Some(Becoming { wanted, shadow: None });
             self.shards.send_long(Work::Shadow(sleeve, plugin, Box::new(config), None));
         }
@@ -142,6 +146,15 @@ impl Bots {
         let Some(becoming) = slot.becoming.take() else {
             return Vec::new();
         };
+        if becoming.wanted.params.is_some() {
+            let message = format!(
+                "the parameters were not taken, the bot goes on with the old ones: {cause}"
+            );
+            becoming.wanted.answer(link::Answer::Failed { message });
+            let (generation, notice) = (slot.generation, Notice::NotSet);
+            let report = BotReport::Noted { generation, notice, message: cause };
+            return vec![Event::Bot { sleeve, report }];
+        }
         let refused = becoming.wanted.plugin.digest().to_string();
         let message = format!("the new version was not taken, the old one runs on: {cause}");
         becoming.wanted.answer(link::Answer::Failed { message });
@@ -200,6 +213,10 @@ impl Bots {
             }];
         };
         let refused = slot.plugin.digest().to_string();
+        let by_params = back.params.clone();
+        if let Some(params) = back.params {
+            slot.row.params = params;
+        }
         slot.requeue(events);
         slot.generation += 1;
         slot.plugin = back.plugin.clone();
@@ -215,12 +232,18 @@ impl Bots {
             plugin: back.plugin,
             sight,
         };
-        let report = BotReport::RolledBack {
-            generation,
-            digest: start.plugin.digest().to_string(),
-            version: start.plugin.description().version.clone(),
-            refused_digest: refused,
-            cause: format!("struck within its first events: {cause}"),
+        let cause = format!("struck within its first events: {cause}");
+        let report = match by_params {
+            Some(params) => {
+                BotReport::Set { generation, params, pause_ns: 0, given_back: Some(cause) }
+            }
+            None => BotReport::RolledBack {
+                generation,
+                digest: start.plugin.digest().to_string(),
+                version: start.plugin.description().version.clone(),
+                refused_digest: refused,
+                cause,
+            },
         };
         self.good.insert(sleeve, start.plugin.clone());
         self.shards.send_long(Work::Start(sleeve, generation, Box::new(start)));
@@ -251,15 +274,71 @@ impl Bots {
         slot.run = GoodRun::default();
         slot.row.digest = slot.plugin.digest().to_string();
         slot.recording = Recording::from(state.clone());
-        slot.roll_back =
-            Some(RollBack { plugin: old, state, since: Vec::new(), calls_left: ROLL_BACK_CALLS });
-        let (digest, version) =
-            (slot.plugin.digest().to_string(), slot.plugin.description().version.clone());
+        let params = wanted.params.clone();
+        let before = params.clone().map(|new| std::mem::replace(&mut slot.row.params, new));
+        slot.roll_back = Some(RollBack {
+            plugin: old,
+            state,
+            params: before,
+            since: Vec::new(),
+            calls_left: ROLL_BACK_CALLS,
+        });
         self.used.entry(sleeve).or_default().reloads += 1;
-        let report = report(slot.row.name.as_str(), from, digest.clone(), pause_ns, false);
-        wanted.answer(link::Answer::Host(link::HostReply::Reloaded(report)));
-        let report = BotReport::Reloaded { generation, digest, version, pause_ns };
+        let name = slot.row.name.as_str();
+        let (answer, report) = if let Some(params) = params {
+            let pause_ms = millis(pause_ns);
+            let message =
+                format!("bot {name} goes on with its new parameters, pause {pause_ms} ms");
+            let (order, booked, known) = (None, None, None);
+            let reply = Reply::Done { message, order, sleeve: Some(sleeve), booked, known };
+            let report = BotReport::Set { generation, params, pause_ns, given_back: None };
+            (link::Answer::Reply(reply), report)
+        } else {
+            let (digest, version) =
+                (slot.plugin.digest().to_string(), slot.plugin.description().version.clone());
+            let told = report(name, from, digest.clone(), pause_ns, false);
+            let report = BotReport::Reloaded { generation, digest, version, pause_ns };
+            (link::Answer::Host(link::HostReply::Reloaded(told)), report)
+        };
+        // Told once its rows are committed.
+        self.answers.extend(wanted.answer.map(|person| (person, answer)));
         vec![Event::Bot { sleeve, report }]
+    }
+
+    /// A person gives a bot that runs, or begins to, other parameters: it goes on with its state, its
+    /// orders and its positions. Gives the way to the person back where there is no such bot.
+    pub(crate) fn set_by_hand(
+        &mut self,
+        (sleeve, params): (SleeveId, &[(String, String)]),
+        answer: Answering,
+    ) -> Option<Answering> {
+        let Some(slot) = self.slots.get_mut(&sleeve) else {
+            return Some(answer);
+        };
+        if slot.reload.is_some() || slot.becoming.is_some() {
+            let message = format!(
+                "another version of bot {} is being put in place: nothing was changed, try again in a moment",
+                slot.row.name
+            );
+            let _ = answer.send(link::Answer::Failed { message });
+            return None;
+        }
+        let mut all = slot.row.params.clone();
+        for (name, value) in params {
+            match all.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => known.clone_from(value),
+                None => all.push((name.clone(), value.clone())),
+            }
+        }
+        let plugin = slot.plugin.clone();
+        slot.want(Wanted { plugin, params: Some(all), answer: Some(answer) });
+        self.reloading.insert(sleeve);
+        None
+    }
+
+    /// What people are to be told once everything so far is committed.
+    pub(crate) fn answers(&mut self) -> Vec<(Answering, link::Answer)> {
+        std::mem::take(&mut self.answers)
     }
 
     /// A person asks for the file to be put to work now, or to be tried: it is read afresh, beside
@@ -333,7 +412,7 @@ impl Bots {
             self.shards.send_long(Work::Rehearse(Box::new(rehearsal)));
             return;
         }
-        let wanted = Wanted { plugin: plugin.clone(), answer: Some(answer) };
+        let wanted = Wanted { plugin: plugin.clone(), params: None, answer: Some(answer) };
         match slot {
             Some(slot) => {
                 self.plugins.insert(row.plugin.clone(), plugin);
