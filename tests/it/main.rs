@@ -20,6 +20,7 @@ mod disk;
 mod dividends;
 mod documents;
 mod figures;
+mod flagged;
 mod hosts;
 mod input;
 mod languages;

@@ -156,6 +156,9 @@ pub struct Activity {
     pub ratio: Option<rust_decimal::Decimal>,
     /// The symbol that takes the old one's place, or that is received.
     pub new_symbol: Option<Symbol>,
+    /// How much of the cost goes with what a spin-off gives, in percent: a person says it.
+    #[serde(default)]
+    pub cost_share_pct: Option<rust_decimal::Decimal>,
     /// In the broker's words.
     pub description: String,
     /// The earlier activity, or the execution, that this one takes back.
@@ -183,6 +186,7 @@ impl Activity {
             price: None,
             ratio: None,
             new_symbol: None,
+            cost_share_pct: None,
             description: String::new(),
             takes_back: None,
             replacement: None,

@@ -10,7 +10,7 @@ use stockade_core::broker::{Activity as Reported, ActivityKind};
 use stockade_core::desk::{ActionBooking, Command, Reply, file_activity_id};
 use stockade_core::{Price, Symbol, Timestamp};
 use stockade_store::query::{Activity, activity_page};
-use stockade_venue::files::{ActionKind, ActionRow, read_actions};
+use stockade_venue::files::{ActionKind, ReportKind, ReportRow, read_reports};
 
 use super::argument;
 use super::context::Context;
@@ -37,7 +37,8 @@ pub(crate) enum ActionCommand {
     /// Say what a flagged action is, so that it is booked
     #[command(
         after_help = "What each kind needs: split --ratio; symbol-change --symbol; spin-off --symbol --ratio --cost-share; \
-merger --cash, or --symbol --ratio; cash and ignore nothing.\n\n\
+merger --cash, or --symbol --ratio; dividend --cash where its amount is not known; cash (of the house) and ignore nothing. \
+Shares of a spin-off go to who held when its day began, whatever was traded since.\n\n\
 Example:\n  stockade action book 20260716093012123::spin --as spin-off --symbol CHILD --ratio 0.5 --cost-share 20"
     )]
     Book(BookArgs),
@@ -50,7 +51,7 @@ pub(crate) struct BookArgs {
     id: String,
     /// What it is
     #[arg(long = "as", value_name = "KIND",
-        value_parser = ["split", "symbol-change", "spin-off", "merger", "cash", "ignore"])]
+        value_parser = ["split", "dividend", "symbol-change", "spin-off", "merger", "cash", "ignore"])]
     kind: String,
     /// The symbol that is received, or that takes the old one's place
     #[arg(long, value_name = "X", value_parser = argument::symbol)]
@@ -61,7 +62,7 @@ pub(crate) struct BookArgs {
     /// Share of the cost that goes with a spin-off, in percent
     #[arg(long, value_name = "PCT", value_parser = argument::decimal)]
     cost_share: Option<Decimal>,
-    /// Dollars for each share of a merger
+    /// Dollars for each share, of a merger or a dividend
     #[arg(long, value_name = "P", value_parser = argument::price)]
     cash: Option<Price>,
     /// The reply as JSON
@@ -109,6 +110,7 @@ fn booking(args: &BookArgs) -> Result<ActionBooking, Failure> {
             },
             _ => return Err(needs("either --cash, or --symbol and --ratio")),
         },
+        "dividend" => ActionBooking::Dividend { per_share: args.cash },
         "cash" => ActionBooking::Cash,
         _ => ActionBooking::Ignore,
     })
@@ -149,7 +151,7 @@ pub(crate) async fn import(
     symbol: Option<&Symbol>,
     json: bool,
 ) -> Result<(), Failure> {
-    let rows = read_actions(file)
+    let rows = read_reports(file)
         .map_err(|error| Failure::Usage(Failure::from(anyhow::Error::new(error)).to_string()))?;
     let mut activities: Vec<Reported> = rows
         .iter()
@@ -180,21 +182,34 @@ pub(crate) async fn import(
     ))
 }
 
-fn reported(row: &ActionRow) -> Reported {
+/// A value without its last zeros, so that the same line has the same id.
+fn plain(value: Decimal) -> String {
+    value.normalize().to_string()
+}
+
+fn reported(row: &ReportRow) -> Reported {
     let at = Timestamp(row.at);
-    let value = row.value.normalize();
     let day = at.0.to_string();
-    let parts = [row.symbol.as_str(), row.kind.as_str(), &day, &value.to_string()];
-    let kind = match row.kind {
-        ActionKind::Split => ActivityKind::Split,
-        ActionKind::Dividend => ActivityKind::Dividend,
+    let (kind, what) = match &row.kind {
+        ReportKind::Action(ActionKind::Split, ratio) => (ActivityKind::Split, plain(*ratio)),
+        ReportKind::Action(ActionKind::Dividend, rate) => (ActivityKind::Dividend, plain(*rate)),
+        ReportKind::SymbolChange(to) => {
+            (ActivityKind::SymbolChange, to.as_ref().map(ToString::to_string).unwrap_or_default())
+        }
+        ReportKind::SpinOff => (ActivityKind::SpinOff, String::new()),
+        ReportKind::Merger => (ActivityKind::Merger, String::new()),
     };
+    let parts = [row.symbol.as_str(), row.kind.as_str(), &day, &what];
     let mut activity = Reported::new(file_activity_id(&parts), kind, at, Timestamp(i64::MAX));
     activity.symbol = Some(row.symbol.clone());
-    activity.description = format!("{} of {value}", row.kind.as_str());
-    match row.kind {
-        ActionKind::Split => activity.ratio = Some(value),
-        ActionKind::Dividend => activity.per_share = Some(Price::new(value)),
+    activity.description = format!("{} of {what}", row.kind.as_str());
+    match &row.kind {
+        ReportKind::Action(ActionKind::Split, ratio) => activity.ratio = Some(ratio.normalize()),
+        ReportKind::Action(ActionKind::Dividend, rate) => {
+            activity.per_share = Some(Price::new(rate.normalize()));
+        }
+        ReportKind::SymbolChange(to) => activity.new_symbol.clone_from(to),
+        ReportKind::SpinOff | ReportKind::Merger => {}
     }
     activity
 }

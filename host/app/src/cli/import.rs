@@ -55,8 +55,8 @@ pub(crate) enum ImportCommand {
     /// Book the splits, dividends and other actions of a CSV file to whoever held the shares
     #[command(
         after_help = "The file's header: timestamp,symbol,kind,value and more columns, which are left out. Kinds: \
-split (value: new shares for one old share), dividend (dollars a share, before a split of the same day). The \
-timestamp is the ex-date's first moment. The same line twice is booked once; `action list` shows what became of each.\n\n\
+split (value: new shares for one old share), dividend (dollars a share, before a split of the same day), symbol-change (with a column new_symbol), spin-off and merger \
+(no value: they are flagged, and `action book` has their terms). The timestamp is the ex-date's first moment. The same line twice is booked once; `action list` shows what became of each.\n\n\
 Example:\n  stockade import actions corporate_actions.csv --symbol AAPL"
     )]
     Actions {

@@ -13,7 +13,7 @@ use crate::broker::{Activity, Fill};
 use crate::decimal::{Money, Price, Qty, round_half_even};
 use crate::id::{EntryId, OrderId, SleeveId, Symbol};
 use crate::instrument::Instrument;
-use crate::ledger::{EntryKind, Posting, share};
+use crate::ledger::{EntryKind, LotSide, Posting, share};
 use crate::limits;
 use crate::order::Side;
 use crate::row::{ExecutionSource, LotRow};
@@ -223,72 +223,84 @@ impl Desk {
         }
     }
 
-    /// Shares of another company come beside those held; a part of the cost goes with them.
+    /// Shares of another company come beside those that were held when the day began; a part of the
+    /// cost goes with them. Holdings that were traded since come with their history, and are made
+    /// again. `None` says that a history was older than the desk: it is asked for again.
     pub(super) fn book_spin_off(
         &mut self,
         activity: &Activity,
-        symbol: &Symbol,
-        ratio: Decimal,
-        cost_share_pct: Decimal,
+        histories: &[HoldingHistory],
         out: &mut Effects,
-    ) -> Booked {
-        let Some(from) = activity.symbol.clone() else {
-            return Booked::Flagged("it names no symbol".to_owned());
+    ) -> Option<Booked> {
+        let (Some(from), Some(symbol), Some(ratio), Some(cost_share_pct)) = (
+            activity.symbol.clone(),
+            activity.new_symbol.clone(),
+            activity.ratio,
+            activity.cost_share_pct,
+        ) else {
+            return Some(Booked::Flagged(
+                "its terms are not known: stockade action book".to_owned(),
+            ));
         };
-        let hundred = Decimal::ONE_HUNDRED;
-        if ratio <= Decimal::ZERO || cost_share_pct < Decimal::ZERO || cost_share_pct > hundred {
-            return Booked::Flagged(
-                "a ratio above 0 and a share of the cost from 0 to 100 percent are wanted"
-                    .to_owned(),
-            );
+        let terms = SpinOff { ratio, cost_share_pct };
+        // All or none, as with a split.
+        for history in histories {
+            match self.replay_spin_off(activity, &from, terms, history) {
+                Ok(Some(_)) => {}
+                Ok(None) => return None,
+                Err(why) => return Some(Booked::Flagged(why)),
+            }
+        }
+        let mut entry = None;
+        for history in histories {
+            entry = self.spin_off_late(activity, (&from, &symbol), terms, history, out).or(entry);
         }
         let old = self.instrument_of(&from, out);
-        let new = self.instrument_of(symbol, out);
+        let late: Vec<SleeveId> = histories.iter().map(|history| history.sleeve).collect();
+        let ids: Vec<SleeveId> =
+            self.sleeves.keys().copied().filter(|id| !late.contains(id)).collect();
         let (mut postings, mut lots) = (Vec::new(), Vec::new());
-        let ids: Vec<SleeveId> = self.sleeves.keys().copied().collect();
         for id in ids {
-            let Some(holding) =
-                self.sleeves[&id].holdings.get(&old).filter(|h| h.qty.is_positive())
-            else {
-                continue;
-            };
+            let Some(holding) = self.sleeves[&id].holdings.get(&old) else { continue };
             let mut parts: Vec<LotRow> = holding.lots().cloned().collect();
-            let mut moved = Money::ZERO;
-            let mut received = Vec::new();
-            for lot in &mut parts {
-                let share = round_half_even(
-                    lot.cost_left.get() * cost_share_pct / hundred,
-                    limits::LEDGER_SCALE,
-                );
-                let share = Money::new(share);
-                let qty =
-                    Qty::new(round_half_even(lot.remaining.get() * ratio, limits::QTY_SCALE_MAX));
-                if qty.is_zero() {
-                    continue;
-                }
-                received.push(self.new_lot(lot, id, symbol, qty, share));
-                lot.cost -= share;
-                lot.cost_left -= share;
-                moved += share;
-            }
-            let came: Qty = received.iter().map(|lot| lot.qty).sum();
-            if came.is_zero() {
+            let received = terms.of(&mut parts);
+            if received.is_empty() {
                 continue;
             }
             self.set_lots_of(id, old, &parts);
             lots.extend(parts);
-            lots.extend(self.give(id, new, received));
+            let moved: Money = received.iter().map(|part| part.cost).sum();
+            let came: Qty = received.iter().map(|part| part.qty).sum();
+            lots.extend(self.receive(id, &symbol, &received, out));
             postings.push(Posting::shares(id, &from, -moved, Qty::ZERO));
-            postings.push(Posting::shares(id, symbol, moved, came));
+            postings.push(Posting::shares(id, &symbol, moved, came));
         }
-        if postings.is_empty() {
-            return Booked::Done(None, "nobody holds the symbol".to_owned());
+        if !postings.is_empty() {
+            let memo = format!("spin-off: {} {symbol} for each {from}", ratio.normalize());
+            let draft = self.draft_of(activity, EntryKind::Action, memo);
+            let booked = self.post_entry(draft, postings, out);
+            self.push_lots(booked, lots, out);
+            entry = Some(booked);
         }
-        let memo = format!("spin-off: {} {symbol} for each {from}", ratio.normalize());
-        let draft = self.draft_of(activity, EntryKind::Action, memo);
-        let entry = self.post_entry(draft, postings, out);
-        self.push_lots(entry, lots, out);
-        Booked::Done(Some(entry), format!("{symbol} received"))
+        let note =
+            entry.map_or("nobody held the symbol".to_owned(), |_| format!("{symbol} received"));
+        Some(Booked::Done(entry, note))
+    }
+
+    /// What a sleeve receives of a spin-off, as lots of its own.
+    pub(super) fn receive(
+        &mut self,
+        id: SleeveId,
+        symbol: &Symbol,
+        received: &[Received],
+        out: &mut Effects,
+    ) -> Vec<LotRow> {
+        let new = self.instrument_of(symbol, out);
+        let lots = received
+            .iter()
+            .map(|part| self.new_lot(&part.of, id, symbol, part.qty, part.cost))
+            .collect();
+        self.give(id, new, lots)
     }
 
     /// Shares become cash, shares of another company, or both. Cash alone is a sale.
@@ -305,7 +317,7 @@ impl Desk {
         if let Some((to, ratio)) = shares {
             if !cash_per_share.is_zero() {
                 return Booked::Flagged(
-                    "cash beside shares is booked as two: a merger into the shares, and the cash as a dividend".to_owned(),
+                    "cash beside shares is booked as two: the broker's shares as a merger, its cash as a dividend".to_owned(),
                 );
             }
             let memo = format!("merger: {} {to} for each {from}", ratio.normalize());
@@ -443,6 +455,46 @@ impl Desk {
         let (selling, buying) = (holding.selling, holding.buying);
         *holding = crate::ledger::Holding::from_lots(lots.to_vec());
         (holding.selling, holding.buying) = (selling, buying);
+    }
+}
+
+/// The terms of a spin-off.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SpinOff {
+    /// New shares for each share held.
+    ratio: Decimal,
+    /// How much of the cost goes with them, in percent.
+    cost_share_pct: Decimal,
+}
+
+/// What came for a lot.
+#[derive(Debug, Clone)]
+pub(super) struct Received {
+    /// The lot, as it is since.
+    of: LotRow,
+    /// How many shares came.
+    pub(super) qty: Qty,
+    /// Their cost, which was the lot's.
+    pub(super) cost: Money,
+}
+
+impl SpinOff {
+    /// Takes its part of the cost of long lots; gives what comes for each.
+    pub(super) fn of(self, lots: &mut [LotRow]) -> Vec<Received> {
+        let mut received = Vec::new();
+        for lot in lots.iter_mut().filter(|lot| lot.side == LotSide::Long) {
+            let part = lot.cost_left.get() * self.cost_share_pct / Decimal::ONE_HUNDRED;
+            let cost = Money::new(round_half_even(part, limits::LEDGER_SCALE));
+            let qty = lot.remaining.get() * self.ratio;
+            let qty = Qty::new(round_half_even(qty, limits::QTY_SCALE_MAX));
+            if qty.is_zero() {
+                continue;
+            }
+            lot.cost -= cost;
+            lot.cost_left -= cost;
+            received.push(Received { of: lot.clone(), qty, cost });
+        }
+        received
     }
 }
 

@@ -5,6 +5,7 @@
 //! answer from the books. One waits at a time: a dividend after a split must see the split booked.
 //! What can't be booked without a person is flagged, never guessed.
 
+use rust_decimal::Decimal;
 use std::sync::Arc;
 
 use super::command::{Outcome, not_allowed, not_found};
@@ -112,8 +113,10 @@ impl Desk {
                 from: activity.effective_at,
                 until: activity.effective_at.plus(DAY_NS),
             }),
-            // Whoever traded since then did so in new shares.
-            (ActivityKind::Split, Some(symbol)) => {
+            // Whoever traded since then did so in new shares, or without what was spun off.
+            (ActivityKind::Split | ActivityKind::SpinOff, Some(symbol))
+                if activity.kind == ActivityKind::Split || activity.cost_share_pct.is_some() =>
+            {
                 let since = activity.effective_at;
                 Some(Question::Holdings { activity: id, symbol: symbol.clone(), since })
             }
@@ -145,7 +148,11 @@ impl Desk {
         out: &mut Effects,
     ) {
         let Some(activity) = self.waiting_for(id) else { return };
-        if let Some(booked) = self.book_split(&activity, histories, out) {
+        let booked = match activity.kind {
+            ActivityKind::SpinOff => self.book_spin_off(&activity, histories, out),
+            _ => self.book_split(&activity, histories, out),
+        };
+        if let Some(booked) = booked {
             self.settle(id, booked, out);
         }
         self.book_activities(out);
@@ -267,21 +274,29 @@ impl Desk {
             ActionBooking::Ignore => Booked::Done(None, "left out by hand".to_owned()),
             ActionBooking::Cash => self.book_cash(&activity, out),
             ActionBooking::Split { ratio } => {
-                // It waits for the books again, with its ratio.
-                activity.ratio = Some(*ratio);
-                let row = self.activities.get_mut(id).expect("it was found a moment ago");
-                (row.activity, row.state) = (activity, ActivityState::Pending);
-                "its ratio was given by hand".clone_into(&mut row.note);
-                out.rows.push(Row::Activity(Box::new(row.clone())));
-                self.book_activities(out);
-                return Ok(super::command::done(format!("activity {id} is being booked")));
+                (activity.kind, activity.ratio) = (ActivityKind::Split, Some(*ratio));
+                return Ok(self.wait_again(activity, "its ratio was given by hand", out));
+            }
+            ActionBooking::Dividend { per_share } => {
+                activity.kind = ActivityKind::Dividend;
+                activity.per_share = per_share.or(activity.per_share);
+                return Ok(self.wait_again(activity, "a dividend, as was said by hand", out));
             }
             ActionBooking::SymbolChange { to } => {
                 activity.new_symbol = Some(to.clone());
                 self.book_symbol_change(&activity, out)
             }
             ActionBooking::SpinOff { symbol, ratio, cost_share_pct } => {
-                self.book_spin_off(&activity, symbol, *ratio, *cost_share_pct, out)
+                let percent = Decimal::ZERO..=Decimal::ONE_HUNDRED;
+                if *ratio <= Decimal::ZERO || !percent.contains(cost_share_pct) {
+                    let why =
+                        "a ratio above 0 and a share of the cost from 0 to 100 percent are wanted";
+                    return Err(not_allowed("activity", &id, why));
+                }
+                activity.kind = ActivityKind::SpinOff;
+                (activity.new_symbol, activity.ratio) = (Some(symbol.clone()), Some(*ratio));
+                activity.cost_share_pct = Some(*cost_share_pct);
+                return Ok(self.wait_again(activity, "its terms were given by hand", out));
             }
             ActionBooking::Merger { cash_per_share, shares } => {
                 self.book_merger(&activity, *cash_per_share, shares.as_ref(), out)
@@ -293,6 +308,20 @@ impl Desk {
         self.settle(&key, booked, out);
         self.book_activities(out);
         Ok(super::command::done(format!("activity {id} is at its end")))
+    }
+}
+
+impl Desk {
+    /// A flagged activity of which a person said enough: it waits for the books again.
+    fn wait_again(&mut self, activity: Activity, note: &str, out: &mut Effects) -> Reply {
+        let id = activity.id.clone();
+        if let Some(row) = self.activities.get_mut(&id) {
+            (row.activity, row.state) = (activity, ActivityState::Pending);
+            note.clone_into(&mut row.note);
+            out.rows.push(Row::Activity(Box::new(row.clone())));
+        }
+        self.book_activities(out);
+        super::command::done(format!("activity {id} is being booked: action list"))
     }
 }
 

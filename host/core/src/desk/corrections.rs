@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::actions::SpinOff;
 use super::effect::Effects;
 use super::fills::Draft;
 use super::inquiry::{HoldingEvent, HoldingHistory};
@@ -126,6 +127,66 @@ impl Desk {
         };
         let entry = self.post_entry(draft, postings, out);
         self.put_back(history, instrument, &past, made, out);
+        Some(entry)
+    }
+
+    /// A holding that was traded since a spin-off: as it is, and as it is with it. `Ok(None)` says
+    /// that the history is older than the desk.
+    pub(super) fn replay_spin_off(
+        &self,
+        activity: &Activity,
+        symbol: &Symbol,
+        terms: SpinOff,
+        history: &HoldingHistory,
+    ) -> Result<Option<(Replay, Replay)>, String> {
+        let known = self.by_symbol.get(symbol);
+        if !known.is_some_and(|instrument| self.is_present(history, *instrument)) {
+            return Ok(None);
+        }
+        let method = self.sleeves[&history.sleeve].row.lots;
+        let change = Change::SpinOff { at: activity.effective_at, terms };
+        compare(history, method, self.account.counters, &change).map(Some)
+    }
+
+    /// Books such a spin-off: what was sold since cost less, and what came for it stays with who
+    /// held on the day.
+    pub(super) fn spin_off_late(
+        &mut self,
+        activity: &Activity,
+        (from, symbol): (&Symbol, &Symbol),
+        terms: SpinOff,
+        history: &HoldingHistory,
+        out: &mut Effects,
+    ) -> Option<EntryId> {
+        let (past, made) = self.replay_spin_off(activity, from, terms, history).ok()??;
+        if made.received.is_empty() {
+            return None;
+        }
+        let sleeve = history.sleeve;
+        let instrument = self.instrument_of(from, out);
+        let received = made.received.clone();
+        let moved: Money = received.iter().map(|part| part.cost).sum();
+        let came: Qty = received.iter().map(|part| part.qty).sum();
+        // Apart from what went: what was sold since had its part of that, and cost less.
+        let of_sold = moved + made.holding.cost - past.holding.cost;
+        let postings = vec![
+            Posting::shares(sleeve, from, -moved, Qty::ZERO),
+            Posting::shares(sleeve, from, of_sold, Qty::ZERO),
+            Posting::shares(sleeve, symbol, moved, came),
+            Posting::money(sleeve, LedgerAccount::Realised, past.gross() - made.gross()),
+        ];
+        let name = &self.sleeves[&sleeve].row.name;
+        let memo = format!("spin-off of {from}: {came} {symbol}, learnt of after trades of {name}");
+        let draft = Draft {
+            source_id: Some(format!("{}:{sleeve}", activity.id).into()),
+            effective_at: activity.effective_at,
+            ..self.draft(EntryKind::Action, memo)
+        };
+        let entry = self.post_entry(draft, postings, out);
+        assert!(entry == made.entry, "the entry got another number than its round trips");
+        self.put_back(history, instrument, &past, made, out);
+        let lots = self.receive(sleeve, symbol, &received, out);
+        self.push_lots(entry, lots, out);
         Some(entry)
     }
 

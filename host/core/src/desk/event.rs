@@ -506,6 +506,11 @@ pub enum ActionBooking {
     Ignore,
     /// Cash of the house.
     Cash,
+    /// Cash for whoever held on its day.
+    Dividend {
+        /// Cash for each share, where the activity has no amount.
+        per_share: Option<Price>,
+    },
     /// A split.
     Split {
         /// New shares for one old share.

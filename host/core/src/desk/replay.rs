@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::actions::{Received, SpinOff};
 use super::inquiry::{HoldingEvent, HoldingHistory};
 use crate::broker::Fill;
 use crate::decimal::{Money, Qty};
@@ -22,6 +23,8 @@ pub(super) enum Change<'a> {
     Execution { original: &'a ExecutionRow, replacement: Option<&'a Fill> },
     /// There was a split, before the first trade of its day.
     Split { at: Timestamp, ratio: Decimal },
+    /// There was a spin-off, before the first trade of its day.
+    SpinOff { at: Timestamp, terms: SpinOff },
 }
 
 /// A holding that is being played.
@@ -36,6 +39,18 @@ pub(super) struct Replay {
     pub(super) round_trips: Vec<RoundTripRow>,
     /// Quantity, cost and fees of what left without a trade.
     taken: Vec<(Qty, Money, Money)>,
+    /// What a spin-off gave.
+    pub(super) received: Vec<Received>,
+}
+
+impl Change<'_> {
+    /// From when on it is otherwise, where that is a day and not an execution.
+    const fn day(&self) -> Option<Timestamp> {
+        match self {
+            Self::Execution { .. } => None,
+            Self::Split { at, .. } | Self::SpinOff { at, .. } => Some(*at),
+        }
+    }
 }
 
 /// The holding as it was, and as it is with a change.
@@ -58,18 +73,18 @@ pub(super) fn compare(
         lots: BTreeMap::new(),
         round_trips: Vec::new(),
         taken: Vec::new(),
+        received: Vec::new(),
     };
     let (mut past, mut made) = (new(), new());
     let mut pending = true;
     for event in &history.events {
         let stood = past.lots.clone();
         past.play(history, event, &stood)?;
-        if let (Change::Split { at, ratio }, HoldingEvent::Trade { execution, .. }) =
-            (change, event)
+        if let (Some(at), HoldingEvent::Trade { execution, .. }) = (change.day(), event)
             && pending
-            && execution.at >= *at
+            && execution.at >= at
         {
-            made.split(*ratio);
+            made.changed(change);
             pending = false;
         }
         match (change, event) {
@@ -84,8 +99,8 @@ pub(super) fn compare(
             _ => made.play(history, event, &stood)?,
         }
     }
-    if let (Change::Split { ratio, .. }, true) = (change, pending) {
-        made.split(*ratio);
+    if pending {
+        made.changed(change);
     }
     let stands = |lots: &mut dyn Iterator<Item = &LotRow>| -> BTreeMap<LotId, LotRow> {
         let open = lots.filter(|lot| lot.remaining.is_positive());
@@ -127,6 +142,20 @@ impl Replay {
                 Ok(())
             }
             HoldingEvent::Other { lots } => self.moved(stood, lots),
+        }
+    }
+
+    /// Makes what a change of a day makes.
+    fn changed(&mut self, change: &Change<'_>) {
+        match change {
+            Change::Execution { .. } => {}
+            Change::Split { ratio, .. } => self.split(*ratio),
+            Change::SpinOff { terms, .. } => {
+                let mut lots: Vec<LotRow> = self.holding.lots().cloned().collect();
+                self.received = terms.of(&mut lots);
+                self.lots.extend(lots.iter().map(|lot| (lot.id, lot.clone())));
+                self.holding = Holding::from_lots(lots);
+            }
         }
     }
 

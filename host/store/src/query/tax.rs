@@ -291,18 +291,19 @@ fn others(legs: &[Leg]) -> Result<Vec<Happening>, sqlx::Error> {
             }]
         }
         (_, legs) => {
-            let mut seen = BTreeSet::new();
-            let other = |leg: &Leg| {
-                // The profit is the entry's for the sleeve: it belongs to one leg.
-                let gross = if seen.insert(leg.sleeve) { leg.gross } else { Decimal::ZERO };
-                Ok(What::Other {
-                    sleeve: leg.sleeve()?,
-                    qty: Qty::new(leg.qty),
-                    cost: Money::new(leg.amount),
-                    gross: Money::new(gross),
-                })
+            // A sleeve's legs are one change, and the profit is the entry's for the sleeve.
+            let mut sums: BTreeMap<SleeveId, (Decimal, Decimal, Decimal)> = BTreeMap::new();
+            for leg in legs {
+                let sum = sums.entry(leg.sleeve()?).or_default();
+                *sum = (sum.0 + leg.qty, sum.1 + leg.amount, leg.gross);
+            }
+            let other = |(sleeve, (qty, cost, gross))| What::Other {
+                sleeve,
+                qty: Qty::new(qty),
+                cost: Money::new(cost),
+                gross: Money::new(gross),
             };
-            legs.iter().map(other).collect::<Result<Vec<_>, sqlx::Error>>()?
+            sums.into_iter().map(other).collect()
         }
     };
     Ok(whats

@@ -12,13 +12,20 @@ use super::table::{Layout, Table};
 
 const LAYOUT: Layout = Layout {
     header: "timestamp,symbol,kind,value",
-    columns: &[("timestamp", true), ("symbol", true), ("kind", true), ("value", true)],
+    columns: &[
+        ("timestamp", true),
+        ("symbol", true),
+        ("kind", true),
+        ("value", true),
+        ("new_symbol", false),
+    ],
     open: true,
 };
 const TIME: usize = 0;
 const SYMBOL: usize = 1;
 const KIND: usize = 2;
 const VALUE: usize = 3;
+const NEW_SYMBOL: usize = 4;
 /// Actions of one file: a century of quarterly dividends of every listed company.
 const ACTIONS_MAX: usize = 2_000_000;
 
@@ -42,6 +49,44 @@ impl ActionKind {
     }
 }
 
+/// What a row of a file of reports may be beside that: what a market can't follow by itself, and
+/// books can.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReportKind {
+    /// A split or a dividend.
+    Action(ActionKind, Decimal),
+    /// The symbol has another name: that of the column `new_symbol`, where it is there.
+    SymbolChange(Option<Symbol>),
+    /// Shares of another company for those held; a person says on which terms.
+    SpinOff,
+    /// Shares that became cash or others; a person says on which terms.
+    Merger,
+}
+
+impl ReportKind {
+    /// As it is written in the file.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Action(kind, _) => kind.as_str(),
+            Self::SymbolChange(_) => "symbol-change",
+            Self::SpinOff => "spin-off",
+            Self::Merger => "merger",
+        }
+    }
+}
+
+/// A row of a file of reports, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportRow {
+    /// The first moment of its day, in nanoseconds since 1970 UTC.
+    pub at: i64,
+    /// Of what.
+    pub symbol: Symbol,
+    /// What it is.
+    pub kind: ReportKind,
+}
+
 /// A row of an actions file, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionRow {
@@ -55,11 +100,56 @@ pub struct ActionRow {
     pub value: Decimal,
 }
 
-/// Reads and checks a whole file, plain or gzipped.
+/// Reads and checks a whole file of what a market follows, plain or gzipped.
 ///
 /// # Errors
 /// [`FileError`], with line, column and value.
 pub fn read_actions(path: &Path) -> Result<Vec<ActionRow>, FileError> {
+    rows(path, |table| {
+        Ok(ActionRow {
+            at: table.read(TIME, field::time)?,
+            symbol: table.read(SYMBOL, super::fills::symbol_of)?,
+            kind: table.read(KIND, kind_of)?,
+            value: table.read(VALUE, value_of)?,
+        })
+    })
+}
+
+/// Reads and checks a whole file of what books follow, plain or gzipped.
+///
+/// # Errors
+/// [`FileError`], with line, column and value.
+pub fn read_reports(path: &Path) -> Result<Vec<ReportRow>, FileError> {
+    rows(path, |table| {
+        Ok(ReportRow {
+            at: table.read(TIME, field::time)?,
+            symbol: table.read(SYMBOL, super::fills::symbol_of)?,
+            kind: report_of(table)?,
+        })
+    })
+}
+
+fn report_of(table: &Table) -> Result<ReportKind, FileError> {
+    if let Ok(kind) = kind_of(table.text(KIND)) {
+        return Ok(ReportKind::Action(kind, table.read(VALUE, value_of)?));
+    }
+    let new_symbol = || match table.text(NEW_SYMBOL) {
+        b"" => Ok(None),
+        _ => table.read(NEW_SYMBOL, super::fills::symbol_of).map(Some),
+    };
+    let kinds = [ReportKind::SymbolChange(new_symbol()?), ReportKind::SpinOff, ReportKind::Merger];
+    let is = |kind: &ReportKind| table.text(KIND).eq_ignore_ascii_case(kind.as_str().as_bytes());
+    let kind = kinds.into_iter().find(is);
+    let kind = kind.ok_or_else(|| table.refuse(KIND, Problem::NotAReport))?;
+    // Terms in a column that says nothing of them would be lost.
+    if table.text(VALUE).is_empty() {
+        Ok(kind)
+    } else {
+        Err(table.refuse(VALUE, Problem::NotEmpty))
+    }
+}
+
+fn rows<T>(path: &Path, row: fn(&Table) -> Result<T, FileError>) -> Result<Vec<T>, FileError> {
     let mut table = Table::start(Lines::open(path)?, &LAYOUT)?;
     let mut rows = Vec::new();
     while table.next()? {
@@ -67,12 +157,7 @@ pub fn read_actions(path: &Path) -> Result<Vec<ActionRow>, FileError> {
             let file = table.file().to_owned();
             return Err(FileError::TooMany { file, what: "actions", allowed: ACTIONS_MAX });
         }
-        rows.push(ActionRow {
-            at: table.read(TIME, field::time)?,
-            symbol: table.read(SYMBOL, super::fills::symbol_of)?,
-            kind: table.read(KIND, kind_of)?,
-            value: table.read(VALUE, value_of)?,
-        });
+        rows.push(row(&table)?);
     }
     Ok(rows)
 }
@@ -120,5 +205,38 @@ mod tests {
         assert!(wrong("2014-06-09T04:00:00Z,AAPL,split,0").contains("line 2, column value"));
         assert!(wrong("2014-06-09T04:00:00Z,AAPL,split,-7").contains("\"-7\""));
         assert!(wrong("yesterday,AAPL,split,7").contains("column timestamp"));
+    }
+
+    #[test]
+    fn books_follow_more_than_a_market_does() {
+        let read = |text: &str| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("a.csv");
+            std::fs::write(&path, format!("timestamp,symbol,kind,value,new_symbol\n{text}"))
+                .expect("it is written");
+            read_reports(&path).map_err(|error| error.to_string())
+        };
+        let day = "2022-06-09T04:00:00Z";
+        let rows = read(&format!(
+            "{day},FB,symbol-change,,META\n{day},OLD,symbol-change,,\n{day},GE,spin-off,,\n\
+             {day},TWTR,Merger,,\n{day},AAPL,dividend,0.23,\n"
+        ));
+        let kinds: Vec<ReportKind> =
+            rows.expect("it is right").into_iter().map(|r| r.kind).collect();
+        let meta = Symbol::new("META").expect("a symbol");
+        assert_eq!(
+            kinds,
+            [
+                ReportKind::SymbolChange(Some(meta)),
+                ReportKind::SymbolChange(None),
+                ReportKind::SpinOff,
+                ReportKind::Merger,
+                ReportKind::Action(ActionKind::Dividend, Decimal::new(23, 2)),
+            ]
+        );
+        let wrong = |row: &str| read(&format!("{day},{row}\n")).expect_err("it is wrong");
+        assert!(wrong("GE,spin-off,3,").contains("line 2, column value"));
+        assert!(wrong("GE,spinoff,,").contains("spin-off"));
+        assert!(wrong("FB,symbol-change,,no symbol").contains("column new_symbol"));
     }
 }

@@ -192,6 +192,12 @@ pub enum Problem {
     /// Not a corporate action.
     #[error("is no corporate action: dividend or split")]
     NotAnAction,
+    /// Nothing that books follow.
+    #[error("is none of dividend, split, symbol-change, spin-off and merger")]
+    NotAReport,
+    /// A column that has no meaning for such a row.
+    #[error("has no meaning here: leave it empty (a person gives the terms: stockade action book)")]
+    NotEmpty,
     /// A file that goes on for too long.
     #[error("is in a row beyond the {allowed} that a file may have")]
     TooManyRows {

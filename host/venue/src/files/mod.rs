@@ -21,7 +21,7 @@ mod trades;
 #[cfg(test)]
 mod tests;
 
-pub use actions::{ActionKind, ActionRow, read_actions};
+pub use actions::{ActionKind, ActionRow, ReportKind, ReportRow, read_actions, read_reports};
 pub use bars::{BarRow, Bars, interval_ns, read_bars};
 pub use error::{FileError, Problem};
 pub use feed::{Feed, read_feed};

@@ -1,14 +1,16 @@
 //! Large books for measurements, made by the database itself.
 //!
-//! In its own types and under its CHECKs, without the triggers that look at single entries: that they
+//! A year of trading up to the clean stop, so that the last hour, which a start remembers, is as full
+//! as any other. In its own types and under its CHECKs, without the triggers that look at single entries: that they
 //! balance is what is inserted. Half of the executions open lots and half close them.
 
 use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::postgres::{PgArguments, PgConnectOptions};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Postgres};
 use stockade_core::Slug;
 use stockade_core::risk::Controls;
 use stockade_core::row::Rows;
@@ -18,6 +20,8 @@ use crate::drivers::base;
 
 /// The account that is made.
 pub(super) const LABEL: &str = "bench";
+/// Nanoseconds from one execution to the next: a million of them are a year.
+const APART_NS: i64 = 31_536_000_000;
 /// Executions of one transaction while they are made.
 const BATCH: i64 = 100_000;
 
@@ -63,13 +67,13 @@ pub(super) async fn fill(store: &Store, url: &str, size: Size) -> Result<Duratio
     while first <= executions {
         let last = (first + BATCH - 1).min(executions);
         for sql in BOOKS {
-            let query = sqlx::query(*sql).bind(LABEL).bind(first).bind(last);
+            let query = spaced(sql).bind(LABEL).bind(first).bind(last);
             let query = if sql.contains("$4") { query.bind(symbols) } else { query };
             query.execute(&mut connection).await?;
         }
         first = last + 1;
     }
-    sqlx::query(LOTS)
+    spaced(LOTS)
         .bind(LABEL)
         .bind(executions / 2)
         .bind(open_lots)
@@ -77,10 +81,16 @@ pub(super) async fn fill(store: &Store, url: &str, size: Size) -> Result<Duratio
         .execute(&mut connection)
         .await?;
     sqlx::query(POSITIONS).bind(LABEL).execute(&mut connection).await?;
-    sqlx::query(ACCOUNT).bind(LABEL).bind(executions).execute(&mut connection).await?;
+    spaced(ACCOUNT).bind(LABEL).bind(executions).execute(&mut connection).await?;
     sqlx::raw_sql("VACUUM ANALYZE").execute(&mut connection).await?;
     connection.close().await?;
     Ok(began.elapsed())
+}
+
+/// A statement whose times lie that far apart.
+fn spaced(sql: &str) -> Query<'static, Postgres, PgArguments> {
+    // Made of our own text alone.
+    sqlx::query(AssertSqlSafe(sql.replace("APART", &APART_NS.to_string())))
 }
 
 /// Execution n is the purchase (odd) or sale (even) of the pair (n + 1) / 2. Pairs take turns with
@@ -91,7 +101,7 @@ const BOOKS: &[&str] = &[
      SELECT $1, 'bench-' || n, 1, 10 + (n + 1) / 2 % 100, 'broker-' || n,
             'S' || lpad(((n + 1) / 200 % $4::bigint)::text, 5, '0'),
             CASE n % 2 WHEN 1 THEN 'buy' ELSE 'sell' END, 1, 100 + n % 7, 0.01,
-            1700000000000000000 + n * 1000000, n, 'import', 0
+            1700000000000000000 + n * APART, n, 'import', 0
        FROM generate_series($2::bigint, $3::bigint) n",
     "INSERT INTO stockade.entry (account, id, epoch, at_ns, kind, memo, execution_id, legs,
          effective_ns, link)
@@ -111,20 +121,22 @@ const BOOKS: &[&str] = &[
       WHERE x.account = $1 AND x.entry BETWEEN $2 AND $3 AND amount IS NOT NULL",
     "INSERT INTO stockade.round_trip (account, id, sleeve, symbol, side, lot, qty, entry_ns, entry_price,
          exit_ns, exit_price, gross, opening_fee, closing_fee, net, cost, exit_reason, exit_execution_id, entry)
-     SELECT account, entry / 2, sleeve, symbol, 'long', entry / 2, 1, at_ns - 1000000, cost, at_ns, price,
+     SELECT account, entry / 2, sleeve, symbol, 'long', entry / 2, 1, at_ns - APART, cost, at_ns, price,
             price - cost, fee, fee, price - cost - 2 * fee, cost, 'target', execution_id, entry
        FROM (SELECT *, 100 + (entry - 1) % 7 AS cost FROM stockade.execution
               WHERE account = $1 AND entry BETWEEN $2 AND $3 AND side = 'sell') sold",
 ];
 
-/// One lot a pair, closed; then the open ones, of as many executions that are not in the journal.
+/// One lot a pair, closed; then the open ones, of as many executions that are not in the journal,
+/// from all of the time.
 const LOTS: &str = "
     INSERT INTO stockade.lot (account, id, sleeve, symbol, side, opened_ns, qty, remaining, entry_price,
         cost, cost_left, fee, fee_left, execution_id)
     SELECT $1, n, 10 + n % 100, 'S' || lpad((n / 100 % $4::bigint)::text, 5, '0'), 'long',
-           1700000000000000000 + n * 2000000, 1, held, 100, 100, 100 * held, 0, 0, 'bench-' || 2 * n - 1
+           1700000000000000000 + place * 2 * APART, 1, held, 100, 100, 100 * held, 0, 0, 'bench-' || 2 * n - 1
       FROM generate_series(1, $2::bigint + $3::bigint) n,
-           LATERAL (SELECT CASE WHEN n > $2::bigint THEN 1 ELSE 0 END AS held) h";
+           LATERAL (SELECT CASE WHEN n > $2::bigint THEN 1 ELSE 0 END AS held,
+                           CASE WHEN n > $2::bigint THEN (n - $2::bigint) * $2::bigint / $3::bigint ELSE n END AS place) h";
 
 const INSTRUMENTS: &str = "
     INSERT INTO stockade.instrument (account, symbol, class, tradable, fractionable)
@@ -137,8 +149,8 @@ const MARKS: &str = "
 /// Stopped in good order: the fills were read up to the last one.
 const ACCOUNT: &str = "
     UPDATE stockade.account
-       SET market_ns = 1700000000000000000 + ($2::bigint + 1) * 1000000,
-           fills_since_ns = 1700000000000000000 + ($2::bigint + 1) * 1000000 + 3600000000000
+       SET market_ns = 1700000000000000000 + ($2::bigint + 1) * APART,
+           fills_since_ns = 1700000000000000000 + ($2::bigint + 1) * APART
      WHERE account = $1";
 
 const POSITIONS: &str = "

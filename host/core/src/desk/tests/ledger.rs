@@ -341,6 +341,72 @@ fn other_shares_take_cost_and_date_with_them() {
     assert_eq!(books.desk.total_qty(books.desk.by_symbol[&symbol("AAPL")]), Qty::ZERO);
 }
 
+/// A spin-off that a person books after trades of its day comes to what it would have been at once:
+/// who held when its day began gets the shares, and what was sold since cost less.
+#[test]
+fn a_spin_off_booked_late_is_as_if_it_had_been_at_once() {
+    for method in LotMethod::ALL {
+        let picture = |late: bool| {
+            let mut books = Books::new(method);
+            let spin_off = |books: &mut Books| {
+                books.activity(ActivityKind::SpinOff, 4, |_| {});
+                let booking = ActionBooking::SpinOff {
+                    symbol: symbol("CHILD"),
+                    ratio: dec!(0.5),
+                    cost_share_pct: dec!(20),
+                };
+                let activity = "action:SpinOff:4".to_owned();
+                books.command(Command::ActionBook { activity, booking });
+                assert!(books.desk.activities.is_empty(), "{:?}", books.desk.activities);
+            };
+            books.trade("a", 1, Side::Buy, dec!(10), dec!(100), dec!(1));
+            books.trade("a", 2, Side::Buy, dec!(10), dec!(110), dec!(1));
+            books.trade("b", 3, Side::Buy, dec!(6), dec!(100), dec!(0));
+            if !late {
+                spin_off(&mut books);
+            }
+            // One sells a part, one begins after the day, one sells all.
+            books.trade("a", 5, Side::Sell, dec!(12), dec!(90), dec!(0.6));
+            books.trade("a", 6, Side::Buy, dec!(4), dec!(95), dec!(0));
+            books.trade("b", 6, Side::Sell, dec!(6), dec!(85), dec!(0));
+            if late {
+                spin_off(&mut books);
+            }
+            books.check();
+            let child = books.desk.by_symbol[&symbol("CHILD")];
+            let held = |name: &str| {
+                let sleeve = books.desk.named(&slug(name)).unwrap();
+                let holding = &books.desk.sleeves[&sleeve].holdings[&child];
+                (holding.qty.get(), holding.cost.get())
+            };
+            (books.picture("a"), books.picture("b"), held("a"), held("b"))
+        };
+        let (early, late) = (picture(false), picture(true));
+        assert_eq!((&late.2, &late.3), (&(dec!(10), dec!(420)), &(dec!(3), dec!(120))));
+        assert_eq!(late, early, "{method:?}");
+    }
+}
+
+/// Cash beside the shares of a merger goes to who held on its day.
+#[test]
+fn cash_of_a_merger_is_a_dividend_by_hand() {
+    let mut books = Books::new(LotMethod::Fifo);
+    books.trade("a", 1, Side::Buy, dec!(10), dec!(100), dec!(0));
+    books.trade("b", 1, Side::Buy, dec!(5), dec!(100), dec!(0));
+    books.activity(ActivityKind::Merger, 3, |merger| merger.net_amount = money(dec!(30)));
+    let id = "action:Merger:3".to_owned();
+    let booking = ActionBooking::Dividend { per_share: None };
+    books.command(Command::ActionBook { activity: id, booking });
+    books.check();
+    assert_eq!((books.picture("a").1[3], books.picture("b").1[3]), (dec!(20), dec!(10)));
+    books.activity(ActivityKind::Merger, 4, |_| {});
+    let booking = ActionBooking::Dividend { per_share: Some(Price::new(dec!(0.5))) };
+    let activity = "action:Merger:4".to_owned();
+    books.command(Command::ActionBook { activity, booking });
+    books.check();
+    assert_eq!((books.picture("a").1[3], books.picture("b").1[3]), (dec!(25), dec!(12.5)));
+}
+
 /// A split that is learnt of late comes to what it would have been in its place.
 #[test]
 fn a_split_learnt_of_late_is_as_if_it_had_been_known() {

@@ -67,12 +67,13 @@ fn growth(group: &[&Happening], short: bool) -> Qty {
 pub(super) fn rungs(history: Vec<&Happening>) -> Rungs {
     let mut journal = history;
     journal.sort_by_key(|happening| happening.entry);
-    let (mut booked, mut plain) = (Sleeves::new(Moves::AsBooked), Sleeves::new(Moves::Plain));
+    let new = |moves| Sleeves::new(moves, Order::Journal);
+    let (mut booked, mut plain) = (new(Moves::AsBooked), new(Moves::Plain));
     for happening in &journal {
         booked.take(happening);
         plain.take(happening);
     }
-    let mut in_time = Sleeves::new(Moves::Plain);
+    let mut in_time = Sleeves::new(Moves::Plain, Order::Time);
     let mut queues = Queues::default();
     let (mut account, mut average) =
         (Account::new(ACCOUNT_METHOD), Account::new(LotMethod::Average));
@@ -96,11 +97,21 @@ pub(super) fn rungs(history: Vec<&Happening>) -> Rungs {
     }
 }
 
+/// The order in which a history is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// As it was booked: what came late finds shares sold, and its profit was booked with it.
+    Journal,
+    /// As it happened: nothing is late, and its profit is that of the sales behind it.
+    Time,
+}
+
 /// One holding under one method, with what it has realised.
 #[derive(Debug)]
 struct Book {
     holding: Holding,
     method: LotMethod,
+    order: Order,
     realised: Money,
 }
 
@@ -118,8 +129,8 @@ struct Deal<'a> {
 }
 
 impl Book {
-    fn new(method: LotMethod) -> Self {
-        Self { holding: Holding::default(), method, realised: Money::ZERO }
+    fn new(method: LotMethod, order: Order) -> Self {
+        Self { holding: Holding::default(), method, order, realised: Money::ZERO }
     }
 
     fn figures(&self) -> Figures {
@@ -127,9 +138,15 @@ impl Book {
     }
 
     fn deal(&mut self, deal: &Deal<'_>, counters: &mut Counters) -> Vec<RoundTripRow> {
-        if let Some((cost, _)) = deal.booked {
+        if let Some((cost, gross)) = deal.booked {
             if deal.qty.is_zero() {
-                self.revalue(cost);
+                match self.order {
+                    Order::Time => self.revalue(cost - gross),
+                    Order::Journal => {
+                        self.revalue(cost);
+                        self.realised += gross;
+                    }
+                }
                 return Vec::new();
             }
             let adds = deal.qty.is_negative() == self.holding.qty.is_negative();
@@ -245,13 +262,14 @@ enum Moves {
 #[derive(Debug)]
 struct Sleeves {
     moves: Moves,
+    order: Order,
     books: BTreeMap<SleeveId, Book>,
     counters: Counters,
 }
 
 impl Sleeves {
-    fn new(moves: Moves) -> Self {
-        Self { moves, books: BTreeMap::new(), counters: first() }
+    fn new(moves: Moves, order: Order) -> Self {
+        Self { moves, order, books: BTreeMap::new(), counters: first() }
     }
 
     fn figures(&self) -> Figures {
@@ -263,7 +281,8 @@ impl Sleeves {
     }
 
     fn book(&mut self, sleeve: SleeveId) -> &mut Book {
-        self.books.entry(sleeve).or_insert_with(|| Book::new(ACCOUNT_METHOD))
+        let order = self.order;
+        self.books.entry(sleeve).or_insert_with(|| Book::new(ACCOUNT_METHOD, order))
     }
 
     fn take(&mut self, happening: &Happening) {
@@ -349,7 +368,7 @@ struct Queues {
 
 impl Default for Queues {
     fn default() -> Self {
-        let book = || Book::new(ACCOUNT_METHOD);
+        let book = || Book::new(ACCOUNT_METHOD, Order::Time);
         Self { long: book(), short: book(), counters: first() }
     }
 }
@@ -407,7 +426,10 @@ impl Account {
     pub(super) fn take(&mut self, group: &[&Happening]) {
         let Some(first) = group.first() else { return };
         let method = self.method;
-        let book = self.books.entry(first.symbol.clone()).or_insert_with(|| Book::new(method));
+        let book = self
+            .books
+            .entry(first.symbol.clone())
+            .or_insert_with(|| Book::new(method, Order::Time));
         book.grow(growth(group, false) + growth(group, true));
         if let Some(deal) = deal_of(first, true) {
             self.closed.extend(book.deal(&deal, &mut self.counters));
