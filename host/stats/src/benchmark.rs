@@ -30,24 +30,30 @@ pub enum BenchmarkError {
 ///
 /// Where the periods end on different days (UTC), the last value of the day or of the days before
 /// counts: a daily bar carries the start of its day, an equity its end. The base then counts as a
-/// day of its own: where it lies on the day of the first end, it takes the value before that day.
+/// day of its own: where it lies on the day of the first end, it takes the value before that day,
+/// or, where the benchmark begins on that day too, the one at its instant (else the next one), as
+/// long as a later one of the day is left for the end.
 /// Where several periods end on one day, the last value at or before each instant counts.
 pub fn align(points: &[Point], ends: &[i64]) -> Result<Vec<f64>, BenchmarkError> {
     let closes = ends.get(1..).unwrap_or_default();
     let daily = closes.windows(2).all(|pair| day_of(pair[0]) < day_of(pair[1]));
     let first_day = closes.first().copied().map(day_of);
-    let wanted = |(place, end): (usize, &i64)| {
-        let usable = if daily {
-            let day = day_of(*end);
-            let last = if place == 0 && first_day == Some(day) { day - 1 } else { day };
-            points.partition_point(|point| day_of(point.at) <= last)
-        } else {
-            points.partition_point(|point| point.at <= *end)
-        };
-        let at = Instant(*end);
+    let up_to = |day: i64| points.partition_point(|point| day_of(point.at) <= day);
+    let fresh = |usable: usize, end: i64| {
         let found = usable.checked_sub(1).and_then(|last| points.get(last));
-        let found = found.filter(|point| day_of(*end) - day_of(point.at) <= AGE_MAX_DAYS);
-        let point = found.ok_or(BenchmarkError::Missing { at })?;
+        found.filter(|point| day_of(end) - day_of(point.at) <= AGE_MAX_DAYS)
+    };
+    let wanted = |(place, end): (usize, &i64)| {
+        let day = day_of(*end);
+        let found = match (daily, place == 0 && first_day == Some(day)) {
+            (false, _) => fresh(points.partition_point(|point| point.at <= *end), *end),
+            (true, false) => fresh(up_to(day), *end),
+            (true, true) => {
+                let before = up_to(day - 1);
+                fresh(before, *end).or_else(|| of_the_day(&points[before..up_to(day)], *end))
+            }
+        };
+        let point = found.ok_or(BenchmarkError::Missing { at: Instant(*end) })?;
         if point.value.is_finite() && point.value > 0.0 {
             Ok(point.value)
         } else {
@@ -55,6 +61,12 @@ pub fn align(points: &[Point], ends: &[i64]) -> Result<Vec<f64>, BenchmarkError>
         }
     };
     ends.iter().enumerate().map(wanted).collect()
+}
+
+/// The value of a day at an instant, else the first after it; never the day's last.
+fn of_the_day(points: &[Point], at: i64) -> Option<&Point> {
+    let place = points.partition_point(|point| point.at <= at).saturating_sub(1);
+    points.get(place).filter(|_| place + 1 < points.len())
 }
 
 #[cfg(test)]
@@ -80,6 +92,24 @@ mod tests {
         assert_eq!(align(&points, &ends), Ok(vec![100.0, 101.0, 102.0, 105.0, 106.0]));
         // The day before, the base has a value of its own.
         assert_eq!(align(&points, &[close(0), close(1)]), Ok(vec![100.0, 101.0]));
+    }
+
+    /// Books whose prices begin with the sleeve itself.
+    #[test]
+    fn a_benchmark_that_begins_with_the_base_has_a_value_of_that_day() {
+        let close = |day: i64| day * NANOS_PER_DAY + 20 * HOUR;
+        let point = |at: i64, value: f64| Point { at, value };
+        let points = [
+            point(14 * HOUR, 10.0),
+            point(15 * HOUR, 11.0),
+            point(20 * HOUR, 12.0),
+            point(close(1), 13.0),
+        ];
+        let of = |base: i64| align(&points, &[base, close(0), close(1)]);
+        assert_eq!(of(15 * HOUR + 1), Ok(vec![11.0, 12.0, 13.0]));
+        assert_eq!(of(13 * HOUR), Ok(vec![10.0, 12.0, 13.0]));
+        // One value of the day is the end's.
+        assert!(align(&points[2..], &[13 * HOUR, close(0), close(1)]).is_err());
     }
 
     #[test]
