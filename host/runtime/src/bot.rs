@@ -499,8 +499,9 @@ fn cause(store: &mut Store<Host>, error: &wasmtime::Error, fuel: u64) -> Cause {
             limit("bytes of one host call:", u64::from(limits.host_bytes), "host_bytes")
         }
         _ => {
-            // The SDKs write what was thrown, or panicked, as the last line before the trap.
-            let last = host.log.lines.last().filter(|line| line.level == LogLevel::Error);
+            // The SDKs write what was thrown, or panicked, as the last error before the trap; with
+            // WASI a language's own words may follow on its standard error.
+            let last = host.log.lines.iter().rfind(|line| line.level == LogLevel::Error);
             let words = last.map_or_else(String::new, |line| format!("{}; ", line.text));
             let trap = escape(&backtrace::cause_alone(error));
             Cause::Trap { what: clip(&format!("{words}{trap}"), CAUSE_BYTES_MAX).to_owned() }

@@ -58,6 +58,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "remember_rejected_versions",
         sql: include_str!("../../../migrations/0009_remember_rejected_versions.sql"),
     },
+    Migration {
+        version: 10,
+        name: "check_by_type",
+        sql: include_str!("../../../migrations/0010_check_by_type.sql"),
+    },
 ];
 
 /// The schema that this binary works with.

@@ -125,10 +125,7 @@ async fn rules_of_rows_are_constraints() {
         (Row::Lot(LotRow { remaining: qty("3.1"), ..lot(1) }), "lot_remaining"),
         (Row::Order(Box::new(OrderRow { filled_qty: qty("11"), ..order(1) })), "order_filled"),
         (Row::Order(Box::new(OrderRow { sleeve: stranger, ..order(1) })), "order_sleeve"),
-        (
-            Row::Order(Box::new(OrderRow { reserved: money("-1"), ..order(1) })),
-            "order_reserved_check",
-        ),
+        (Row::Order(Box::new(OrderRow { reserved: money("-1"), ..order(1) })), "not_negative"),
     ];
     for (row, constraint) in cases {
         let lease = db.store.lease_acquire(LABEL, "a test", TTL).await.expect("free");

@@ -194,7 +194,7 @@ async fn shares_of_the_account_count_every_sleeve() {
     assert_eq!(
         two[0],
         json!({
-            "sleeve": "a", "symbol": "AAPL", "qty": "10", "average_entry": "150", "mark": "155",
+            "account": "paper", "sleeve": "a", "symbol": "AAPL", "qty": "10", "average_entry": "150", "mark": "155",
             "market_value": "1550", "unrealised": "50", "share_of_account_pct": 66.67
         })
     );
@@ -338,7 +338,7 @@ async fn lots_and_round_trips_have_their_firm_shape() {
     assert_eq!(
         lots,
         json!([{
-            "id": 1, "sleeve": "a", "symbol": "AAPL", "side": "long", "opened_at": "2026-02-11T14:30:01Z",
+            "id": 1, "account": "paper", "sleeve": "a", "symbol": "AAPL", "side": "long", "opened_at": "2026-02-11T14:30:01Z",
             "qty": "10", "remaining": "6", "entry_price": "150", "cost": "1500", "cost_left": "900",
             "fee_left": "0", "execution_id": "e1"
         }])

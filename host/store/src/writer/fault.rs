@@ -13,7 +13,7 @@ pub enum CommitError {
         group: u64,
         /// The rule.
         constraint: String,
-        /// Its table; empty when the database doesn't say.
+        /// Its table, or the type that it is a rule of; empty when the database doesn't say.
         table: String,
         /// The database's words.
         message: String,
@@ -98,7 +98,7 @@ impl Fault {
             (_, "57" | "08") if code != "57014" => Self::Doubt { message },
             (_, "23") => Self::Constraint {
                 constraint: database.constraint().unwrap_or("a rule without a name").to_owned(),
-                table: database.table().unwrap_or_default().to_owned(),
+                table: place(database.as_ref()),
                 message,
             },
             _ => Self::Refused { code, message },
@@ -123,6 +123,12 @@ impl Fault {
             Self::Doubt { message } => CommitError::Lost { group, message },
         }
     }
+}
+
+fn place(error: &dyn sqlx::error::DatabaseError) -> String {
+    let postgres = error.try_downcast_ref::<PgDatabaseError>();
+    let of_type = || postgres.and_then(PgDatabaseError::data_type);
+    error.table().or_else(of_type).unwrap_or_default().to_owned()
 }
 
 fn fenced_at(error: &dyn sqlx::error::DatabaseError) -> u64 {
