@@ -38,6 +38,7 @@ mod refused;
 mod reload;
 mod sending;
 mod shadow;
+mod shaped;
 mod stage;
 mod start;
 mod tax;

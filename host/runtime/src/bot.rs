@@ -70,6 +70,7 @@ pub struct Bot {
     start_logs: Vec<LogLine>,
     limits: Arc<Limits>,
     usage: Usage,
+    history: Option<Arc<History>>,
 }
 
 /// Lists for the bot, kept so that a call allocates nothing.
@@ -104,19 +105,27 @@ impl Bot {
         });
         let init = wit::Config { instruments: instruments.collect(), params, seed: config.seed };
         let limits = Arc::new(limits);
+        let history = config.history.clone();
         let host = Host::new(limits.clone(), table, config.history, config.seed);
         let mut live = Live::new(plugin.engine(), plugin.pre(), host)?;
         live.init(&init)?;
         let (start_logs, _) = live.store.data_mut().log.take();
         let plugin = plugin.clone();
         let (scratch, usage) = (Scratch::default(), Usage::default());
-        Ok(Self { plugin, live: Some(live), leases: 0, scratch, start_logs, limits, usage })
+        let live = Some(live);
+        Ok(Self { plugin, live, leases: 0, scratch, start_logs, limits, usage, history })
     }
 
     /// What it was made of.
     #[must_use]
     pub const fn plugin(&self) -> &Plugin {
         &self.plugin
+    }
+
+    /// What its `history` tells.
+    #[must_use]
+    pub const fn history(&self) -> Option<&Arc<History>> {
+        self.history.as_ref()
     }
 
     /// What it wrote while it started.

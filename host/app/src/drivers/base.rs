@@ -38,6 +38,9 @@ const CLUSTER_LOOK: Duration = Duration::from_millis(50);
 /// Longest pause between two tries to start it again.
 const REVIVE_PAUSE_MAX: Duration = Duration::from_secs(2);
 
+/// Bars of each instrument that a bot's `history` goes back.
+pub(crate) const HISTORY_KEPT: usize = 2_000;
+
 /// The database, and the cluster it lives in where that is ours.
 pub(crate) struct Base {
     /// The store.

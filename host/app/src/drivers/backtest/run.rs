@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
@@ -18,13 +19,14 @@ use stockade_core::row::{
 use stockade_core::{InstrumentId, Money, Now, OrderId, SleeveId, Slug, Symbol, Timestamp};
 use stockade_exchange as model;
 use stockade_runtime::{
-    Bot, BotConfig, BotInstrument, Engine, EngineConfig, Limits, Plugin, Snapshot, Trust,
+    Bot, BotConfig, BotInstrument, Engine, EngineConfig, History, Limits, Plugin, Snapshot, Trust,
 };
 use stockade_venue::files::{ActionRow, Bars, Feed};
 
 use super::result::BacktestResult;
 use super::warm;
 use crate::cli::backtest::{BacktestArgs, CostArgs as Costs, Profile};
+use crate::drivers::base::HISTORY_KEPT;
 use crate::drivers::lockstep::{
     Beginning, Guest, LocalBot, Lockstep, Made, Maker, Market, Note, Seen, Sink, catch_up,
     first_group, shaped_for,
@@ -378,7 +380,8 @@ fn config(
 ) -> BotConfig {
     // Nothing but the capital refuses in a backtest: neither does the rate of a live market.
     let limits = Limits { intents_per_second: u32::MAX, ..Limits::of(plugin.tier()) };
-    BotConfig { params, seed, instruments, limits, history: None }
+    let history = Some(Arc::new(History::new(HISTORY_KEPT)));
+    BotConfig { params, seed, instruments, limits, history }
 }
 
 impl<'a> Prepared<'a> {

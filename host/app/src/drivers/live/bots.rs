@@ -18,6 +18,7 @@ use stockade_core::market::{Bar, MarketEvent};
 use stockade_core::row::BotRow;
 use stockade_core::sleeve::Prices;
 use stockade_core::{InstrumentId, Now, SleeveId, Slug, Symbol, Timestamp};
+use stockade_exchange::{Nanos, calendar};
 use stockade_runtime::{
     BotConfig, BotInstrument, Cause, Engine, EngineConfig, EventKind, Folder, FolderEvent, History,
     Plugin, SessionEvent, SessionKind, Snapshot,
@@ -30,11 +31,13 @@ use super::Incoming;
 use super::cost::Lane;
 use super::hand_over::{BotEvent, Done, Ended};
 use super::prepare::Prepared;
+use super::shaping::Shaping;
 use super::shard::{ShardReply, Shards, Work};
 use super::sight::{PriceTable, Sight};
 use super::slot::{NEVER, Phase, Slot, Wanted};
 use super::used::Used;
 use crate::config::Settings;
+use crate::drivers::base::HISTORY_KEPT;
 use crate::failure::Failure;
 use crate::link;
 
@@ -42,8 +45,6 @@ use crate::link;
 pub(super) const MINUTE_NS: i64 = 60 * 1_000_000_000;
 /// Events of the plugins folder that wait for the host.
 const FOLDER_EVENTS_MAX: usize = 64;
-/// Bars of each instrument kept for the bots' `history`.
-const HISTORY_KEPT: usize = 2_000;
 /// Threads that run bots: one is left for the host and the database.
 const SHARDS_MAX: usize = 8;
 
@@ -107,6 +108,8 @@ pub(crate) struct Bots {
     reloading: BTreeSet<SleeveId>,
     /// What people are told once it is committed.
     answers: Vec<(Answering, link::Answer)>,
+    /// The close of the session under way.
+    closes: Option<Timestamp>,
 }
 
 impl Bots {
@@ -163,6 +166,7 @@ impl Bots {
             trying: BTreeMap::new(),
             reloading: BTreeSet::new(),
             answers: Vec::new(),
+            closes: None,
         })
     }
 
@@ -224,11 +228,18 @@ impl Bots {
     pub(crate) fn market(&mut self, event: &MarketEvent) {
         self.repriced = true;
         if let MarketEvent::Bars { bars } = event {
+            self.follow_session(bars);
             self.history.push(bars);
         }
         for slot in self.slots.values_mut() {
             match event {
                 MarketEvent::Bars { bars } => slot.bars(bars),
+                MarketEvent::Trade(trade) if slot.shaping.is_some() => {
+                    slot.trade(trade);
+                    if slot.wants(EventKind::Trades, trade.instrument) {
+                        slot.push(BotEvent::Trade(*trade));
+                    }
+                }
                 MarketEvent::Quote(quote) if slot.wants(EventKind::Quotes, quote.instrument) => {
                     slot.push(BotEvent::Quote(*quote));
                 }
@@ -238,6 +249,26 @@ impl Bots {
                 _ => {}
             }
         }
+    }
+
+    /// Once the market has gone on beyond a session's close, the bars that it ends are complete.
+    fn follow_session(&mut self, bars: &[Bar]) {
+        let Some(at) = bars.first().map(|bar| bar.at) else {
+            return;
+        };
+        if let Some(close) = self.closes.filter(|close| *close <= at) {
+            self.slots.values_mut().for_each(|slot| slot.close(close));
+            self.closes = None;
+        }
+        if self.closes.is_none() {
+            let session = calendar::session_at(Nanos(at.0));
+            self.closes = session.map(|session| Timestamp(session.close.0));
+        }
+    }
+
+    /// What `history` tells a bot.
+    fn history_of(&self, shaping: Option<&Shaping>) -> Arc<History> {
+        shaping.map_or(&self.history, Shaping::history).clone()
     }
 
     /// Hands over bars that ended while the stream was down, as far as a bot was not given them: it
@@ -252,7 +283,10 @@ impl Bots {
 
     /// The symbols of the bots that want events of a kind.
     pub(crate) fn wanting(&self, kind: EventKind) -> Vec<Symbol> {
-        let wants = |slot: &&Slot| slot.plugin.description().events.contains(&kind);
+        let builds = |slot: &Slot| {
+            kind == EventKind::Trades && slot.shaping.as_ref().is_some_and(Shaping::is_of_trades)
+        };
+        let wants = |slot: &&Slot| slot.plugin.description().events.contains(&kind) || builds(slot);
         self.slots.values().filter(wants).flat_map(|slot| slot.symbols.iter().cloned()).collect()
     }
 
@@ -448,7 +482,7 @@ impl Bots {
                 self.saved(sleeve, generation, outcome)
             }
             ShardReply::Reloaded { sleeve, generation, outcome } => {
-                self.reloaded(sleeve, generation, outcome)
+                self.reloaded(sleeve, generation, outcome, now.market)
             }
         }
     }
@@ -582,7 +616,7 @@ fn config(
     desk: &Desk,
     row: &BotRow,
     plugin: &Plugin,
-    history: &Arc<History>,
+    history: Arc<History>,
 ) -> BotConfig {
     let instruments = row
         .symbols
@@ -598,7 +632,7 @@ fn config(
         seed: row.seed,
         instruments,
         limits,
-        history: Some(history.clone()),
+        history: Some(history),
     }
 }
 

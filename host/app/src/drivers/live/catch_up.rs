@@ -57,10 +57,7 @@ pub(super) fn sort(
 }
 
 fn bars_of(event: &BotEvent) -> &[Bar] {
-    match event {
-        BotEvent::Bars(bars) | BotEvent::Missed(bars) => bars,
-        _ => &[],
-    }
+    event.bars().unwrap_or_default()
 }
 
 /// Puts a bar into the queue, to the others of its time stamp or before the later ones.

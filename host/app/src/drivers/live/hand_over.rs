@@ -25,6 +25,10 @@ pub(crate) enum BotEvent {
     Bars(Vec<Bar>),
     /// The same of a time stamp that came too late to act on.
     Missed(Vec<Bar>),
+    /// Bars of one time stamp that were built for the bot, and the time with which they were complete.
+    Built(Vec<Bar>, Timestamp),
+    /// The same, too late to act on.
+    BuiltLate(Vec<Bar>, Timestamp),
     Quote(Quote),
     Trade(Trade),
     Order(OrderUpdate),
@@ -33,10 +37,29 @@ pub(crate) enum BotEvent {
 }
 
 impl BotEvent {
+    /// Its bars, where it is of bars.
+    pub(crate) fn bars(&self) -> Option<&[Bar]> {
+        match self {
+            Self::Bars(bars)
+            | Self::Missed(bars)
+            | Self::Built(bars, _)
+            | Self::BuiltLate(bars, _) => Some(bars),
+            _ => None,
+        }
+    }
+
+    /// Whether it is too late to act on.
+    pub(crate) const fn is_late(&self) -> bool {
+        matches!(self, Self::Missed(_) | Self::BuiltLate(..))
+    }
+
     /// Its time.
     pub(crate) fn at(&self) -> Option<Timestamp> {
         match self {
-            Self::Bars(bars) | Self::Missed(bars) => bars.first().map(|bar| bar.at),
+            Self::Bars(bars)
+            | Self::Missed(bars)
+            | Self::Built(bars, _)
+            | Self::BuiltLate(bars, _) => bars.first().map(|bar| bar.at),
             Self::Quote(quote) => Some(quote.at),
             Self::Trade(trade) => Some(trade.at),
             Self::Order(update) => Some(update.at),
@@ -47,10 +70,7 @@ impl BotEvent {
 
     /// How many events it is as a handler counts them: each bar of a time stamp is one.
     pub(crate) fn count(&self) -> usize {
-        match self {
-            Self::Bars(bars) | Self::Missed(bars) => bars.len(),
-            _ => 1,
-        }
+        self.bars().map_or(1, <[Bar]>::len)
     }
 }
 
@@ -153,7 +173,7 @@ pub(crate) fn hand_over(
     warm_up: bool,
     log: &mut Vec<LogLine>,
 ) -> Result<Done, Ended> {
-    let warm_up = warm_up || matches!(events[0], BotEvent::Missed(_));
+    let warm_up = warm_up || events[0].is_late();
     let mut bars = Vec::new();
     let mut orders = Vec::new();
     let mut quotes = Vec::new();
@@ -162,7 +182,10 @@ pub(crate) fn hand_over(
     let mut sessions = Vec::new();
     for event in events {
         match event {
-            BotEvent::Bars(group) | BotEvent::Missed(group) => bars.extend_from_slice(group),
+            BotEvent::Bars(group)
+            | BotEvent::Missed(group)
+            | BotEvent::Built(group, _)
+            | BotEvent::BuiltLate(group, _) => bars.extend_from_slice(group),
             BotEvent::Order(update) => orders.push(update.clone()),
             BotEvent::Quote(quote) => quotes.push(*quote),
             BotEvent::Trade(trade) => trades.push(*trade),
@@ -171,7 +194,9 @@ pub(crate) fn hand_over(
         }
     }
     let batch = match &events[0] {
-        BotEvent::Bars(_) | BotEvent::Missed(_) => Events::bars(&bars),
+        BotEvent::Bars(_) | BotEvent::Missed(_) | BotEvent::Built(..) | BotEvent::BuiltLate(..) => {
+            Events::bars(&bars)
+        }
         BotEvent::Order(_) => Events::Orders(&orders),
         BotEvent::Quote(_) => Events::Quotes(&quotes),
         BotEvent::Trade(_) => Events::Trades(&trades),
@@ -190,9 +215,9 @@ pub(crate) fn hand_over(
     let returned = Instant::now();
     log.extend(outcome.logs);
     let handled = usize::try_from(outcome.handled).unwrap_or(usize::MAX);
-    let handled = match &events[0] {
-        BotEvent::Bars(_) | BotEvent::Missed(_) => groups(events, handled),
-        _ => handled.min(events.len()),
+    let handled = match events[0].bars() {
+        Some(_) => groups(events, handled),
+        None => handled.min(events.len()),
     };
     Ok(Done {
         handled,
@@ -210,9 +235,7 @@ fn groups(events: &[BotEvent], bars: usize) -> usize {
     events
         .iter()
         .take_while(|event| {
-            if let BotEvent::Bars(group) | BotEvent::Missed(group) = event {
-                seen += group.len();
-            }
+            seen += event.bars().map_or(0, <[Bar]>::len);
             seen <= bars
         })
         .count()

@@ -19,6 +19,7 @@ mod market;
 mod outbox;
 mod prepare;
 mod rehearsal;
+mod shaping;
 mod shard;
 mod sight;
 mod simulated;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use stockade_core::desk::{BotReport, Event, GoodRun, IntentBatch};
-use stockade_core::market::Bar;
+use stockade_core::market::{Bar, Trade};
 use stockade_core::row::BotRow;
 use stockade_core::sleeve::SleeveView;
 use stockade_core::{InstrumentId, SleeveId, Symbol, Timestamp};
@@ -14,6 +14,7 @@ use super::bots::Answering;
 use super::cost::{Cost, Lane};
 use super::hand_over::{BotEvent, Done, same_kind};
 use super::rehearsal::Recording;
+use super::shaping::Shaping;
 use super::sight::Sight;
 use crate::link;
 
@@ -64,6 +65,8 @@ pub(super) struct Becoming {
     pub(super) wanted: Wanted,
     /// Its instance, once it is made.
     pub(super) shadow: Option<Box<Bot>>,
+    /// Its bars, where the version describes others.
+    pub(super) reshaped: Option<Option<Shaping>>,
 }
 
 pub(super) struct Slot {
@@ -101,6 +104,8 @@ pub(super) struct Slot {
     /// What the call under way sees.
     pub(super) seeing: Option<Sight>,
     pub(super) recording: Recording,
+    /// Where it describes bars of its own.
+    pub(super) shaping: Option<Shaping>,
     /// Whether people were told that there are too many new versions.
     pub(super) crowded: bool,
 }
@@ -132,17 +137,68 @@ impl Slot {
     /// Bars of the stream, as far as it wants them and has not been given them.
     pub(super) fn bars(&mut self, bars: &[Bar]) {
         let new = self.new_of(bars);
-        if !new.is_empty() {
-            self.push(BotEvent::Bars(new));
+        self.take(new, false);
+    }
+
+    /// Bars of a time stamp: handed on, or built into those that the bot describes.
+    fn take(&mut self, new: Vec<Bar>, late: bool) {
+        let Some(at) = new.first().map(|bar| bar.at) else {
+            return;
+        };
+        match self.shaping.as_mut().filter(|shaping| shaping.is_ready()) {
+            Some(shaping) => {
+                let built = shaping.minutes(&new);
+                self.built(built, at, late);
+            }
+            None if late => self.push(BotEvent::Missed(new)),
+            None => self.push(BotEvent::Bars(new)),
+        }
+    }
+
+    fn built(&mut self, groups: Vec<Vec<Bar>>, at: Timestamp, late: bool) {
+        for group in groups {
+            self.push(match late {
+                true => BotEvent::BuiltLate(group, at),
+                false => BotEvent::Built(group, at),
+            });
+        }
+    }
+
+    /// A trade of one of its instruments, where its bars are built of trades.
+    pub(super) fn trade(&mut self, trade: &Trade) {
+        if self.wanted.contains_key(&trade.instrument)
+            && let Some(shaping) = &mut self.shaping
+            && shaping.is_of_trades()
+            && shaping.is_ready()
+        {
+            let built = shaping.trade(trade);
+            self.built(built, trade.at, false);
+        }
+    }
+
+    /// A session has ended, and the market has gone on.
+    pub(super) fn close(&mut self, close: Timestamp) {
+        if let Some(shaping) = self.shaping.as_mut().filter(|shaping| shaping.is_ready()) {
+            let built = shaping.close(close);
+            self.built(built, close, false);
+        }
+    }
+
+    /// Builds what has waited for the bars of history.
+    pub(super) fn build_what_waits(&mut self) {
+        for event in std::mem::take(&mut self.queue) {
+            match event {
+                BotEvent::Bars(bars) => self.take(bars, false),
+                BotEvent::Missed(bars) => self.take(bars, true),
+                other => self.queue.push_back(other),
+            }
         }
     }
 
     /// Bars that the stream has not brought, under the same rule.
     pub(super) fn missed(&mut self, bars: &[Bar]) {
         let new = self.new_of(bars);
-        if !new.is_empty() {
-            self.push(BotEvent::Missed(new));
-        }
+        self.take(new, true);
     }
 
     fn new_of(&mut self, bars: &[Bar]) -> Vec<Bar> {
@@ -178,7 +234,7 @@ impl Slot {
             bars <= EVENTS_PER_CALL_MAX
         };
         let most = match front.first() {
-            Some(BotEvent::Bars(_)) if !free => 1,
+            Some(BotEvent::Bars(_) | BotEvent::Built(..)) if !free => 1,
             _ => {
                 let most = cost.batch_max(BATCH_MAX);
                 front.iter().take(most).take_while(fits).count().max(1)
@@ -271,6 +327,7 @@ impl Slot {
 fn bar_time(event: &BotEvent) -> Option<Timestamp> {
     match event {
         BotEvent::Bars(bars) | BotEvent::Missed(bars) => bars.first().map(|bar| bar.at),
+        BotEvent::Built(_, at) | BotEvent::BuiltLate(_, at) => Some(*at),
         _ => None,
     }
 }

@@ -500,6 +500,15 @@ impl LocalBot {
         }
     }
 
+    /// Lets its `history` tell of the bars before a place.
+    fn give(&mut self, place: usize, market: &Market) {
+        let Some(history) = self.guest.history() else {
+            return;
+        };
+        history.lay(self.shaped.as_ref().map_or(&market.bars, |shaped| &shaped.bars));
+        history.give(place);
+    }
+
     /// Where its bars of a time stamp stand.
     fn range(&self, group: usize, market: &Market) -> std::ops::Range<usize> {
         self.shaped.as_ref().map_or_else(|| market.range(group), |shaped| shaped.range(group))
@@ -527,6 +536,7 @@ impl LocalBot {
         }
         let last = self.range(end - 1, market).end;
         self.horizon = end;
+        self.give(last, market);
         let bars: Bars<'_> = match (&self.shaped, &self.wanted) {
             (Some(shaped), _) => (&shaped.bars[first..last]).into(),
             (None, None) => Bars::laid(&market.bars[first..last], &market.laid, first),
@@ -568,6 +578,7 @@ impl LocalBot {
                 (None, Some(_)) => market.group_of(self.places[place], group),
             };
             self.horizon = at + 1;
+            self.give(self.range(at, market).end, market);
             self.pace.asked(at + 1 - group);
             let asked = self.taken(outcome)?;
             if !asked.requests.is_empty() {

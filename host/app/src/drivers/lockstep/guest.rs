@@ -1,7 +1,9 @@
 //! What answers a bot's calls in the loop: a component's instance, or a strategy of this program
 //! that a component is measured against.
 
-use stockade_runtime::{Bot, Call, EVENTS_PER_CALL_MAX, EventKind, Outcome, Strike};
+use std::sync::Arc;
+
+use stockade_runtime::{Bot, Call, EVENTS_PER_CALL_MAX, EventKind, History, Outcome, Strike};
 
 use crate::drivers::shape::Shape;
 
@@ -25,6 +27,11 @@ pub(crate) trait Guest {
 
     /// The bars that it wants, where they are not those of the feed.
     fn shape(&self) -> Option<Shape> {
+        None
+    }
+
+    /// What its `history` tells, where it has one.
+    fn history(&self) -> Option<&Arc<History>> {
         None
     }
 
@@ -57,6 +64,10 @@ impl Guest for Bot {
 
     fn shape(&self) -> Option<Shape> {
         self.plugin().description().bars.map(Shape::of)
+    }
+
+    fn history(&self) -> Option<&Arc<History>> {
+        Self::history(self)
     }
 
     fn watches(&self, kind: EventKind) -> bool {

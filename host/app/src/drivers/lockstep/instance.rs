@@ -173,6 +173,21 @@ pub(crate) struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
+    /// Where those of a time stamp end.
+    fn end(self, group: usize) -> usize {
+        match self.shaped {
+            Some(shaped) => shaped.range(group).end,
+            None => self.market.range(group).end,
+        }
+    }
+
+    /// Lays them out for a bot's `history`.
+    pub(crate) fn lay(self, guest: &dyn Guest) {
+        if let Some(history) = guest.history() {
+            history.lay(self.shaped.map_or(&self.market.bars, |shaped| &shaped.bars));
+        }
+    }
+
     /// Those of a time stamp.
     pub(crate) fn bars(self, group: usize) -> &'a [Bar] {
         match self.shaped {
@@ -242,11 +257,15 @@ pub(crate) fn catch_up(
     };
     let mut bars: Vec<Bar> = Vec::new();
     let last = groups.end;
+    seen.lay(guest);
     for group in groups {
         let mine = seen.bars(group).iter().filter(|bar| ids.binary_search(&bar.instrument).is_ok());
         bars.extend(mine.copied());
         if bars.len() < CATCH_UP_BARS && group + 1 < last {
             continue;
+        }
+        if let Some(history) = guest.history() {
+            history.give(seen.end(group));
         }
         let mut rest = bars.as_slice();
         while !rest.is_empty() {

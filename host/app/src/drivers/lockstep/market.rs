@@ -2,6 +2,7 @@
 //! exchange's, and the bounds of each time stamp.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use stockade_core::market::Bar;
 use stockade_core::{InstrumentId, Price, Qty, Symbol, Timestamp};
@@ -17,7 +18,7 @@ const INTERVAL_DEFAULT_NS: i64 = 60_000_000_000;
 /// All bars of a run, by time and then in table order.
 pub(crate) struct Market {
     /// In the core's words.
-    pub(crate) bars: Vec<Bar>,
+    pub(crate) bars: Arc<Vec<Bar>>,
     /// The same as they cross to bots.
     pub(crate) laid: Laid,
     /// The same in the exchange's.
@@ -45,7 +46,7 @@ impl Market {
         let mut order: Vec<usize> = (0..rows.rows.len()).collect();
         order.sort_by_key(|i| (rows.rows[*i].at, rows.rows[*i].symbol));
         let mut market = Self {
-            bars: Vec::with_capacity(order.len()),
+            bars: Arc::default(),
             laid: Laid::default(),
             model: Vec::with_capacity(order.len()),
             bounds: Vec::new(),
@@ -54,14 +55,15 @@ impl Market {
             ticks: None,
             actions: Vec::new(),
         };
+        let mut bars = Vec::with_capacity(order.len());
         let mut last = None;
         for index in order {
             let row = &rows.rows[index];
             if last != Some(row.at) {
-                market.bounds.push(u32::try_from(market.bars.len()).unwrap_or(u32::MAX));
+                market.bounds.push(u32::try_from(bars.len()).unwrap_or(u32::MAX));
                 last = Some(row.at);
             }
-            market.bars.push(Bar {
+            bars.push(Bar {
                 instrument: InstrumentId(u32::from(row.symbol)),
                 at: Timestamp(row.at),
                 open: Price::new(row.open),
@@ -81,14 +83,15 @@ impl Market {
                 volume: row.volume,
             });
         }
-        market.bounds.push(u32::try_from(market.bars.len()).unwrap_or(u32::MAX));
-        market.laid = Laid::new(&market.bars);
+        market.bounds.push(u32::try_from(bars.len()).unwrap_or(u32::MAX));
+        market.laid = Laid::new(&bars);
+        market.bars = Arc::new(bars);
         Ok(market)
     }
 
     /// Gives every bar's instrument another place in the table.
     pub(crate) fn place(&mut self, places: &[InstrumentId]) {
-        for bar in &mut self.bars {
+        for bar in Arc::make_mut(&mut self.bars) {
             bar.instrument = places[bar.instrument.index()];
         }
         // They cross to bots under the same places.
@@ -101,7 +104,7 @@ impl Market {
         let first = bounds.first().copied().unwrap_or(0);
         let bars = first as usize..bounds.last().copied().unwrap_or(first) as usize;
         Self {
-            bars: self.bars[bars.clone()].to_vec(),
+            bars: Arc::new(self.bars[bars.clone()].to_vec()),
             laid: self.laid.part(bars.clone()),
             model: self.model[bars].to_vec(),
             bounds: bounds.iter().map(|bound| bound - first).collect(),

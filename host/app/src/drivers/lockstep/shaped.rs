@@ -2,6 +2,7 @@
 //! is used live. Each stands at the time stamp with which it is complete.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use stockade_core::instrument::AssetClass;
 use stockade_core::market::Bar;
@@ -14,7 +15,7 @@ use crate::drivers::shape::{Builder, Shape, Source};
 /// Bars of one length for one bot.
 pub(crate) struct Shaped {
     /// By time stamp, then by time and in table order.
-    pub(crate) bars: Vec<Bar>,
+    pub(crate) bars: Arc<Vec<Bar>>,
     /// Where each time stamp's begin; one more at the end.
     bounds: Vec<u32>,
 }
@@ -59,7 +60,7 @@ impl Shaped {
             }
         }
         bounds.push(narrow(bars.len()));
-        Self { bars, bounds }
+        Self { bars: Arc::new(bars), bounds }
     }
 
     /// Where the bars of a time stamp stand.

@@ -1,17 +1,19 @@
 //! The plugins folder of a replay: instances are made of its files.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use stockade_core::row::BotRow;
 use stockade_runtime::{
-    Bot, BotConfig, BotInstrument, Engine, EngineConfig, Folder, FolderEvent, Plugin, Snapshot,
-    Trust,
+    Bot, BotConfig, BotInstrument, Engine, EngineConfig, Folder, FolderEvent, History, Plugin,
+    Snapshot, Trust,
 };
 use tokio::sync::mpsc;
 
 use crate::cli::plugin;
 use crate::config::Settings;
+use crate::drivers::base::HISTORY_KEPT;
 use crate::drivers::lockstep::{Made, Maker};
 
 /// Components of the plugins folder. A file is read when an instance of it is made.
@@ -62,7 +64,7 @@ impl Maker for PluginFolder {
             seed: row.seed,
             instruments,
             limits: self.settings.limits.of(loaded.tier(), loaded.name(), Some(row.name.as_str())),
-            history: None,
+            history: Some(Arc::new(History::new(HISTORY_KEPT))),
         };
         let mut bot = Bot::start(&loaded, config)?;
         if let Some(state) = state {

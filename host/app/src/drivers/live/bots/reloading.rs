@@ -8,16 +8,18 @@ use std::path::{Path, PathBuf};
 
 use stockade_core::desk::{BotReport, Desk, Event, GoodRun, Notice, Reply};
 use stockade_core::row::BotRow;
-use stockade_core::{Now, SleeveId};
+use stockade_core::{Now, SleeveId, Timestamp};
 use stockade_runtime::{Bot, Engine, Plugin, Snapshot};
 use tokio::sync::oneshot;
 
 use super::super::Incoming;
 use super::super::hand_over::{BotEvent, Start};
 use super::super::rehearsal::{Recording, Rehearsal};
+use super::super::shaping::Shaping;
 use super::super::shard::Work;
 use super::super::slot::{Becoming, Phase, ROLL_BACK_CALLS, RollBack, Wanted};
 use super::super::used::millis;
+use super::starting::shaping;
 use super::{Answering, BotMessage, Bots, config};
 use crate::link;
 
@@ -103,8 +105,12 @@ impl Bots {
             if let Some(params) = &wanted.params {
                 row.params.clone_from(params);
             }
-            let config = config(&self.settings, desk, &row, &plugin, &self.history);
-            slot.becoming = Some(Becoming { wanted, shadow: None });
+            let other = plugin.description().bars != slot.plugin.description().bars;
+            let reshaped = other.then(|| shaping(desk, &row, &plugin));
+            let told = reshaped.as_ref().unwrap_or(&slot.shaping).as_ref();
+            let told = told.map_or(&self.history, Shaping::history).clone();
+            let config = config(&self.settings, desk, &row, &plugin, told);
+            slot.becoming = Some(Becoming { wanted, shadow: None, reshaped });
             self.shards.send_long(Work::Shadow(sleeve, plugin, Box::new(config), None));
         }
         notices
@@ -219,14 +225,19 @@ impl Bots {
         }
         slot.requeue(events);
         slot.generation += 1;
+        if back.plugin.description().bars != slot.plugin.description().bars {
+            let shaping = shaping(desk, &slot.row, &back.plugin);
+            slot.shaping = shaping.map(|shaping| shaping.begin_at(desk.now().market));
+        }
         slot.plugin = back.plugin.clone();
         slot.row.digest = slot.plugin.digest().to_string();
         slot.phase = Phase::Starting;
         slot.run = GoodRun::default();
         slot.recording = Recording::from(back.state.clone());
         let generation = slot.generation;
+        let told = slot.shaping.as_ref().map_or(&self.history, Shaping::history).clone();
         let start = Start {
-            config: config(&self.settings, desk, &slot.row, &back.plugin, &self.history),
+            config: config(&self.settings, desk, &slot.row, &back.plugin, told),
             state: Some(back.state),
             since: back.since,
             plugin: back.plugin,
@@ -256,6 +267,7 @@ impl Bots {
         sleeve: SleeveId,
         generation: u64,
         outcome: Result<(Snapshot, i64), String>,
+        now: Timestamp,
     ) -> Vec<Event> {
         let Some(slot) = self.slots.get_mut(&sleeve) else {
             return Vec::new();
@@ -265,9 +277,12 @@ impl Bots {
             Ok(outcome) => outcome,
             Err(cause) => return self.not_taken(sleeve, cause),
         };
-        let Some(Becoming { wanted, .. }) = slot.becoming.take() else {
+        let Some(Becoming { wanted, reshaped, .. }) = slot.becoming.take() else {
             return Vec::new();
         };
+        if let Some(reshaped) = reshaped {
+            slot.shaping = reshaped.map(|shaping| shaping.begin_at(now));
+        }
         let old = std::mem::replace(&mut slot.plugin, wanted.plugin.clone());
         let from = old.digest().to_string();
         slot.generation = generation;
@@ -399,7 +414,9 @@ impl Bots {
                 return;
             }
         };
-        let made_of = config(&self.settings, desk, row, &plugin, &self.history);
+        let running = self.slots.get(&sleeve).and_then(|slot| slot.shaping.as_ref());
+        let told = self.history_of(running);
+        let made_of = config(&self.settings, desk, row, &plugin, told);
         let slot = self.slots.get_mut(&sleeve);
         if dry_run {
             let to = plugin.digest().to_string();

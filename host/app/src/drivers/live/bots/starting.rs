@@ -4,7 +4,7 @@
 //! is there twice. What comes while an instance is being made waits for it.
 
 use stockade_core::desk::{BotReport, Desk, Event, GoodRun, OrderUpdate};
-use stockade_core::market::MarketEvent;
+use stockade_core::market::{Bar, MarketEvent};
 use stockade_core::row::BotRow;
 use stockade_core::sleeve::Prices;
 use stockade_core::{Now, SleeveId, Symbol};
@@ -15,6 +15,7 @@ use super::super::cost::Lane;
 use super::super::hand_over::{BotEvent, Start};
 use super::super::prepare::{Prepared, prepare};
 use super::super::rehearsal::Recording;
+use super::super::shaping::{Read, Shaping};
 use super::super::shard::Work;
 use super::super::slot::{NEVER, Phase, Slot};
 use super::super::{Incoming, market};
@@ -49,7 +50,12 @@ impl Bots {
             row.symbols.iter().filter_map(|symbol| Some((desk.find(symbol)?, NEVER))).collect();
         let name = Some(row.name.as_str());
         let limits = self.settings.limits.of(plugin.tier(), plugin.name(), name);
-        let kept = self.slots.remove(&sleeve).map(|slot| slot.queue).unwrap_or_default();
+        let mut kept = self.slots.remove(&sleeve).map(|slot| slot.queue).unwrap_or_default();
+        let shaping = shaping(desk, &row, &plugin);
+        if shaping.is_some() {
+            // Built ones can't be sorted among the stream's; history has all of them.
+            kept.retain(|event| event.bars().is_none());
+        }
         let timer = plugin.description().timer_period;
         let slot = Slot {
             generation,
@@ -80,6 +86,7 @@ impl Bots {
             view: None,
             seeing: None,
             recording: Recording::default(),
+            shaping,
         };
         self.slots.insert(sleeve, slot);
     }
@@ -156,8 +163,9 @@ impl Bots {
                 (self.store.clone(), self.alpaca.clone(), self.label.clone(), self.inputs.clone());
             let (sleeve, generation) = (*sleeve, slot.generation);
             let (row, plugin) = (slot.row.clone(), slot.plugin.clone());
+            let length = slot.shaping.as_ref().map(Shaping::length);
             tokio::spawn(async move {
-                let prepared = prepare(&store, &alpaca, &label, &row, &plugin).await;
+                let prepared = prepare(&store, &alpaca, &label, (&row, &plugin), length).await;
                 let prepared = Box::new(prepared.map_err(|error| format!("{error:#}")));
                 let message = BotMessage::Prepared(sleeve, generation, prepared);
                 let _ = inputs.send(Incoming::Bot(message)).await;
@@ -192,10 +200,19 @@ impl Bots {
             }
         };
         slot.cursor = prepared.cursor.unwrap_or(slot.cursor);
-        let history = prepared.bars.iter().filter_map(|found| market::bar(desk, found)).collect();
+        let history: Vec<Bar> =
+            prepared.bars.iter().filter_map(|found| market::bar(desk, found)).collect();
+        self.history.add_older(&history);
         let warm_up = usize::try_from(slot.plugin.description().warm_up_bars).unwrap_or(0);
         let beginning =
             if prepared.state.is_some() { Beginning::State } else { Beginning::New { warm_up } };
+        let beginning = match beginning {
+            // Bars of its own are counted once they are built.
+            Beginning::New { .. } if slot.shaping.is_some() => {
+                Beginning::New { warm_up: usize::MAX }
+            }
+            other => other,
+        };
         let sorted = catch_up::sort(beginning, history, &mut slot.queue);
         for bar in sorted.warm_up.iter().chain(&sorted.missed).flatten() {
             if let Some(last) = slot.wanted.get_mut(&bar.instrument) {
@@ -205,13 +222,24 @@ impl Bots {
         if let Some(bars) = sorted.warm_up.last() {
             slot.cursor = slot.cursor.max(bars[0].at);
         }
-        let mut since: Vec<BotEvent> = sorted.warm_up.into_iter().map(BotEvent::Bars).collect();
+        let seen_before = match &mut slot.shaping {
+            Some(shaping) => shaping.begin(Read {
+                minutes: sorted.warm_up,
+                from: prepared.from,
+                seen: prepared.cursor,
+                warm_up,
+            }),
+            None => sorted.warm_up,
+        };
+        slot.build_what_waits();
+        let mut since: Vec<BotEvent> = seen_before.into_iter().map(BotEvent::Bars).collect();
         if slot.plugin.description().events.contains(&EventKind::Orders) {
             since.extend(standing_orders(desk, sleeve));
         }
+        let told = slot.shaping.as_ref().map_or(&self.history, Shaping::history).clone();
         let start = Start {
             plugin: slot.plugin.clone(),
-            config: config(&self.settings, desk, &slot.row, &slot.plugin, &self.history),
+            config: config(&self.settings, desk, &slot.row, &slot.plugin, told),
             state: prepared.state,
             since,
             sight,
@@ -221,6 +249,12 @@ impl Bots {
         let missed = sorted.missed.into_iter();
         missed.map(|bars| Event::Market { market: MarketEvent::Bars { bars } }).collect()
     }
+}
+
+/// How a version's bars are built, where it describes some.
+pub(super) fn shaping(desk: &Desk, row: &BotRow, plugin: &Plugin) -> Option<Shaping> {
+    let ids = row.symbols.iter().filter_map(|symbol| desk.find(symbol));
+    Shaping::of(plugin, ids.filter_map(|id| Some((id, desk.instrument(id)?.class))))
 }
 
 /// Why a bot does not start with the only version that there is.
