@@ -63,7 +63,7 @@ impl Desk {
             &parts,
             out,
         );
-        Booked::Done(Some(entry), format!("shared by {} sleeves", parts.len()))
+        Booked::Done(Some(entry), shared_by(parts.len()))
     }
 
     /// Interest on cash goes by positive cash, its cost by what is owed; else it is the house's.
@@ -87,7 +87,7 @@ impl Desk {
             &parts,
             out,
         );
-        Booked::Done(Some(entry), format!("shared by {} sleeves", parts.len()))
+        Booked::Done(Some(entry), shared_by(parts.len()))
     }
 
     /// A fee without an order: by what it is charged on. TAF goes by shares sold, REG by what they
@@ -138,7 +138,7 @@ impl Desk {
         }
         let draft = self.draft_of(activity, EntryKind::Fee, memo);
         let entry = self.post_entry(draft, postings, out);
-        Booked::Done(Some(entry), format!("shared by {} sleeves", parts.len()))
+        Booked::Done(Some(entry), shared_by(parts.len()))
     }
 
     /// A fee in coins: taken from the newest lots of whoever bought that day, at their cost.
@@ -244,6 +244,11 @@ fn share_or_house(whole: Money, weights: &[(SleeveId, Decimal)]) -> Vec<(SleeveI
     let parts = share(whole.get(), &each, places);
     let parts = weights.iter().zip(parts).map(|((id, _), part)| (*id, Money::new(part)));
     parts.filter(|(_, part)| !part.is_zero()).collect()
+}
+
+/// In words.
+fn shared_by(sleeves: usize) -> String {
+    if sleeves == 1 { "of one sleeve".to_owned() } else { format!("shared by {sleeves} sleeves") }
 }
 
 /// Shares a dividend by signed shares: who is short pays what who is long gets beside the broker's

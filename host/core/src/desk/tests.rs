@@ -468,6 +468,55 @@ fn a_trade_of_somebody_else_is_in_suspense_and_can_be_assigned() {
     bench.check();
 }
 
+/// Books that were restored to before a sleeve was made: the broker fills its order all the same. The
+/// fill is booked once, to suspense, and whoever knows better assigns it.
+#[test]
+fn a_fill_for_a_sleeve_that_no_longer_exists_is_booked_once() {
+    let mut bench = Bench::new();
+    create(&mut bench, "alpha", dec!(10000));
+    bench.price("AAPL", dec!(10));
+    let account = bench.desk.account.label.clone();
+    let (era, sleeve, order) = (bench.desk.account.era.clone(), slug("gone"), OrderId(77));
+    let id = crate::order::ClientOrderId { era, account, sleeve, order }.to_string();
+    let fill = Fill {
+        execution_id: "late".to_owned(),
+        broker_order_id: "of-gone".to_owned(),
+        client_order_id: Some(id.clone()),
+        symbol: symbol("AAPL"),
+        side: Side::Buy,
+        qty: Qty::new(dec!(3)),
+        price: Price::new(dec!(10)),
+        fee: Money::ZERO,
+        cumulative_qty: Some(Qty::new(dec!(3))),
+        at: Timestamp(bench.time),
+        fee_qty: Qty::ZERO,
+    };
+    let mut out = Effects::default();
+    bench.desk.on_fill(&fill, ExecutionSource::Stream, &mut out);
+    bench.desk.on_fill(&fill, ExecutionSource::Activity, &mut out);
+    bench.cash -= dec!(30);
+    let told = |action: &Action| matches!(action, Action::Alert { message, .. } if message.contains("late"));
+    assert!(out.actions.iter().any(told), "{:?}", out.actions);
+    let held = |bench: &Bench, sleeve| -> Decimal {
+        bench.desk.holdings(sleeve).map(|(_, holding)| holding.qty.get()).sum()
+    };
+    let alpha = bench.sleeve("alpha").id;
+    assert_eq!((held(&bench, SleeveId::SUSPENSE), held(&bench, alpha)), (dec!(3), dec!(0)));
+    // Nobody trades on in what may be somebody's.
+    assert_eq!(refusal(&bench.market("alpha", "AAPL", Side::Buy, dec!(1))), "suspense");
+    let assign = Command::PositionAssign {
+        symbol: symbol("AAPL"),
+        qty: Qty::new(dec!(3)),
+        to: slug("alpha"),
+        cost: money(dec!(30)),
+        opened: Timestamp(5),
+    };
+    let reply = bench.command(assign);
+    assert!(matches!(reply, Reply::Done { .. }), "{reply:?}");
+    assert_eq!((held(&bench, SleeveId::SUSPENSE), held(&bench, alpha)), (dec!(0), dec!(3)));
+    bench.check();
+}
+
 #[test]
 fn a_replacement_waits_for_the_end_of_the_old_order() {
     let mut bench = Bench::new();

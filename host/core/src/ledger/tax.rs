@@ -63,6 +63,14 @@ pub enum What {
         /// Signed quantity after.
         after: Qty,
     },
+    /// A split of what one sleeve held that was booked after trades since: its holding was made
+    /// again as if the split had been known, and the entry has the difference alone.
+    LateSplit {
+        /// Whose.
+        sleeve: SleeveId,
+        /// New shares for one old share.
+        ratio: rust_decimal::Decimal,
+    },
     /// Shares from one sleeve to another.
     Move {
         /// From whom.
@@ -233,8 +241,16 @@ impl Bridge {
 #[must_use]
 pub fn account_lots(history: &[Happening]) -> (Vec<LotRow>, Vec<RoundTripRow>) {
     let mut account = replay::Account::new(replay::ACCOUNT_METHOD);
-    for group in replay::at_once(&replay::by_time(history)) {
-        account.take(group);
+    let mut symbols: BTreeMap<&Symbol, Vec<&Happening>> = BTreeMap::new();
+    for happening in history {
+        symbols.entry(&happening.symbol).or_default().push(happening);
+    }
+    for own in symbols.values() {
+        let settled = replay::settled(own);
+        let sorted: Vec<&Happening> = settled.iter().map(AsRef::as_ref).collect();
+        for group in replay::at_once(&sorted) {
+            account.take(group);
+        }
     }
     account.into_lots()
 }

@@ -91,12 +91,14 @@ const TRADES: &str = "
      WHERE x.account = $1 AND c.execution_id IS NULL";
 
 /// Legs of positions that no execution booked, with the profit that their entry booked for the
-/// same sleeve, and the opening time that a person gave to what came out of suspense.
+/// same sleeve (at its first leg: that is of what changed), and the opening time that a person gave to what came out of suspense.
 const LEGS: &str = "
-    SELECT e.id AS entry, e.effective_ns AS at_ns, e.kind, p.sleeve, p.symbol, p.qty, p.amount,
-           coalesce((SELECT -sum(r.amount) FROM stockade.posting r
+    SELECT e.id AS entry, e.effective_ns AS at_ns, e.kind, e.ratio, p.sleeve, p.symbol, p.qty, p.amount,
+           CASE WHEN p.leg = (SELECT min(f.leg) FROM stockade.posting f
+                      WHERE f.account = e.account AND f.entry = e.id AND f.sleeve = p.sleeve AND f.ledger = 'position')
+                THEN coalesce((SELECT -sum(r.amount) FROM stockade.posting r
                       WHERE r.account = e.account AND r.entry = e.id AND r.sleeve = p.sleeve
-                        AND r.ledger = 'realised'), 0) AS gross,
+                        AND r.ledger = 'realised'), 0) ELSE 0 END AS gross,
            (SELECT min(l.opened_ns) FROM stockade.lot_change l
              WHERE l.account = e.account AND l.entry = e.id AND l.sleeve = p.sleeve AND l.symbol = p.symbol
                AND e.kind = 'transfer') AS opened_ns
@@ -251,6 +253,7 @@ struct Leg {
     entry: i64,
     at_ns: i64,
     kind: String,
+    ratio: Option<Decimal>,
     sleeve: i64,
     symbol: String,
     qty: Decimal,
@@ -272,6 +275,11 @@ fn others(legs: &[Leg]) -> Result<Vec<Happening>, sqlx::Error> {
     let symbol = Symbol::new(&first.symbol).map_err(odd)?;
     let at = Timestamp(first.at_ns);
     let whats = match (first.kind.as_str(), legs) {
+        // The difference that one learnt of late made.
+        ("split", [leg]) => {
+            let ratio = leg.ratio.unwrap_or(Decimal::ONE);
+            vec![What::LateSplit { sleeve: leg.sleeve()?, ratio }]
+        }
         ("split", legs) => {
             let pairs = legs.chunks_exact(2);
             let split = |pair: &[Leg]| {
@@ -295,7 +303,7 @@ fn others(legs: &[Leg]) -> Result<Vec<Happening>, sqlx::Error> {
             let mut sums: BTreeMap<SleeveId, (Decimal, Decimal, Decimal)> = BTreeMap::new();
             for leg in legs {
                 let sum = sums.entry(leg.sleeve()?).or_default();
-                *sum = (sum.0 + leg.qty, sum.1 + leg.amount, leg.gross);
+                *sum = (sum.0 + leg.qty, sum.1 + leg.amount, sum.2 + leg.gross);
             }
             let other = |(sleeve, (qty, cost, gross))| What::Other {
                 sleeve,
@@ -359,11 +367,13 @@ fn closed(row: &PgRow, day: &impl Fn(Timestamp) -> i32) -> Result<Closed, sqlx::
 fn splits(happenings: &[Happening]) -> Vec<SplitAt> {
     let mut sums: BTreeMap<(&Symbol, Timestamp), (Decimal, Decimal)> = BTreeMap::new();
     for happening in happenings {
-        if let What::Split { before, after, .. } = &happening.what {
-            let sum = sums.entry((&happening.symbol, happening.at)).or_default();
-            sum.0 += before.abs().get();
-            sum.1 += after.abs().get();
-        }
+        let (before, after) = match &happening.what {
+            What::Split { before, after, .. } => (before.abs().get(), after.abs().get()),
+            What::LateSplit { ratio, .. } => (Decimal::ONE, *ratio),
+            _ => continue,
+        };
+        let sum = sums.entry((&happening.symbol, happening.at)).or_default();
+        *sum = (sum.0 + before, sum.1 + after);
     }
     let ratio = |((symbol, at), (before, after)): ((&Symbol, Timestamp), (Decimal, Decimal))| {
         let ratio = after.checked_div(before).filter(|ratio| *ratio > Decimal::ZERO)?;

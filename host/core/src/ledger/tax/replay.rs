@@ -1,5 +1,6 @@
 //! The same history through several books: each sleeve's own, one for all, one with an average.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -63,21 +64,54 @@ fn growth(group: &[&Happening], short: bool) -> Qty {
     parts.sum()
 }
 
+/// One symbol's history in the order of time, what was learnt of late in its place: a late split as
+/// what it made of what was held then.
+pub(super) fn settled<'a>(history: &[&'a Happening]) -> Vec<Cow<'a, Happening>> {
+    let mut sleeves = Sleeves::new(Moves::Plain);
+    let mut settled = Vec::with_capacity(history.len());
+    for happening in by_time(history.iter().copied()) {
+        let held = |sleeves: &Sleeves, sleeve: SleeveId| sleeves.held(sleeve);
+        if let What::LateSplit { sleeve, .. } = happening.what {
+            let before = held(&sleeves, sleeve);
+            sleeves.take(happening);
+            let what = What::Split { sleeve, before, after: held(&sleeves, sleeve) };
+            settled.push(Cow::Owned(Happening { what, ..happening.clone() }));
+        } else {
+            sleeves.take(happening);
+            settled.push(Cow::Borrowed(happening));
+        }
+    }
+    settled
+}
+
+/// Whose holding was made again by what the journal has at a place: something that is no trade, of
+/// before a trade that was booked already.
+fn late(journal: &[&Happening], place: usize) -> Option<SleeveId> {
+    let happening = journal.get(place)?;
+    let whose = match &happening.what {
+        What::LateSplit { sleeve, .. } => return Some(*sleeve),
+        What::Other { sleeve, qty, .. } if qty.is_zero() => *sleeve,
+        _ => return None,
+    };
+    let since = |other: &&Happening| match &other.what {
+        What::Trade { sleeve, .. } => *sleeve == whose && other.at >= happening.at,
+        _ => false,
+    };
+    journal[..place].iter().any(since).then_some(whose)
+}
+
 /// Replays one symbol's history at every step.
 pub(super) fn rungs(history: Vec<&Happening>) -> Rungs {
     let mut journal = history;
     journal.sort_by_key(|happening| happening.entry);
-    let new = |moves| Sleeves::new(moves, Order::Journal);
-    let (mut booked, mut plain) = (new(Moves::AsBooked), new(Moves::Plain));
-    for happening in &journal {
-        booked.take(happening);
-        plain.take(happening);
-    }
-    let mut in_time = Sleeves::new(Moves::Plain, Order::Time);
+    let booked = Sleeves::as_booked(&journal, Moves::AsBooked);
+    let plain = Sleeves::as_booked(&journal, Moves::Plain);
+    let mut in_time = Sleeves::new(Moves::Plain);
     let mut queues = Queues::default();
     let (mut account, mut average) =
         (Account::new(ACCOUNT_METHOD), Account::new(LotMethod::Average));
-    let sorted = by_time(journal);
+    let settled = settled(&journal);
+    let sorted: Vec<&Happening> = settled.iter().map(AsRef::as_ref).collect();
     for group in at_once(&sorted) {
         queues.take(group, &in_time);
         for happening in group {
@@ -97,21 +131,11 @@ pub(super) fn rungs(history: Vec<&Happening>) -> Rungs {
     }
 }
 
-/// The order in which a history is played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Order {
-    /// As it was booked: what came late finds shares sold, and its profit was booked with it.
-    Journal,
-    /// As it happened: nothing is late, and its profit is that of the sales behind it.
-    Time,
-}
-
 /// One holding under one method, with what it has realised.
 #[derive(Debug)]
 struct Book {
     holding: Holding,
     method: LotMethod,
-    order: Order,
     realised: Money,
 }
 
@@ -129,8 +153,8 @@ struct Deal<'a> {
 }
 
 impl Book {
-    fn new(method: LotMethod, order: Order) -> Self {
-        Self { holding: Holding::default(), method, order, realised: Money::ZERO }
+    fn new(method: LotMethod) -> Self {
+        Self { holding: Holding::default(), method, realised: Money::ZERO }
     }
 
     fn figures(&self) -> Figures {
@@ -140,13 +164,8 @@ impl Book {
     fn deal(&mut self, deal: &Deal<'_>, counters: &mut Counters) -> Vec<RoundTripRow> {
         if let Some((cost, gross)) = deal.booked {
             if deal.qty.is_zero() {
-                match self.order {
-                    Order::Time => self.revalue(cost - gross),
-                    Order::Journal => {
-                        self.revalue(cost);
-                        self.realised += gross;
-                    }
-                }
+                // What was sold since had its part of it: in its place nothing is sold yet.
+                self.revalue(cost - gross);
                 return Vec::new();
             }
             let adds = deal.qty.is_negative() == self.holding.qty.is_negative();
@@ -245,7 +264,7 @@ fn deal_of(happening: &Happening, with_fee: bool) -> Option<Deal<'_>> {
         What::Other { sleeve, qty, cost, gross } => {
             Some(other(happening, *sleeve, *qty, *cost, *gross))
         }
-        What::Split { .. } | What::Move { .. } => None,
+        What::Split { .. } | What::LateSplit { .. } | What::Move { .. } => None,
     }
 }
 
@@ -262,14 +281,31 @@ enum Moves {
 #[derive(Debug)]
 struct Sleeves {
     moves: Moves,
-    order: Order,
     books: BTreeMap<SleeveId, Book>,
     counters: Counters,
 }
 
 impl Sleeves {
-    fn new(moves: Moves, order: Order) -> Self {
-        Self { moves, order, books: BTreeMap::new(), counters: first() }
+    fn new(moves: Moves) -> Self {
+        Self { moves, books: BTreeMap::new(), counters: first() }
+    }
+
+    /// In the order of the journal. Where something was learnt of late, the desk made the holding
+    /// again in the order of time: so does this.
+    fn as_booked(journal: &[&Happening], moves: Moves) -> Self {
+        let mut sleeves = Self::new(moves);
+        for (place, happening) in journal.iter().enumerate() {
+            let Some(late) = late(journal, place) else {
+                sleeves.take(happening);
+                continue;
+            };
+            let mut again = Self::new(moves);
+            by_time(journal[..=place].iter().copied()).into_iter().for_each(|h| again.take(h));
+            if let Some(book) = again.books.remove(&late) {
+                sleeves.books.insert(late, book);
+            }
+        }
+        sleeves
     }
 
     fn figures(&self) -> Figures {
@@ -281,13 +317,15 @@ impl Sleeves {
     }
 
     fn book(&mut self, sleeve: SleeveId) -> &mut Book {
-        let order = self.order;
-        self.books.entry(sleeve).or_insert_with(|| Book::new(ACCOUNT_METHOD, order))
+        self.books.entry(sleeve).or_insert_with(|| Book::new(ACCOUNT_METHOD))
     }
 
     fn take(&mut self, happening: &Happening) {
         match &happening.what {
             What::Split { sleeve, before, after } => self.book(*sleeve).grow(*after - *before),
+            What::LateSplit { sleeve, ratio } => {
+                self.book(*sleeve).holding.split(*ratio);
+            }
             What::Move { from, to, qty, cost, opened } => {
                 self.carry(happening, (*from, *to), *qty, *cost, *opened);
             }
@@ -368,7 +406,7 @@ struct Queues {
 
 impl Default for Queues {
     fn default() -> Self {
-        let book = || Book::new(ACCOUNT_METHOD, Order::Time);
+        let book = || Book::new(ACCOUNT_METHOD);
         Self { long: book(), short: book(), counters: first() }
     }
 }
@@ -426,10 +464,7 @@ impl Account {
     pub(super) fn take(&mut self, group: &[&Happening]) {
         let Some(first) = group.first() else { return };
         let method = self.method;
-        let book = self
-            .books
-            .entry(first.symbol.clone())
-            .or_insert_with(|| Book::new(method, Order::Time));
+        let book = self.books.entry(first.symbol.clone()).or_insert_with(|| Book::new(method));
         book.grow(growth(group, false) + growth(group, true));
         if let Some(deal) = deal_of(first, true) {
             self.closed.extend(book.deal(&deal, &mut self.counters));

@@ -221,6 +221,54 @@ fn a_split_is_one_to_the_account() {
     assert_eq!(lots, [dec!(21), dec!(28)]);
 }
 
+/// One sleeve sold new shares before the split was learnt of: its entry has the difference alone.
+#[test]
+fn a_split_learnt_of_late_is_explained() {
+    let ratio = dec!(2);
+    let mut journal = Journal::default()
+        .trade(1, A, dec!(13), dec!(150))
+        .trade(2, B, dec!(7), dec!(151))
+        .trade(5, B, dec!(-7), dec!(76))
+        .on(5, What::LateSplit { sleeve: B, ratio })
+        .split(5, A, dec!(13), dec!(26))
+        .trade(6, B, dec!(-3), dec!(77));
+    // The trade of day 5 came after the split of its day.
+    for happening in journal.0.iter_mut().filter(|h| matches!(h.what, What::Trade { .. })) {
+        happening.at = Timestamp(happening.at.0 + 1);
+    }
+    // B: 14 at 75.50, of which 7 went at 76 and 3 at 77.
+    let books = figures(dec!(30), dec!(2252), dec!(8));
+    let (found, parts) = journal.bridge(&booked(books));
+    assert!(found.is_explained(), "{parts:?}");
+    // The account sold A's older shares, at 75 each.
+    assert_eq!(parts[0], (Cause::Order, dec!(0), dec!(5), dec!(5)));
+    assert_eq!(found.to_account.len(), 1, "{parts:?}");
+    assert_eq!(found.account, figures(dec!(30), dec!(2257), dec!(13)));
+}
+
+/// What was spun off late took cost from what had been sold, too.
+#[test]
+fn a_change_of_cost_learnt_of_late_is_explained() {
+    let journal = Journal::default()
+        .trade(1, A, dec!(10), dec!(100))
+        .trade(6, A, dec!(-4), dec!(90))
+        .trade(7, A, dec!(5), dec!(95))
+        .on(
+            5,
+            What::Other {
+                sleeve: A,
+                qty: Qty::ZERO,
+                cost: Money::new(dec!(-120)),
+                gross: Money::new(dec!(80)),
+            },
+        )
+        .trade(8, A, dec!(-6), dec!(90));
+    // 10 at 80: 4 sold at 90, then 6 at 90; 5 at 95 are left.
+    let (found, parts) = journal.bridge(&booked(figures(dec!(5), dec!(475), dec!(100))));
+    assert_eq!(found.account, figures(dec!(5), dec!(475), dec!(100)));
+    assert!(found.to_account.is_empty(), "{parts:?}");
+}
+
 #[test]
 fn the_brokers_report_is_reached_while_it_is_fresh() {
     let journal =
