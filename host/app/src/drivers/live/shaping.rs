@@ -284,4 +284,33 @@ mod tests {
             }
         }
     }
+
+    /// Bars of trades are warmed up with minutes where they are whole ones; the first of trades alone
+    /// is whole.
+    #[test]
+    fn bars_of_trades_begin_with_the_first_whole_one() {
+        let trade = |second: i64| Trade {
+            instrument: InstrumentId(0),
+            at: Timestamp(DAY + second * 1_000_000_000),
+            price: Price::new(Decimal::from(second)),
+            size: Qty::new(Decimal::TEN),
+        };
+        for (seconds, warm) in [(120, 2), (10, 0)] {
+            let shape = Shape { length: seconds * 1_000_000_000, source: Source::Trades };
+            let mut shaping = Shaping::new(shape, vec![(InstrumentId(0), AssetClass::Crypto)]);
+            // Minutes 0 to 4 have ended: the bar of minute 4 is under way where bars have two.
+            let read = Read { minutes: minutes(0..5, &[0]), from: at(0), seen: None, warm_up: 9 };
+            assert_eq!(shaping.begin(read).len(), warm);
+            assert!(shaping.minutes(&[bar(0, 5)]).is_empty(), "minutes are none of its bars");
+            let mut given = Vec::new();
+            for second in (301..620).step_by(3) {
+                given.extend(told(&shaping.trade(&trade(second))));
+            }
+            let first = given.first().map(|(_, minute, _)| *minute);
+            let whole = if seconds == 120 { 6 } else { 5 };
+            assert_eq!(first, Some(whole), "{given:?}");
+            let volume = if seconds == 120 { "400" } else { "40" };
+            assert_eq!(given[1].2, volume, "{given:?}");
+        }
+    }
 }
