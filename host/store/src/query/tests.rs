@@ -347,7 +347,7 @@ async fn lots_and_round_trips_have_their_firm_shape() {
     assert_eq!(
         trips,
         json!([{
-            "sleeve": "a", "symbol": "AAPL", "side": "long", "qty": "4",
+            "account": "paper", "sleeve": "a", "symbol": "AAPL", "side": "long", "qty": "4",
             "entry_time": "2026-02-11T14:30:01Z", "entry_price": "150",
             "exit_time": "2026-02-11T14:30:02Z", "exit_price": "160", "gross": "40",
             "opening_fee": "0", "closing_fee": "0", "net": "40", "net_pct": 6.67,
