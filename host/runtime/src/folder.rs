@@ -145,11 +145,17 @@ impl Drop for Folder {
 
 /// Reads and loads one file: the plugin's name is the file's stem.
 pub fn load_file(engine: &Engine, path: &Path) -> Result<Plugin, FolderError> {
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+    load_file_as(engine, path, &stem)
+}
+
+/// Reads and loads a file of any name as the plugin `name`: one that describes itself as another is
+/// refused.
+pub fn load_file_as(engine: &Engine, path: &Path, name: &str) -> Result<Plugin, FolderError> {
     let io = |source| FolderError::Io { path: path.to_path_buf(), source };
     let load = |source| FolderError::Load { path: path.to_path_buf(), source };
     let package = Package::read(path).map_err(io)?;
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
-    Plugin::load(engine, &package, &stem).map_err(load)
+    Plugin::load(engine, &package, name).map_err(load)
 }
 
 /// The system's notices, where it gives any; the poll is enough without.

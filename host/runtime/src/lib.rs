@@ -48,7 +48,7 @@ pub use engine::{Engine, EngineConfig, EngineError};
 pub use events::{
     ActionEvent, ActionKind, Bars, EVENTS_PER_CALL_MAX, Events, SessionEvent, SessionKind,
 };
-pub use folder::{Folder, FolderError, FolderEvent, load_file};
+pub use folder::{Folder, FolderError, FolderEvent, load_file, load_file_as};
 pub use history::History;
 pub use limits::{Limits, Tier};
 pub use load_error::{LoadError, Problem};

@@ -125,7 +125,7 @@ pub enum LoadError {
     },
     /// The file has another name than the plugin.
     #[error(
-        "describe gives the name \"{found}\", the file's stem is \"{stem}\": they must be equal"
+        "describe gives the name \"{found}\", the plugin is \"{stem}\" by its file's stem: they must be equal"
     )]
     Name {
         /// What `describe` says.

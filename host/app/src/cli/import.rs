@@ -6,6 +6,7 @@
 //! mean the same fill.
 
 mod file;
+mod order;
 
 use std::path::{Path, PathBuf};
 

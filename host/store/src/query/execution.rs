@@ -134,6 +134,45 @@ pub async fn known_fills(
     Ok(known)
 }
 
+/// How far a sleeve's books have come with a symbol, by the times of what they book.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct BookedUntil {
+    /// Which symbol.
+    pub symbol: String,
+    /// Its last split.
+    pub split: Option<At>,
+    /// Its last trade.
+    pub trade: Option<At>,
+}
+
+/// The last split and the last trade of each symbol in the books of a sleeve.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn booked_until(
+    pool: &PgPool,
+    account: &str,
+    sleeve: &str,
+) -> Result<Vec<BookedUntil>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT symbol, max(at_ns) FILTER (WHERE is_split) AS split, max(at_ns) FILTER (WHERE NOT is_split) AS trade
+           FROM (SELECT e.symbol, false AS is_split, e.at_ns
+                   FROM stockade.execution e JOIN stockade.sleeve s ON s.account = e.account AND s.id = e.sleeve
+                  WHERE e.account = $1 AND s.name = $2
+                  UNION ALL
+                 SELECT p.symbol, true, e.effective_ns
+                   FROM stockade.entry e
+                   JOIN stockade.posting p ON p.account = e.account AND p.entry = e.id AND p.symbol IS NOT NULL
+                   JOIN stockade.sleeve s ON s.account = e.account AND s.id = p.sleeve
+                  WHERE e.account = $1 AND e.kind = 'split' AND s.name = $2) booked
+          GROUP BY symbol",
+    )
+    .bind(account)
+    .bind(sleeve)
+    .fetch_all(pool)
+    .await
+}
+
 /// Executions from the earliest.
 ///
 /// # Errors

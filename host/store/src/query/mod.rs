@@ -40,7 +40,9 @@ pub use bot::{Bot, BotEvent, bot_events, bot_list, bot_show};
 pub use break_::{Break, ClassName, break_list, break_page, break_show};
 pub use crypto::trades_crypto;
 pub use equity::{EquityPeriod, EquityPoint, equity_closes, equity_curve, equity_periods};
-pub use execution::{Execution, KnownFill, execution_list, execution_page, known_fills};
+pub use execution::{
+    BookedUntil, Execution, KnownFill, booked_until, execution_list, execution_page, known_fills,
+};
 pub use figure::{KeptFigures, figure_history, figures_standing};
 pub use filter::{Filter, QueryError};
 pub use journal::{Entry, Leg, journal_list, journal_page};

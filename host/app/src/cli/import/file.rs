@@ -14,9 +14,10 @@ use std::time::SystemTime;
 use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 use stockade_core::Slug;
-use stockade_store::query::{At, KnownFill, Number, PgPool, known_fills};
+use stockade_store::query::{At, KnownFill, Number, PgPool, booked_until, known_fills};
 use stockade_venue::files::{FileError, FillReader, FillRow, FillSide};
 
+use super::order::Order;
 use crate::cli::context::failed;
 use crate::failure::Failure;
 
@@ -110,35 +111,39 @@ pub(super) async fn check(
 ) -> Result<Checked, Failure> {
     let mut checked = Checked { rows: 0, known: Vec::new(), known_count: 0 };
     let mut ids = Ids::default();
+    let mut order = match pool {
+        Some(pool) => {
+            Order::of(booked_until(pool, account, sleeve.as_str()).await.map_err(failed)?)
+        }
+        None => Order::default(),
+    };
     let mut asked = Vec::with_capacity(ASKED);
     for row in file.rows()? {
         let row = row?;
         if row.execution_id.is_some() {
             ids.check(file, &row)?;
         }
-        asked.push((checked.rows, Asked::of(&row, account, sleeve)));
+        asked.push((checked.rows, Asked::of(row, account, sleeve)));
         checked.rows += 1;
         if asked.len() == ASKED {
-            ask(file, pool, account, &mut asked, &mut checked).await?;
+            ask(file, pool, account, &mut asked, &mut checked, &mut order).await?;
             bar.set_position(u64::try_from(checked.rows).unwrap_or(u64::MAX));
         }
     }
-    ask(file, pool, account, &mut asked, &mut checked).await?;
+    ask(file, pool, account, &mut asked, &mut checked, &mut order).await?;
     Ok(checked)
 }
 
 /// A row as the books would show it.
 struct Asked {
-    line: u64,
-    /// Whether the file gives the id: it must mean the same fill then.
-    given: bool,
+    row: FillRow,
     fill: KnownFill,
 }
 
 impl Asked {
-    fn of(row: &FillRow, account: &str, sleeve: &Slug) -> Self {
+    fn of(row: FillRow, account: &str, sleeve: &Slug) -> Self {
         let fill = KnownFill {
-            execution_id: execution_id(row, account, sleeve),
+            execution_id: execution_id(&row, account, sleeve),
             sleeve: sleeve.to_string(),
             symbol: row.symbol.to_string(),
             side: row.side.as_str().to_owned(),
@@ -147,7 +152,7 @@ impl Asked {
             fee: Number(row.fee),
             at: At(row.at),
         };
-        Self { line: row.line, given: row.execution_id.is_some(), fill }
+        Self { row, fill }
     }
 }
 
@@ -159,20 +164,30 @@ async fn ask(
     account: &str,
     asked: &mut Vec<(usize, Asked)>,
     checked: &mut Checked,
+    order: &mut Order,
 ) -> Result<(), Failure> {
     let rows = std::mem::take(asked);
-    let Some(pool) = pool.filter(|_| !rows.is_empty()) else { return Ok(()) };
     let ids: Vec<String> = rows.iter().map(|(_, row)| row.fill.execution_id.clone()).collect();
-    let known = known_fills(pool, account, &ids).await.map_err(failed)?;
+    let known = match pool {
+        Some(pool) => known_fills(pool, account, &ids).await.map_err(failed)?,
+        None => Vec::new(),
+    };
     let known: HashMap<&str, &KnownFill> =
         known.iter().map(|fill| (fill.execution_id.as_str(), fill)).collect();
     for (place, row) in &rows {
-        let Some(known) = known.get(row.fill.execution_id.as_str()) else { continue };
-        if row.given && !(known.sleeve == row.fill.sleeve && same(known, &row.fill)) {
+        let found = known.get(row.fill.execution_id.as_str());
+        let in_order = order.take(&row.row, found.is_some());
+        in_order.map_err(|why| {
+            Failure::Usage(format!("{} line {}: {why}", file.path.display(), row.row.line))
+        })?;
+        let Some(known) = found else { continue };
+        // An id that the file gives must mean the same fill.
+        let given = row.row.execution_id.is_some();
+        if given && !(known.sleeve == row.fill.sleeve && same(known, &row.fill)) {
             return Err(Failure::Usage(format!(
                 "{} line {}: execution_id \"{}\" is {} for sleeve \"{}\", but {} is booked under it to sleeve \"{}\"",
                 file.path.display(),
-                row.line,
+                row.row.line,
                 known.execution_id,
                 spoken(&row.fill),
                 row.fill.sleeve,
@@ -224,7 +239,7 @@ impl Ids {
                 return Ok(());
             }
             let none = Slug::new("none").map_err(failed)?;
-            let spoken = |row| spoken(&Asked::of(row, "", &none).fill);
+            let spoken = |row: &FillRow| spoken(&Asked::of(row.clone(), "", &none).fill);
             return Err(Failure::Usage(format!(
                 "{} line {}: execution_id \"{}\" is {}, but {} in line {}",
                 file.path.display(),

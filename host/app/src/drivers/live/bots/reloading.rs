@@ -373,9 +373,9 @@ impl Bots {
         let file = file.filter(|_| dry_run).unwrap_or_else(own);
         let (engine, inputs) = (self.engine.clone(), self.inputs.clone());
         let (store, label) = (self.store.clone(), self.label.clone());
-        let runs = self.slots.contains_key(&sleeve);
+        let (runs, name) = (self.slots.contains_key(&sleeve), row.plugin.clone());
         tokio::spawn(async move {
-            let mut loaded = read(engine, &file).await;
+            let mut loaded = read(engine, &file, name).await;
             let mut state = None;
             if !runs {
                 match store.snapshot_load(label.as_str(), sleeve).await {
@@ -458,14 +458,14 @@ fn report(bot: &str, from: String, to: String, pause_ns: i64, dry_run: bool) -> 
 
 /// Reads and compiles a file on a thread of low priority: seconds of it must not take a processor
 /// from an event.
-async fn read(engine: Engine, file: &Path) -> Result<Plugin, String> {
+async fn read(engine: Engine, file: &Path, name: String) -> Result<Plugin, String> {
     let (sender, read) = oneshot::channel();
     let file = file.to_owned();
     let load = move || {
         // Where the system does not allow it, compiling only competes more.
         let _ = rustix::process::setpriority_process(None, COMPILING_NICE);
         let loaded = if file.is_file() {
-            stockade_runtime::load_file(&engine, &file).map_err(|error| error.to_string())
+            stockade_runtime::load_file_as(&engine, &file, &name).map_err(|error| error.to_string())
         } else {
             Err(format!("there is no {}", file.display()))
         };
