@@ -8,6 +8,7 @@ use super::activities::Booked;
 use super::effect::Effects;
 use super::fills::Draft;
 use super::inquiry::HoldingHistory;
+use super::replay::Change;
 use super::state::{Desk, Mark};
 use crate::broker::{Activity, Fill};
 use crate::decimal::{Money, Price, Qty, round_half_even};
@@ -63,7 +64,11 @@ impl Desk {
         }
         // All or none: what one history can't tell must not leave the others split.
         for history in histories {
-            match self.replay_split(activity, (&symbol, ratio), history) {
+            match self.replay_late(
+                &symbol,
+                &Change::Split { at: activity.effective_at, ratio },
+                history,
+            ) {
                 Ok(Some(_)) => {}
                 Ok(None) => return None,
                 Err(why) => return Some(Booked::Flagged(why)),
@@ -245,7 +250,11 @@ impl Desk {
         let terms = SpinOff { ratio, cost_share_pct };
         // All or none, as with a split.
         for history in histories {
-            match self.replay_spin_off(activity, &from, terms, history) {
+            match self.replay_late(
+                &from,
+                &Change::SpinOff { at: activity.effective_at, terms },
+                history,
+            ) {
                 Ok(Some(_)) => {}
                 Ok(None) => return None,
                 Err(why) => return Some(Booked::Flagged(why)),

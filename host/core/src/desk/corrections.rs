@@ -87,12 +87,12 @@ impl Desk {
         Ok(Some(entry))
     }
 
-    /// A holding that was traded since a split that was learnt of late: as it is, and as it is with
-    /// the split. `Ok(None)` says that the history is older than the desk.
-    pub(super) fn replay_split(
+    /// A holding that was traded since a change that was learnt of late: as it is, and as it is
+    /// with it. `Ok(None)` says that the history is older than the desk.
+    pub(super) fn replay_late(
         &self,
-        activity: &Activity,
-        (symbol, ratio): (&Symbol, Decimal),
+        symbol: &Symbol,
+        change: &Change<'_>,
         history: &HoldingHistory,
     ) -> Result<Option<(Replay, Replay)>, String> {
         let known = self.by_symbol.get(symbol);
@@ -100,11 +100,10 @@ impl Desk {
             return Ok(None);
         }
         let method = self.sleeves[&history.sleeve].row.lots;
-        let change = Change::Split { at: activity.effective_at, ratio };
-        compare(history, method, self.account.counters, &change).map(Some)
+        compare(history, method, self.account.counters, change).map(Some)
     }
 
-    /// Books such a split.
+    /// Books a split that was learnt of late.
     pub(super) fn split_late(
         &mut self,
         activity: &Activity,
@@ -112,7 +111,9 @@ impl Desk {
         history: &HoldingHistory,
         out: &mut Effects,
     ) -> Option<EntryId> {
-        let (past, made) = self.replay_split(activity, (symbol, ratio), history).ok()??;
+        let (past, made) = self
+            .replay_late(symbol, &Change::Split { at: activity.effective_at, ratio }, history)
+            .ok()??;
         let instrument = self.instrument_of(symbol, out);
         let postings = difference(history.sleeve, symbol, &past, &made);
         let name = &self.sleeves[&history.sleeve].row.name;
@@ -130,25 +131,7 @@ impl Desk {
         Some(entry)
     }
 
-    /// A holding that was traded since a spin-off: as it is, and as it is with it. `Ok(None)` says
-    /// that the history is older than the desk.
-    pub(super) fn replay_spin_off(
-        &self,
-        activity: &Activity,
-        symbol: &Symbol,
-        terms: SpinOff,
-        history: &HoldingHistory,
-    ) -> Result<Option<(Replay, Replay)>, String> {
-        let known = self.by_symbol.get(symbol);
-        if !known.is_some_and(|instrument| self.is_present(history, *instrument)) {
-            return Ok(None);
-        }
-        let method = self.sleeves[&history.sleeve].row.lots;
-        let change = Change::SpinOff { at: activity.effective_at, terms };
-        compare(history, method, self.account.counters, &change).map(Some)
-    }
-
-    /// Books such a spin-off: what was sold since cost less, and what came for it stays with who
+    /// Books a spin-off that was learnt of late: what was sold since cost less, and what came for it stays with who
     /// held on the day.
     pub(super) fn spin_off_late(
         &mut self,
@@ -158,7 +141,9 @@ impl Desk {
         history: &HoldingHistory,
         out: &mut Effects,
     ) -> Option<EntryId> {
-        let (past, made) = self.replay_spin_off(activity, from, terms, history).ok()??;
+        let (past, made) = self
+            .replay_late(from, &Change::SpinOff { at: activity.effective_at, terms }, history)
+            .ok()??;
         if made.received.is_empty() {
             return None;
         }
