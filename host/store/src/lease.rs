@@ -54,13 +54,14 @@ INSERT INTO stockade.lease AS l (account, epoch, holder, acquired_at, renewed_at
 VALUES ($1, 1, $2, clock_timestamp(), clock_timestamp(), clock_timestamp() + $3 * interval '1 millisecond')
 ON CONFLICT (account) DO UPDATE SET epoch = l.epoch + 1, holder = EXCLUDED.holder,
     acquired_at = EXCLUDED.acquired_at, renewed_at = EXCLUDED.renewed_at,
-    expires_at = EXCLUDED.expires_at, released_at = NULL
+    expires_at = EXCLUDED.expires_at, released_at = NULL, sequence = 0
 WHERE l.released_at IS NOT NULL OR l.expires_at <= clock_timestamp()
 RETURNING epoch";
 
 const STEAL: &str = "\
 UPDATE stockade.lease SET epoch = epoch + 1, holder = $2, acquired_at = clock_timestamp(),
-    renewed_at = clock_timestamp(), expires_at = clock_timestamp() + $3 * interval '1 millisecond', released_at = NULL
+    renewed_at = clock_timestamp(), expires_at = clock_timestamp() + $3 * interval '1 millisecond', released_at = NULL,
+    sequence = 0
 WHERE account = $1 AND epoch = $4
 RETURNING epoch";
 

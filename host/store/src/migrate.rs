@@ -63,6 +63,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "check_by_type",
         sql: include_str!("../../../migrations/0010_check_by_type.sql"),
     },
+    Migration {
+        version: 11,
+        name: "make_commits_shorter",
+        sql: include_str!("../../../migrations/0011_make_commits_shorter.sql"),
+    },
 ];
 
 /// The schema that this binary works with.

@@ -223,7 +223,7 @@ async fn a_lost_connection_is_read_back_and_goes_on() {
         ticket.outcome().await.expect("committed, once");
     }
     assert_eq!(db.store.executions(LABEL).await.expect("read").len(), 20);
-    let sequence: i64 = sqlx::query_scalar("SELECT sequence FROM stockade.writer WHERE epoch = 1")
+    let sequence: i64 = sqlx::query_scalar("SELECT sequence FROM stockade.lease WHERE epoch = 1")
         .fetch_one(db.store.reads())
         .await
         .expect("read");
@@ -240,7 +240,7 @@ async fn a_second_writer_of_the_epoch_goes_on_where_the_first_was() {
     let mut second =
         WriterHandle::spawn(&db.store, LABEL, 1, WriterOptions::default()).await.expect("a writer");
     second.commit(group(booking(2))).await.expect("committed");
-    let sequence: i64 = sqlx::query_scalar("SELECT sequence FROM stockade.writer WHERE epoch = 1")
+    let sequence: i64 = sqlx::query_scalar("SELECT sequence FROM stockade.lease WHERE epoch = 1")
         .fetch_one(db.store.reads())
         .await
         .expect("read");
@@ -260,7 +260,7 @@ async fn waiting_groups_share_a_commit() {
     for ticket in tickets {
         ticket.outcome().await.expect("committed");
     }
-    let commits: i64 = sqlx::query_scalar("SELECT sequence FROM stockade.writer WHERE epoch = 1")
+    let commits: i64 = sqlx::query_scalar("SELECT sequence FROM stockade.lease WHERE epoch = 1")
         .fetch_one(db.store.reads())
         .await
         .expect("read");

@@ -16,7 +16,7 @@ use stockade_core::row::{
 
 use super::appended::{self, Leg};
 use super::keyed;
-use super::table::{Mode, Shape, Statements, Table};
+use super::table::{Form, Mode, Shape, Statements, Table};
 use super::value::{EncodeError, big};
 
 /// A statement and its arguments.
@@ -107,65 +107,74 @@ impl<'a> Batch<'a> {
             return Err(EncodeError::OtherAccount { found, expected });
         }
         let mut writing = Writing::default();
-        writing.arguments.add(account.to_owned()).map_err(EncodeError::encoding)?;
-        writing.arguments.add(big(epoch)?).map_err(EncodeError::encoding)?;
-        writing.arguments.add(big(sequence)?).map_err(EncodeError::encoding)?;
-        self.write(&mut writing)?;
-        let sql = statements.get(mode, writing.mask, &writing.shapes);
-        Ok((sql, writing.arguments))
+        self.write(&mut writing);
+        let form = if writing.most > 1 { Form::Many } else { Form::One };
+        let mut arguments = PgArguments::default();
+        arguments.add(account.to_owned()).map_err(EncodeError::encoding)?;
+        arguments.add(big(epoch)?).map_err(EncodeError::encoding)?;
+        arguments.add(big(sequence)?).map_err(EncodeError::encoding)?;
+        for part in &writing.parts {
+            (part.bind)(form, &mut arguments)?;
+        }
+        let shapes = writing.parts.iter().map(|part| part.shape);
+        Ok((statements.get(mode, form, writing.mask, shapes), arguments))
     }
 
-    fn write(&self, writing: &mut Writing) -> Result<(), EncodeError> {
-        writing.table(&keyed::ACCOUNT, self.account)?;
-        writing.table(&keyed::INSTRUMENT, self.instruments.values().copied())?;
-        writing.table(&keyed::SLEEVE, self.sleeves.values().copied())?;
-        writing.table(&keyed::POSITION, self.positions.values().copied())?;
-        writing.table(&keyed::LOT, self.lots.values().copied())?;
-        writing.table(&keyed::ORDER, self.orders.values().copied())?;
-        writing.table(&keyed::MARK, self.marks.values().copied())?;
-        writing.table(&keyed::BREAK, self.breaks.values().copied())?;
-        writing.table(&keyed::BOT, self.bots.values().copied())?;
-        writing.table(&keyed::SNAPSHOT, self.snapshots.values().copied())?;
-        writing.table(&keyed::ACTIVITY, self.activities.values().copied())?;
-        writing.table(&appended::ENTRY, self.entries.iter().copied())?;
-        writing.table(&appended::POSTING, &self.legs)?;
-        writing.table(&appended::EXECUTION, self.executions.iter().copied())?;
-        writing.table(&appended::ROUND_TRIP, self.round_trips.iter().copied())?;
-        writing.table(&appended::ROUND_TRIP_VOID, self.round_trip_voids.iter().copied())?;
-        writing.table(&appended::LOT_CHANGE, self.lot_changes.iter().copied())?;
-        writing.table(&appended::ORDER_CHANGE, self.order_changes.iter().copied())?;
-        writing.table(&appended::CORRECTION, self.corrections.iter().copied())?;
-        writing.table(&appended::PRICE, self.prices.iter().copied())?;
-        writing.table(&appended::EQUITY, self.equity.iter().copied())?;
-        writing.table(&appended::INPUT, self.inputs.iter().copied())?;
-        writing.table(&appended::REFUSAL, self.refusals.iter().copied())?;
-        writing.table(&appended::BOT_EVENT, self.bot_events.iter().copied())
+    fn write<'b>(&'b self, writing: &mut Writing<'b>) {
+        writing.table(&keyed::ACCOUNT, self.account);
+        writing.table(&keyed::INSTRUMENT, self.instruments.values().copied());
+        writing.table(&keyed::SLEEVE, self.sleeves.values().copied());
+        writing.table(&keyed::POSITION, self.positions.values().copied());
+        writing.table(&keyed::LOT, self.lots.values().copied());
+        writing.table(&keyed::ORDER, self.orders.values().copied());
+        writing.table(&keyed::MARK, self.marks.values().copied());
+        writing.table(&keyed::BREAK, self.breaks.values().copied());
+        writing.table(&keyed::BOT, self.bots.values().copied());
+        writing.table(&keyed::SNAPSHOT, self.snapshots.values().copied());
+        writing.table(&keyed::ACTIVITY, self.activities.values().copied());
+        writing.table(&appended::ENTRY, self.entries.iter().copied());
+        writing.table(&appended::POSTING, &self.legs);
+        writing.table(&appended::EXECUTION, self.executions.iter().copied());
+        writing.table(&appended::ROUND_TRIP, self.round_trips.iter().copied());
+        writing.table(&appended::ROUND_TRIP_VOID, self.round_trip_voids.iter().copied());
+        writing.table(&appended::LOT_CHANGE, self.lot_changes.iter().copied());
+        writing.table(&appended::ORDER_CHANGE, self.order_changes.iter().copied());
+        writing.table(&appended::CORRECTION, self.corrections.iter().copied());
+        writing.table(&appended::PRICE, self.prices.iter().copied());
+        writing.table(&appended::EQUITY, self.equity.iter().copied());
+        writing.table(&appended::INPUT, self.inputs.iter().copied());
+        writing.table(&appended::REFUSAL, self.refusals.iter().copied());
+        writing.table(&appended::BOT_EVENT, self.bot_events.iter().copied());
     }
 }
 
 /// A statement in the making.
 #[derive(Default)]
-struct Writing {
-    arguments: PgArguments,
-    shapes: Vec<Shape>,
+struct Writing<'b> {
+    parts: Vec<Part<'b>>,
     mask: u32,
     seen: u32,
+    /// Rows of the table that has most.
+    most: usize,
 }
 
-impl Writing {
-    fn table<'r, R: 'r>(
-        &mut self,
-        table: &Table<R>,
-        rows: impl IntoIterator<Item = &'r R>,
-    ) -> Result<(), EncodeError> {
+/// What of a table is written.
+struct Part<'b> {
+    shape: Shape,
+    bind: Box<dyn Fn(Form, &mut PgArguments) -> Result<(), EncodeError> + 'b>,
+}
+
+impl<'b> Writing<'b> {
+    fn table<R>(&mut self, table: &'static Table<R>, rows: impl IntoIterator<Item = &'b R>) {
         let bit = 1 << self.seen;
         self.seen += 1;
-        let rows: Vec<&R> = rows.into_iter().collect();
+        let rows: Vec<&'b R> = rows.into_iter().collect();
         if rows.is_empty() {
-            return Ok(());
+            return;
         }
         self.mask |= bit;
-        self.shapes.push(table.shape());
-        (table.bind)(&rows, &mut self.arguments)
+        self.most = self.most.max(rows.len());
+        let bind = Box::new(move |form, arguments: &mut _| (table.bind)(form, &rows, arguments));
+        self.parts.push(Part { shape: table.shape(), bind });
     }
 }

@@ -92,7 +92,6 @@ impl Fault {
         let code = database.code().unwrap_or_default().into_owned();
         let message = database.message().to_owned();
         match (code.as_str(), code.get(..2).unwrap_or_default()) {
-            ("SKF01", _) => Self::Fenced { now: fenced_at(database.as_ref()) },
             ("40001" | "40P01", _) => Self::Conflict { code, message },
             // A server that goes down says so also between the commit and its answer.
             (_, "57" | "08") if code != "57014" => Self::Doubt { message },
@@ -129,10 +128,4 @@ fn place(error: &dyn sqlx::error::DatabaseError) -> String {
     let postgres = error.try_downcast_ref::<PgDatabaseError>();
     let of_type = || postgres.and_then(PgDatabaseError::data_type);
     error.table().or_else(of_type).unwrap_or_default().to_owned()
-}
-
-fn fenced_at(error: &dyn sqlx::error::DatabaseError) -> u64 {
-    let postgres = error.try_downcast_ref::<PgDatabaseError>();
-    let detail = postgres.and_then(PgDatabaseError::detail);
-    detail.and_then(|detail| detail.parse().ok()).unwrap_or(0)
 }

@@ -23,7 +23,10 @@ SELECT count(*) FROM (
 
 /// Waits for a transaction of the epoch that is still on its way, and reads how far it came.
 const SEQUENCE: &str =
-    "SELECT sequence FROM stockade.writer WHERE account = $1 AND epoch = $2 FOR UPDATE";
+    "SELECT sequence FROM stockade.lease WHERE account = $1 AND epoch = $2 FOR UPDATE";
+
+/// The epoch that has the account now.
+const PRESENT: &str = "SELECT epoch FROM stockade.lease WHERE account = $1";
 
 /// A connection and what it has committed.
 pub(crate) struct Session {
@@ -83,12 +86,23 @@ impl Session {
         let done =
             sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut self.connection).await;
         match done {
+            Ok(done) if done.rows_affected() == 0 => Err(self.fenced().await),
             Ok(_) => {
                 self.sequence += 1;
                 Ok(())
             }
             Err(error) => Err(Fault::of(&error)),
         }
+    }
+
+    /// The statement wrote nothing, for certain: its lease is over. By whose epoch is a word for the
+    /// reader; zero where nobody answers or nobody has it.
+    async fn fenced(&mut self) -> Fault {
+        let now = sqlx::query_scalar::<_, i64>(PRESENT)
+            .bind(&*self.account)
+            .fetch_optional(&mut self.connection)
+            .await;
+        Fault::Fenced { now: now.ok().flatten().unwrap_or(0).unsigned_abs() }
     }
 
     /// After a doubtful commit: connects anew and reads whether it happened. An error means that
