@@ -37,7 +37,7 @@ impl Column {
                 text.parse::<i64>().map_or_else(|_| plain(), Value::from)
             }
             "boolean" => Value::Bool(text == "true"),
-            "jsonb" => serde_json::from_str(text).unwrap_or_else(|_| plain()),
+            "json" | "jsonb" => serde_json::from_str(text).unwrap_or_else(|_| plain()),
             _ => plain(),
         }
     }

@@ -16,7 +16,7 @@ table!(INPUT: InputRow, "input", Conflict::Refuse, stamped true, |r| {
     "market_ns" "bigint" = time(r.now.market),
     "machine_ns" "bigint" = time(r.now.machine),
     "kind" "text" = text(r.kind),
-    "body" "jsonb" = json(&r.body),
+    "body" "json" = json(&r.body),
 });
 
 table!(ENTRY: EntryRow, "entry", Conflict::Refuse, stamped true, |r| {

@@ -158,10 +158,13 @@ struct Writing<'b> {
     most: usize,
 }
 
+/// Binds the rows of a table, whose kind is forgotten.
+type BindPart<'b> = Box<dyn Fn(Form, &mut PgArguments) -> Result<(), EncodeError> + 'b>;
+
 /// What of a table is written.
 struct Part<'b> {
     shape: Shape,
-    bind: Box<dyn Fn(Form, &mut PgArguments) -> Result<(), EncodeError> + 'b>,
+    bind: BindPart<'b>,
 }
 
 impl<'b> Writing<'b> {

@@ -161,8 +161,12 @@ fn insert(mode: Mode, form: Form, shape: &Shape, parameter: &mut usize) -> Strin
     let mut picks = String::new();
     for (name, kind) in shape.columns {
         *parameter += 1;
-        // jsonb has no array that sqlx could bind without a detour; its text has.
-        let (element, cast) = if *kind == "jsonb" { ("text", "::jsonb") } else { (*kind, "") };
+        // JSON has no array that sqlx could bind without a detour; its text has.
+        let (element, cast) = match *kind {
+            "json" => ("text", "::json"),
+            "jsonb" => ("text", "::jsonb"),
+            kind => (kind, ""),
+        };
         write!(names, ", \"{name}\"").expect("a string takes all");
         // In the list of the SELECT the arrays are walked in step; `FROM UNNEST(…)` would first
         // copy each of them into a table of its own.

@@ -30,7 +30,7 @@ use super::{SEED, market, tap};
 use crate::cli::run::RunArgs;
 use crate::config::{Environment, Settings};
 use crate::drivers::base;
-use crate::drivers::live::{self, Ended, Incoming};
+use crate::drivers::live::{self, Ended, Incoming, Inputs};
 use crate::failure::Failure;
 use crate::link::{Answer, Task};
 
@@ -140,12 +140,11 @@ async fn through_host<T>(
     };
     let live::Prepared { host, inputs, sender, .. } =
         live::prepare(settings, &args, &base.store, account).await?;
-    // The host's queue is looked through on its way: that adds a step to what is measured.
-    let (to_host, looked_through) = mpsc::channel(QUEUE_MAX);
+    let (to_host, ours) = mpsc::channel(QUEUE_MAX);
     let (seen, news) = mpsc::unbounded_channel();
     drop(sender);
-    tokio::spawn(look_through(inputs, to_host.clone(), seen));
-    let running = tokio::spawn(host.run(looked_through));
+    let looked_at = LookedAt { theirs: inputs, ours, seen, taken: None };
+    let running = tokio::spawn(host.run(looked_at));
     let url = url.to_owned();
     let mut bench =
         Bench { host: to_host, url, wire, news, at: Timestamp(0), loaded: 0, first: None };
@@ -170,36 +169,50 @@ pub(super) enum Seen {
     Ended,
 }
 
-/// Passes the host's inputs on and tells of them. The exchange's bars are kept back: the bot gets
-/// those of the benchmark.
-async fn look_through(
-    mut from: mpsc::Receiver<Incoming>,
-    to: mpsc::Sender<Incoming>,
+/// The host's inputs and those of the benchmark, looked at where the host takes them. The exchange's
+/// bars are kept back: the bot gets those of the benchmark.
+struct LookedAt {
+    theirs: mpsc::Receiver<Incoming>,
+    ours: mpsc::Receiver<Incoming>,
     seen: mpsc::UnboundedSender<Seen>,
-) {
-    while let Some(incoming) = from.recv().await {
-        let news = match &incoming {
-            Incoming::Market(_, MarketMessage::Bars(bars)) => {
+    /// Of the input that the host has now: told once it has dealt with it, so that the telling takes
+    /// none of its time.
+    taken: Option<Seen>,
+}
+
+impl Inputs for LookedAt {
+    async fn next(&mut self) -> Option<Incoming> {
+        // Nobody listens any more once everything is measured.
+        let _ = self.taken.take().map(|taken| self.seen.send(taken));
+        loop {
+            let (incoming, theirs) = tokio::select! {
+                biased;
+                ours = self.ours.recv() => (ours?, false),
+                theirs = self.theirs.recv() => (theirs?, true),
+            };
+            if let (true, Incoming::Market(_, MarketMessage::Bars(bars))) = (theirs, &incoming) {
                 let last = bars.iter().map(|bar| bar.at).max();
-                let _ = last.map(|at| seen.send(Seen::Bar(at)));
+                let _ = last.map(|at| self.seen.send(Seen::Bar(at)));
                 continue;
             }
-            Incoming::Event(Event::Submitted { order, .. }) => Some(Seen::Submitted(*order)),
-            Incoming::Account(AccountMessage::Update(update)) => {
-                let gone = [BrokerStatus::Canceled, BrokerStatus::Expired, BrokerStatus::Rejected];
-                gone.contains(&update.order.status).then_some(Seen::Ended)
-            }
-            other if other.is_folder() => Some(Seen::Loaded),
-            other => other.of_instance().and_then(|reply| match reply.asked() {
-                Some(returned) => Some(Seen::Asked(returned)),
-                None => reply.is_start().then_some(Seen::Started),
-            }),
-        };
-        if to.send(incoming).await.is_err() {
-            return;
+            self.taken = news(&incoming);
+            return Some(incoming);
         }
-        // Nobody listens any more once everything is measured.
-        let _ = news.map(|news| seen.send(news));
+    }
+}
+
+fn news(incoming: &Incoming) -> Option<Seen> {
+    match incoming {
+        Incoming::Event(Event::Submitted { order, .. }) => Some(Seen::Submitted(*order)),
+        Incoming::Account(AccountMessage::Update(update)) => {
+            let gone = [BrokerStatus::Canceled, BrokerStatus::Expired, BrokerStatus::Rejected];
+            gone.contains(&update.order.status).then_some(Seen::Ended)
+        }
+        other if other.is_folder() => Some(Seen::Loaded),
+        other => other.of_instance().and_then(|reply| match reply.asked() {
+            Some(returned) => Some(Seen::Asked(returned)),
+            None => reply.is_start().then_some(Seen::Started),
+        }),
     }
 }
 

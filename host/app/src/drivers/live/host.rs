@@ -33,7 +33,7 @@ use super::lease::Lease;
 use super::outbox::{Held, Outbox};
 use super::simulated::Simulated;
 use super::tap::Tap;
-use super::{Ended, Incoming, market};
+use super::{Ended, Incoming, Inputs, market};
 use crate::drivers::base::{bots_that_run, machine};
 use crate::drivers::closing;
 use crate::link;
@@ -160,7 +160,7 @@ impl Host {
     }
 
     /// Runs until it is told to stop, or must.
-    pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Incoming>) -> Result<Ended> {
+    pub(crate) async fn run(mut self, mut inputs: impl Inputs) -> Result<Ended> {
         let started = Event::Started { epoch: self.parts.epoch, take_over: self.parts.take_over };
         self.put(started, None).await?;
         // Of closes that an earlier host did not live to keep.
@@ -171,7 +171,7 @@ impl Host {
             let woken = tokio::select! {
                 biased;
                 outcome = self.committed.next() => Woken::Committed(outcome),
-                incoming = inputs.recv() => Woken::Input(incoming),
+                incoming = inputs.next() => Woken::Input(incoming),
             };
             match woken {
                 Woken::Committed(Ok(group)) => self.outbox.committed(group),

@@ -64,6 +64,18 @@ const TICK: Duration = Duration::from_millis(50);
 /// Looks at a clock that stands still, a second apart, before a replay counts as ended.
 const STILL_LOOKS: u32 = 3;
 
+/// Where a host takes its inputs from: its queue, or one that is looked at on its way.
+pub(crate) trait Inputs: Send {
+    /// The next input; `None` once every sender is gone. The wait may be dropped: nothing is lost.
+    fn next(&mut self) -> impl Future<Output = Option<Incoming>> + Send;
+}
+
+impl Inputs for mpsc::Receiver<Incoming> {
+    fn next(&mut self) -> impl Future<Output = Option<Incoming>> + Send {
+        self.recv()
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
