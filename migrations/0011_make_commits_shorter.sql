@@ -31,5 +31,20 @@ ALTER TABLE stockade.order_change
     DROP CONSTRAINT order_change_change_check,
     ALTER change TYPE stockade.ordinal;
 
+-- What history names is not written again by an update of the rest: only a statement that names it is
+-- looked at.
+DROP TRIGGER key_stays ON stockade.sleeve;
+CREATE TRIGGER key_stays BEFORE UPDATE OF account, id, name ON stockade.sleeve FOR EACH ROW
+    WHEN ((OLD.account, OLD.id, OLD.name) IS DISTINCT FROM (NEW.account, NEW.id, NEW.name))
+    EXECUTE FUNCTION stockade.key_stays();
+DROP TRIGGER key_stays ON stockade.order;
+CREATE TRIGGER key_stays BEFORE UPDATE OF account, id, sleeve ON stockade.order FOR EACH ROW
+    WHEN ((OLD.account, OLD.id, OLD.sleeve) IS DISTINCT FROM (NEW.account, NEW.id, NEW.sleeve))
+    EXECUTE FUNCTION stockade.key_stays();
+DROP TRIGGER key_stays ON stockade.lot;
+CREATE TRIGGER key_stays BEFORE UPDATE OF account, id ON stockade.lot FOR EACH ROW
+    WHEN ((OLD.account, OLD.id) IS DISTINCT FROM (NEW.account, NEW.id))
+    EXECUTE FUNCTION stockade.key_stays();
+
 -- Nothing searches in what an input was: kept as its text, it is only checked, not taken apart.
 ALTER TABLE stockade.input ALTER body TYPE json;

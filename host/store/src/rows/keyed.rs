@@ -12,7 +12,7 @@ use stockade_core::{Money, Price, Qty, Symbol};
 use super::table::{Conflict, table};
 use super::value::{big, decimal, decimal_if, int, json, text, text_if, time, time_if, word};
 
-table!(ACCOUNT: AccountRow, "account", Conflict::Replace(&[]), stamped true, |r| {
+table!(ACCOUNT: AccountRow, "account", Conflict::Replace(&[], &[]), stamped true, |r| {
     "broker_account_id" "text" = text_if(r.broker_account_id.as_ref()),
     "has_broker" "boolean" = Ok(r.has_broker),
     "era" "text" = text(&r.era),
@@ -34,7 +34,7 @@ table!(ACCOUNT: AccountRow, "account", Conflict::Replace(&[]), stamped true, |r|
     "link" "bytea" = Ok(r.link.0.to_vec()),
 });
 
-table!(INSTRUMENT: Instrument, "instrument", Conflict::Replace(&["symbol"]), stamped false, |r| {
+table!(INSTRUMENT: Instrument, "instrument", Conflict::Replace(&["symbol"], &[]), stamped false, |r| {
     "symbol" "text" = text(r.symbol.as_str()),
     "class" "text" = word(&r.class),
     "tradable" "boolean" = Ok(r.tradable),
@@ -43,7 +43,7 @@ table!(INSTRUMENT: Instrument, "instrument", Conflict::Replace(&["symbol"]), sta
     "min_qty" "numeric" = decimal_if(r.min_qty.map(Qty::get)),
 });
 
-table!(SLEEVE: SleeveRow, "sleeve", Conflict::Replace(&["id"]), stamped false, |r| {
+table!(SLEEVE: SleeveRow, "sleeve", Conflict::Replace(&["id"], &["name"]), stamped false, |r| {
     "id" "bigint" = big(r.id.0),
     "name" "text" = text(r.name.as_str()),
     "kind" "text" = word(&r.kind),
@@ -67,7 +67,7 @@ table!(SLEEVE: SleeveRow, "sleeve", Conflict::Replace(&["id"]), stamped false, |
     "retired" "boolean" = Ok(r.retired),
 });
 
-table!(POSITION: PositionRow, "position", Conflict::Replace(&["sleeve", "symbol"]), stamped false, |r| {
+table!(POSITION: PositionRow, "position", Conflict::Replace(&["sleeve", "symbol"], &[]), stamped false, |r| {
     "sleeve" "bigint" = big(r.sleeve.0),
     "symbol" "text" = text(r.symbol.as_str()),
     "qty" "numeric" = decimal(r.qty.get()),
@@ -75,7 +75,7 @@ table!(POSITION: PositionRow, "position", Conflict::Replace(&["sleeve", "symbol"
     "fee_left" "numeric" = decimal(r.fee_left.get()),
 });
 
-table!(LOT: LotRow, "lot", Conflict::Replace(&["id"]), stamped false, |r| {
+table!(LOT: LotRow, "lot", Conflict::Replace(&["id"], &[]), stamped false, |r| {
     "id" "bigint" = big(r.id.0),
     "sleeve" "bigint" = big(r.sleeve.0),
     "symbol" "text" = text(r.symbol.as_str()),
@@ -105,7 +105,7 @@ fn size_notional(size: Size) -> Option<Decimal> {
     }
 }
 
-table!(ORDER: OrderRow, "order", Conflict::Replace(&["id"]), stamped false, |r| {
+table!(ORDER: OrderRow, "order", Conflict::Replace(&["id"], &["sleeve"]), stamped false, |r| {
     "id" "bigint" = big(r.id.0),
     "sleeve" "bigint" = big(r.sleeve.0),
     "intent_id" "bigint" = big(r.intent_id.0),
@@ -148,13 +148,13 @@ table!(ORDER: OrderRow, "order", Conflict::Replace(&["id"]), stamped false, |r| 
     "updated_ns" "bigint" = time(r.updated_at),
 });
 
-table!(MARK: MarkRow, "mark", Conflict::Replace(&["symbol"]), stamped false, |r| {
+table!(MARK: MarkRow, "mark", Conflict::Replace(&["symbol"], &[]), stamped false, |r| {
     "symbol" "text" = text(r.symbol.as_str()),
     "price" "numeric" = decimal(r.price.get()),
     "at_ns" "bigint" = time(r.at),
 });
 
-table!(BREAK: BreakRow, "break", Conflict::Replace(&["id"]), stamped false, |r| {
+table!(BREAK: BreakRow, "break", Conflict::Replace(&["id"], &[]), stamped false, |r| {
     "id" "bigint" = big(r.id.0),
     "class" "text" = text(&r.class),
     "severity" "text" = text(&r.severity),
@@ -167,7 +167,7 @@ table!(BREAK: BreakRow, "break", Conflict::Replace(&["id"]), stamped false, |r| 
     "resolved_ns" "bigint" = time_if(r.resolved_at),
 });
 
-table!(BOT: BotRow, "bot", Conflict::Replace(&["sleeve"]), stamped false, |r| {
+table!(BOT: BotRow, "bot", Conflict::Replace(&["sleeve"], &[]), stamped false, |r| {
     "sleeve" "bigint" = big(r.sleeve.0),
     "name" "text" = text(r.name.as_str()),
     "plugin" "text" = text(&r.plugin),
@@ -185,7 +185,7 @@ table!(BOT: BotRow, "bot", Conflict::Replace(&["sleeve"]), stamped false, |r| {
     "rejected" "jsonb" = json(&r.rejected),
 });
 
-table!(ACTIVITY: ActivityRow, "activity", Conflict::Replace(&["id"]), stamped false, |r| {
+table!(ACTIVITY: ActivityRow, "activity", Conflict::Replace(&["id"], &[]), stamped false, |r| {
     "id" "text" = text(&r.activity.id),
     "kind" "text" = word(&r.activity.kind),
     "symbol" "text" = Ok(r.activity.symbol.as_ref().map(Symbol::to_string)),
@@ -198,7 +198,7 @@ table!(ACTIVITY: ActivityRow, "activity", Conflict::Replace(&["id"]), stamped fa
     "at_ns" "bigint" = time(r.at),
 });
 
-table!(SNAPSHOT: SnapshotRow, "snapshot", Conflict::Replace(&["sleeve"]), stamped false, |r| {
+table!(SNAPSHOT: SnapshotRow, "snapshot", Conflict::Replace(&["sleeve"], &[]), stamped false, |r| {
     "sleeve" "bigint" = big(r.sleeve.0),
     "digest" "text" = text(&r.digest),
     "at_ns" "bigint" = time(r.at),

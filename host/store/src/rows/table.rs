@@ -19,8 +19,9 @@ pub(crate) enum Conflict {
     Refuse,
     /// The row that is there stays.
     Keep,
-    /// The new row takes its place; these columns and the account are the key.
-    Replace(&'static [&'static str]),
+    /// The new row takes its place. The account and the first columns are the key; the second ones
+    /// are what history names besides: they never change, and aren't written again.
+    Replace(&'static [&'static str], &'static [&'static str]),
 }
 
 /// A column: its name and the type of its elements.
@@ -178,10 +179,10 @@ fn insert(mode: Mode, form: Form, shape: &Shape, parameter: &mut usize) -> Strin
     }
     let (stamp, epoch) = if shape.stamped { (", epoch", ", fence.epoch") } else { ("", "") };
     let conflict = match shape.conflict {
-        Conflict::Replace(_) if mode == Mode::Create && shape.name == "account" => String::new(),
+        Conflict::Replace(..) if mode == Mode::Create && shape.name == "account" => String::new(),
         Conflict::Refuse => String::new(),
         Conflict::Keep => " ON CONFLICT DO NOTHING".to_owned(),
-        Conflict::Replace(key) => replace(shape, key),
+        Conflict::Replace(key, fixed) => replace(shape, key, fixed),
     };
     format!(
         "INSERT INTO stockade.{} (account{stamp}{names}) SELECT $1{epoch}{picks} FROM fence{conflict}",
@@ -189,13 +190,13 @@ fn insert(mode: Mode, form: Form, shape: &Shape, parameter: &mut usize) -> Strin
     )
 }
 
-fn replace(shape: &Shape, key: &[&str]) -> String {
+fn replace(shape: &Shape, key: &[&str], fixed: &[&str]) -> String {
     let stamp = shape.stamped.then_some("epoch");
     let sets: Vec<String> = shape
         .columns
         .iter()
         .map(|(name, _)| *name)
-        .filter(|name| !key.contains(name))
+        .filter(|name| !key.contains(name) && !fixed.contains(name))
         .chain(stamp)
         .map(|name| format!("\"{name}\" = EXCLUDED.\"{name}\""))
         .collect();

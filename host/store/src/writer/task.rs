@@ -3,8 +3,9 @@
 //! While one transaction runs, the next one is made ready: its groups are joined and, once there are
 //! enough of them, encoded. An idle connection never waits: whatever is there goes out at once.
 
+use std::pin::Pin;
+
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use super::commit::{Ended, commit};
 use super::fault::CommitError;
@@ -13,8 +14,9 @@ use super::session::Session;
 use super::{Job, Progress, WriterOptions};
 use crate::rows::Statements;
 
-/// What a transaction in flight gives back: the connection, and where the writer ended.
-type Flight = JoinHandle<(Box<Session>, Result<(), Ended>)>;
+/// A transaction in flight, and what it gives back: the connection, and where the writer ended. No
+/// task of its own: who waits for its commit would be woken over there, by another thread.
+type Flight = Pin<Box<dyn Future<Output = (Box<Session>, Result<(), Ended>)> + Send>>;
 
 pub(crate) struct Task {
     options: WriterOptions,
@@ -33,6 +35,8 @@ pub(crate) struct Task {
 /// What the loop woke up for.
 enum Woken {
     Queued(Option<Job>),
+    /// A transaction is in flight and a whole one waits behind it.
+    Leisure,
     Landed(Box<Session>, Result<(), Ended>),
 }
 
@@ -62,13 +66,9 @@ impl Task {
             if flight.is_none() && !open {
                 return;
             }
-            if self.is_worth_encoding() {
-                // The transaction leaves first.
-                tokio::task::yield_now().await;
-                self.prepare();
-            }
             match self.wake(&mut flight, &mut queue, open).await {
-                Ok(Woken::Queued(Some(job))) => {
+                Woken::Leisure => self.prepare(),
+                Woken::Queued(Some(job)) => {
                     self.joining.push(job);
                     while self.has_room()
                         && let Ok(job) = queue.try_recv()
@@ -76,37 +76,33 @@ impl Task {
                         self.joining.push(job);
                     }
                 }
-                Ok(Woken::Queued(None)) => open = false,
-                Ok(Woken::Landed(session, Ok(()))) => {
+                Woken::Queued(None) => open = false,
+                Woken::Landed(session, Ok(())) => {
                     flight = None;
                     self.next = session.sequence() + 1;
                     self.idle = Some(session);
                 }
-                Ok(Woken::Landed(_, Err(ended))) => return self.refuse_rest(ended, queue).await,
-                Err(error) => {
-                    tracing::error!(%error, "the writer's transaction failed");
-                    return;
-                }
+                Woken::Landed(_, Err(ended)) => return self.refuse_rest(ended, queue).await,
             }
         }
     }
 
     /// Waits for the transaction in flight or for another group, whatever there is room for. The
-    /// transaction is a task of its own: nothing of the database is cancelled here.
+    /// transaction is only looked at: nothing of the database is cancelled here.
     async fn wake(
         &self,
         flight: &mut Option<Flight>,
         queue: &mut mpsc::Receiver<Job>,
         open: bool,
-    ) -> Result<Woken, tokio::task::JoinError> {
+    ) -> Woken {
         let takes = open && self.has_room();
-        match flight {
-            None => Ok(Woken::Queued(queue.recv().await)),
-            Some(running) => tokio::select! {
-                biased;
-                landed = running => landed.map(|(session, outcome)| Woken::Landed(session, outcome)),
-                job = queue.recv(), if takes => Ok(Woken::Queued(job)),
-            },
+        let Some(running) = flight else { return Woken::Queued(queue.recv().await) };
+        // The transaction leaves, or lands, before anything else.
+        tokio::select! {
+            biased;
+            (session, outcome) = running => Woken::Landed(session, outcome),
+            () = std::future::ready(()), if self.is_worth_encoding() => Woken::Leisure,
+            job = queue.recv(), if takes => Woken::Queued(job),
         }
     }
 
@@ -123,7 +119,7 @@ impl Task {
         let joined = self.ready.take().unwrap_or_else(|| std::mem::take(&mut self.joining));
         self.next = session.sequence() + 2;
         let (options, progress) = (self.options, self.progress.clone());
-        Some(tokio::spawn(async move {
+        Some(Box::pin(async move {
             let outcome = commit(&mut session, joined, options, &progress).await;
             (session, outcome)
         }))
