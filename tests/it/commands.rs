@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use stockade_exchange::faults::{FaultSettings, RestRates};
+use stockade_venue::server::ExchangeServer;
 use tempfile::TempDir;
 
 use crate::bots;
 use crate::market::{flat, manual};
 use crate::program::{Finished, Surroundings, until};
-use crate::stage::{SOON, Stage};
+use crate::stage::{SOON, Stage, surroundings};
 
 /// A data folder that nobody has used yet, with files beside it.
 struct Folder(TempDir);
@@ -91,6 +92,41 @@ async fn nothing_is_made_by_a_slip() {
     let gone = folder.run(&["--database-url", url, "sleeve", "list"]).await.ended(1);
     gone.says(&["127.0.0.1", "port 1", "refused"]);
     folder.run(&["bot", "stop", "mine"]).await.ended(5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_without_the_symbol_is_named_and_lists_have_the_tables_words() {
+    let folder = Folder::new();
+    let bars = "timestamp,symbol,open,high,low,close,volume\n2019-02-11T14:30:00Z,AAPL,1,1,1,1,5\n";
+    std::fs::write(folder.path("bars.csv"), bars).unwrap();
+    let file = folder.path("bars.csv").display().to_string();
+    let import = ["import", "bars", &file, "--timeframe", "1m", "--symbol"];
+    let wrong = folder.run(&[&import[..], &["SPY"]].concat()).await.ended(2);
+    wrong.says(&["bars.csv", "no bars of SPY", "--symbol", "AAPL"]);
+    folder.run(&[&import[..], &["AAPL"]].concat()).await.ok();
+    folder.run(&["sleeve", "create", "mine", "--capital", "1000"]).await.ok();
+    for (list, table) in [("journal", "entry"), ("roundtrip", "round_trip")] {
+        let export = async |name: &str| {
+            folder.run(&["export", name, "--format", "csv", "--out", "-"]).await.ok().stdout
+        };
+        assert_eq!(export(list).await, export(table).await);
+    }
+}
+
+/// The database of a host that can't start ends with it, and so does its socket.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_can_not_start_leaves_nothing_behind() {
+    let folder = Folder::new();
+    let exchange =
+        ExchangeServer::start(manual(vec![flat("AAPL", 0, "100")], 1_000)).await.unwrap();
+    let around = surroundings(&exchange.url(), &folder.path("data"))
+        .with("ALPACA_PAPER_SECRET_KEY", "wrong");
+    let refused = around.run(&["run"]).await.ended(1);
+    let refused = refused.says(&["no account could be started"]);
+    let data = folder.path("data");
+    assert!(!data.join("stockade.sock").exists(), "{}", refused.stderr);
+    assert!(!data.join("postgres/data/postmaster.pid").exists(), "{}", refused.stderr);
+    exchange.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

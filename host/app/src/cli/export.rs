@@ -76,6 +76,15 @@ pub(crate) async fn run(context: &Context, args: ExportArgs) -> Result<(), Failu
     Ok(())
 }
 
+/// The table that a word means: its own name, or that of the list that shows it.
+fn table_of(word: &str) -> &str {
+    match word {
+        "journal" => "entry",
+        "roundtrip" => "round_trip",
+        name => name,
+    }
+}
+
 /// Writes a table; gives the number of its rows.
 async fn write<W: Write + Send>(
     pool: &PgPool,
@@ -84,7 +93,7 @@ async fn write<W: Write + Send>(
     at: Option<i64>,
     out: &mut W,
 ) -> Result<u64, Failure> {
-    let mut reader = TableReader::open(pool, table, at).await.map_err(query_failed)?;
+    let mut reader = TableReader::open(pool, table_of(table), at).await.map_err(query_failed)?;
     let columns: Vec<Column> = reader.columns().to_vec();
     let mut sink: Box<dyn Sink + Send> = match format {
         Format::Csv => Box::new(text::Csv::new(&columns, &mut *out)?),

@@ -181,7 +181,7 @@ fn bars(
         )));
     }
     let stored = stored::add(&context.settings.data, symbol, timeframe, &bars)
-        .map_err(|error| Failure::Usage(format!("{error:#}")))?;
+        .map_err(|error| Failure::Usage(format!("{}: {error:#}", file.display())))?;
     if json {
         return screen::json(&stored);
     }

@@ -60,9 +60,24 @@ pub(crate) async fn open(settings: &Settings) -> Result<Base> {
             (Some(Arc::new(cluster)), url)
         }
     };
-    let store = Store::open(&url).await.context("the database can't be opened")?;
-    store.migrate().await?;
-    Ok(Base { store: Arc::new(store), cluster, keeper: None })
+    match opened(&url).await {
+        Ok(store) => Ok(Base { store: Arc::new(store), cluster, keeper: None }),
+        Err(error) => {
+            if let Some(cluster) = cluster.and_then(Arc::into_inner) {
+                cluster.stop().await?;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn opened(url: &str) -> Result<Store> {
+    let store = Store::open(url).await.context("the database can't be opened")?;
+    if let Err(error) = store.migrate().await {
+        store.close().await;
+        return Err(error.into());
+    }
+    Ok(store)
 }
 
 impl Base {

@@ -71,8 +71,11 @@ pub(crate) fn source(data: &Path, symbol: &Symbol, timeframe: &Timeframe) -> Res
     Ok(Source { path, symbol: Some(symbol.clone()) })
 }
 
+/// Symbols of a file that an error names.
+const NAMED_MAX: usize = 10;
+
 /// Adds a symbol's bars to those that are stored. A bar of the same time with other prices is
-/// refused, and nothing is added then.
+/// refused, and nothing is added then; so is a file without a bar of the symbol.
 pub(crate) fn add(
     data: &Path,
     symbol: &Symbol,
@@ -84,6 +87,11 @@ pub(crate) fn add(
     if path.is_file() {
         let known = read_bars(&[Source { path: path.clone(), symbol: Some(symbol.clone()) }])?;
         all.extend(known.rows.iter().map(|row| (row.at, numbers(row))));
+    }
+    if !bars.rows.iter().any(|row| bars.symbol(row) == symbol) {
+        let found: Vec<&str> = bars.symbols.iter().take(NAMED_MAX).map(Symbol::as_str).collect();
+        let more = if bars.symbols.len() > found.len() { ", …" } else { "" };
+        bail!("it has no bars of {symbol} (--symbol), but of {}{more}", found.join(", "));
     }
     let mut stored = Stored::default();
     for row in bars.rows.iter().filter(|row| bars.symbol(row) == symbol) {

@@ -191,8 +191,33 @@ async fn run_accounts(
         .with_context(|| format!("can't make the data folder {}", settings.data.display()))?;
     let mut base = super::base::open(settings).await?;
     base.keep_running();
+    let outcome = hosted(settings, args, &base, accounts).await;
+    // Also where nothing could be started: nobody else would end the database.
+    let closed = base.close().await;
+    outcome.and(closed)
+}
+
+/// Runs the accounts' hosts behind the data folder's socket.
+async fn hosted(
+    settings: &Settings,
+    args: &RunArgs,
+    base: &super::base::Base,
+    accounts: Vec<AccountConfig>,
+) -> Result<()> {
     let listener =
         link::bind(&settings.socket()).await.context("the data folder is held by another host")?;
+    let outcome = host_all(settings, args, base, accounts, listener).await;
+    let _ = std::fs::remove_file(settings.socket());
+    outcome
+}
+
+async fn host_all(
+    settings: &Settings,
+    args: &RunArgs,
+    base: &super::base::Base,
+    accounts: Vec<AccountConfig>,
+    listener: tokio::net::UnixListener,
+) -> Result<()> {
     let mut running = Vec::new();
     let mut real = Vec::new();
     for account in accounts {
@@ -222,8 +247,6 @@ async fn run_accounts(
         }
     }
     hosts.stop_shadows().await;
-    let _ = std::fs::remove_file(settings.socket());
-    base.close().await?;
     outcome
 }
 
