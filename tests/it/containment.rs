@@ -1,5 +1,7 @@
-//! Hostile components next to a victim: contained, and the victim notices nothing (G1–G16, G19,
-//! G24, I34, I35).
+//! Hostile components and files next to a victim: contained, and the victim notices nothing (G1–G17,
+//! G19–G22, G24, G25, I34, I35). The same input twice (G18) is tested with each language and each
+//! driver; what a sandbox's escape would meet (G23) and the clock that a bot sees (G26) where they
+//! stand, in host/runtime.
 
 use std::collections::BTreeMap;
 
@@ -64,12 +66,56 @@ const SAVES: [Hostile; 3] = [
     ("G20", "giant-snapshot", "any"),
 ];
 
-/// What a sleeve traded: minute, side, quantity, price.
-async fn traded(stage: &Stage, sleeve: &str) -> Vec<(i64, String, String, String)> {
-    let sql = "SELECT x.at_ns / 60000000000, x.side, trim_scale(x.qty)::text, trim_scale(x.price)::text
-        FROM stockade.execution x JOIN stockade.sleeve s ON s.account = x.account AND s.id = x.sleeve
-        WHERE s.name = $1 ORDER BY x.at_ns, x.execution_id";
-    sqlx::query_as(sql).bind(sleeve).fetch_all(stage.pool()).await.unwrap()
+/// Everything that a sleeve's books came to, as text: without the numbers that the account counts for
+/// all its sleeves, and with the market's minute for each time, of which the exchange counts the orders
+/// of a minute.
+async fn results(stage: &Stage, sleeve: &str) -> Vec<String> {
+    let parts = [
+        (
+            "execution",
+            "'execution_id', 'order_id', 'broker_order_id', 'entry', 'epoch'",
+            "t.at_ns, t.side",
+        ),
+        (
+            "order",
+            "'id', 'client_order_id', 'broker_order_id', 'epoch', 'claimed_ns', 'changes', 'lookups'",
+            "t.intent_id",
+        ),
+        ("lot", "'id', 'execution_id'", "t.opened_ns, t.id"),
+        ("round_trip", "'id', 'lot', 'exit_execution_id', 'entry'", "t.exit_ns, t.id"),
+        ("position", "''", "t.symbol"),
+        ("refusal", "'id'", "t.intent_id"),
+    ];
+    let mut found = Vec::new();
+    for (table, without, order) in parts {
+        let sql = format!(
+            "SELECT to_jsonb(t) - 'sleeve' - ARRAY[{without}] FROM stockade.{table} t
+               JOIN stockade.sleeve s ON s.account = t.account AND s.id = t.sleeve
+              WHERE s.name = $1 ORDER BY {order}"
+        );
+        let rows: Vec<Value> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .bind(sleeve)
+            .fetch_all(stage.pool())
+            .await
+            .unwrap();
+        found.extend(rows.into_iter().map(|row| format!("{table} {}", by_minutes(row))));
+    }
+    let legs = "SELECT format('%s %s %s %s %s', e.at_ns / 60000000000, p.ledger, p.symbol, p.amount, p.qty)
+        FROM stockade.posting p JOIN stockade.entry e ON e.account = p.account AND e.id = p.entry
+        JOIN stockade.sleeve s ON s.account = p.account AND s.id = p.sleeve
+        WHERE s.name = $1 AND e.kind = 'execution' ORDER BY p.entry, p.leg";
+    found.extend(
+        sqlx::query_scalar::<_, String>(legs).bind(sleeve).fetch_all(stage.pool()).await.unwrap(),
+    );
+    found
+}
+
+fn by_minutes(mut row: Value) -> Value {
+    let fields = row.as_object_mut().unwrap().iter_mut();
+    for (_, time) in fields.filter(|(name, _)| name.ends_with("_ns")) {
+        *time = time.as_i64().map(|ns| ns / crate::market::MINUTE).into();
+    }
+    row
 }
 
 /// A bot's name: the fault's number, its cause and its handler.
@@ -80,12 +126,14 @@ fn name((fault, cause, handler): Hostile) -> String {
 }
 
 /// A victim on one symbol and hostile bots on another. Their bad behaviour begins with the bar that
-/// the victim's trading begins with.
-async fn play(causes: &[Hostile]) -> Stage {
+/// the victim's trading begins with; so do the files that are put into the plugins folder, one a bar.
+async fn play(causes: &[Hostile], files: &[File]) -> Stage {
     let mut bars = wave("AAPL", LEAD + MINUTES, 21);
     let last = LEAD + MINUTES + if causes.contains(&STRIKES[0]) { AFTER } else { 0 };
     bars.extend((0..last).map(|minute| flat("MSFT", minute, "100")));
-    let stage = Stage::with_host(manual(bars, 1_000_000)).await;
+    let mut stage = Stage::new(manual(bars, 1_000_000)).await;
+    std::fs::write(stage.data().join("stockade.toml"), "[bots]\ncompile_seconds = 3\n").unwrap();
+    stage.start_host().await;
     let script: Vec<String> = (0..8)
         .map(|n| {
             let minute = 14 * 60 + 30 + LEAD + 5 + 10 * n;
@@ -121,11 +169,18 @@ async fn play(causes: &[Hostile]) -> Stage {
         "the lead is too short"
     );
     let end = crate::market::OPEN + (LEAD + MINUTES) * crate::market::MINUTE;
+    let mut files = files.iter();
     while stage.exchange.now() < end && stage.step_only().await {
         let now = stage.exchange.now();
+        if now >= crate::market::OPEN + LEAD * crate::market::MINUTE
+            && let Some((_, name, bytes, _)) = files.next()
+        {
+            crate::bots::write(bytes, &stage.plugins(), name);
+        }
         stage.taken().await;
         victim_keeps_up(&stage, now).await;
     }
+    assert!(files.next().is_none(), "more files than minutes");
     if causes.contains(&STRIKES[0]) {
         stage.goes_on_until_quarantined("x-%").await;
     }
@@ -146,17 +201,18 @@ async fn shown(stage: &Stage, hostile: Hostile) -> Value {
     stage.json(&["bot", "show", &name(hostile)]).await
 }
 
-async fn contained(causes: &[Hostile]) -> Stage {
-    let alone = play(&[]).await;
-    let wanted = traded(&alone, "victim").await;
-    assert_eq!(wanted.len(), 8, "{wanted:?}");
+async fn contained(causes: &[Hostile], files: &[File]) -> Stage {
+    let alone = play(&[], &[]).await;
+    let wanted = results(&alone, "victim").await;
+    let executions = wanted.iter().filter(|row| row.starts_with("execution ")).count();
+    assert_eq!(executions, 8, "{wanted:#?}");
     drop(alone);
-    let stage = play(causes).await;
-    assert_eq!(
-        traded(&stage, "victim").await,
-        wanted,
-        "the victim's executions differ from those without the others"
-    );
+    let stage = play(causes, files).await;
+    let found = results(&stage, "victim").await;
+    for (found, wanted) in found.iter().zip(&wanted) {
+        assert_eq!(found, wanted, "the victim's results differ from those without the others");
+    }
+    assert_eq!(found.len(), wanted.len(), "{found:#?}");
     let sleeves = stage.json(&["sleeve", "list"]).await;
     let sleeves: BTreeMap<&str, &Value> = sleeves
         .as_array()
@@ -178,7 +234,7 @@ async fn contained(causes: &[Hostile]) -> Stage {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_that_ends_badly_is_quarantined_and_the_victim_does_not_notice() {
-    let stage = contained(&STRIKES).await;
+    let stage = contained(&STRIKES, &[]).await;
     for hostile in STRIKES {
         let cause = name(hostile);
         let bot = shown(&stage, hostile).await;
@@ -211,7 +267,7 @@ async fn a_bot_that_ends_badly_is_quarantined_and_the_victim_does_not_notice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_that_asks_for_too_much_is_bounded() {
     let causes: Vec<Hostile> = BOUNDED.iter().chain(&SAVES).copied().collect();
-    let stage = contained(&causes).await;
+    let stage = contained(&causes, &[]).await;
     for hostile in &causes {
         let bot = shown(&stage, *hostile).await;
         println!(
@@ -238,6 +294,57 @@ async fn a_bot_that_asks_for_too_much_is_bounded() {
     assert!(seen(("G19", "log-chatter", "any"), "'limit'").await > 0, "its limit was not told of");
     assert!(seen(("G22", "burn", "any"), "'lane'").await > 0, "it is among the quick bots");
     assert_eq!(seen(("G22", "burn", "any"), "'suspended', 'quarantined'").await, 0);
+}
+
+/// A fault of the catalogue, a file's name and bytes, and a word of what is said of it.
+type File = (&'static str, &'static str, Vec<u8>, &'static str);
+
+/// Components that are broken, of another contract, or bombs.
+async fn files() -> Vec<File> {
+    let folder = tempfile::TempDir::new().unwrap();
+    let module = crate::bots::file("counter").display().to_string();
+    let packed = folder.path().join("packed.wasm").display().to_string();
+    let pack = ["pack", module.as_str(), "-o", packed.as_str()];
+    crate::program::Surroundings::default().run(&pack).await.ok();
+    let bot = std::fs::read(packed).unwrap();
+    let mut flipped = bot.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 0x10;
+    let mut long = bot.clone();
+    long.resize(200 << 20, 0);
+    let sockets = std::fs::read(crate::bots::file("wasi-sockets")).unwrap();
+    let bombs = |module: &[u8], count| crate::bomb::instances(&bot, module, count);
+    vec![
+        ("G5", "tables", bombs(&crate::bomb::table(20_000_000), 1), "memory"),
+        ("G5", "memories", bombs(&crate::bomb::memory(65_536), 1), "memory"),
+        ("G5", "memories-many", bombs(&crate::bomb::memory(600), 64), ""),
+        ("G12", "sub-instances", bombs(&crate::bomb::nothing(), 10_000), "instances"),
+        ("G13", "truncated", bot[..bot.len() / 2].to_vec(), ""),
+        ("G13", "flipped", flipped, ""),
+        ("G13", "long", long, ""),
+        ("G14", "later", crate::input::another_version(&bot), "contract"),
+        ("G14", "wasi-sockets", sockets, "sockets"),
+        ("G15", "bomb", crate::bomb::component(&bot), "bots.compile_seconds"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_no_bots_are_named_and_the_victim_does_not_notice() {
+    let files = files().await;
+    let stage = contained(&[], &files).await;
+    for (fault, name, _, word) in &files {
+        let said = until(&format!("{fault}: what is said of {name}.wasm"), SOON, async || {
+            let log = stage.host.as_ref().unwrap().errors();
+            let of_file = |line: &&str| line.contains(&format!("{name}.wasm"));
+            log.lines().find(of_file).map(str::to_owned)
+        })
+        .await;
+        println!("{fault} {said}");
+        assert!(said.contains(word), "{fault} {name}: {said}");
+        let deploy = ["bot", "deploy", "late", "--plugin", name, "--capital", "100"];
+        let refused = stage.run(&[&deploy[..], &["--symbols", "MSFT"]].concat()).await;
+        assert!(refused.code != Some(0), "{fault} {name} was deployed");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

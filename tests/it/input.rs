@@ -66,7 +66,7 @@ async fn components_that_are_no_bots_are_named() {
 }
 
 /// The same component for version 9 of the contract: the names keep their length.
-fn another_version(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn another_version(bytes: &[u8]) -> Vec<u8> {
     let mut changed = bytes.to_vec();
     let mut count = 0;
     for at in 0..changed.len() {

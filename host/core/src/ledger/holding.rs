@@ -133,6 +133,10 @@ impl Holding {
         let place = self.lots.partition_point(|other| {
             (other.opened_at, other.id) < key && !bug::is(Bug::NewestFirst)
         });
+        if self.lots.capacity() == 0 {
+            // Most holdings are one lot; a deque would begin with room for four.
+            self.lots.reserve_exact(1);
+        }
         self.lots.insert(place, lot);
     }
 
