@@ -1,7 +1,7 @@
 //! Hostile components and files next to a victim: contained, and the victim notices nothing (G1–G17,
 //! G19–G22, G24, G25, I34, I35). The same input twice (G18) is tested with each language and each
-//! driver; what a sandbox's escape would meet (G23) and the clock that a bot sees (G26) where they
-//! stand, in host/runtime.
+//! driver, the clock that a bot sees (G26) in host/runtime; a native escape (G23) is no component's to
+//! bring about.
 
 use std::collections::BTreeMap;
 
