@@ -63,8 +63,10 @@ pub(crate) async fn open(settings: &Settings) -> Result<Base> {
     match opened(&url).await {
         Ok(store) => Ok(Base { store: Arc::new(store), cluster, keeper: None }),
         Err(error) => {
-            if let Some(cluster) = cluster.and_then(Arc::into_inner) {
-                cluster.stop().await?;
+            if let Some(cluster) = cluster.and_then(Arc::into_inner)
+                && let Err(left) = cluster.stop().await
+            {
+                tracing::error!(error = %left, "the private PostgreSQL was not stopped");
             }
             Err(error)
         }
