@@ -65,6 +65,19 @@ async fn a_replay_runs_bots_deployed_before_it_and_takes_a_new_version_of_their_
     seen("the roll-back", back).await;
     bots::write(b"no component", &plugins, "counter");
     until("the file that is none", SOON, async || (count(back).await > 1).then_some(())).await;
+    // Parameters that a bot fails with are given back, and its version is as good as it was.
+    bots::install("misbehave", &plugins, "misbehave");
+    let moody = ["bot", "deploy", "moody", "--plugin", "misbehave", "--capital", "1000"];
+    let on = ["--symbols", "AAPL", "--param", "handler=on_bars"];
+    around.run(&[&moody[..], &on].concat()).await.ok();
+    around.run(&["bot", "set", "moody", "--param", "cause=trap"]).await.ok();
+    let given = "SELECT count(*) FROM stockade.bot_event WHERE kind = 'parameters_back'";
+    seen("the old parameters", given).await;
+    let shown = around.run(&["bot", "show", "moody", "--json"]).await.ok().json();
+    assert!(shown["params"].get("cause").is_none(), "{shown:#}");
+    let rejected = "SELECT count(*) FROM stockade.bot
+        WHERE name = 'moody' AND jsonb_array_length(rejected) > 0";
+    assert_eq!(count(rejected).await, 0, "{shown:#}");
     host.terminate();
     assert!(host.wait(Duration::from_secs(60)).await.success(), "{}", host.errors());
     let tags: Vec<String> = sqlx::query_scalar("SELECT tag FROM stockade.order ORDER BY id")

@@ -111,11 +111,19 @@ pub(crate) struct Told {
     trades: usize,
 }
 
-/// The version before a reload.
+/// What a bot that failed within its first events goes back to.
+pub(crate) enum Former {
+    /// Another version of its plugin: this one.
+    Version(String),
+    /// The same one, with these parameters.
+    Params(Vec<(String, String)>),
+}
+
+/// The instance before a reload, or before other parameters.
 struct Before {
     guest: Box<dyn Guest>,
     digest: Arc<str>,
-    version: String,
+    former: Former,
     /// The first time stamp that it has not seen.
     group: usize,
     /// Calls that the new one has to survive.
@@ -258,33 +266,33 @@ impl LocalBot {
         self
     }
 
-    /// Puts another strategy in its place, which has the old one's state; the old one, of this
-    /// version, stays until the new one has proved itself. What the old one was evaluated ahead
+    /// Puts another strategy in its place, which has the old one's state; the old one, which was
+    /// this, stays until the new one has proved itself. What the old one was evaluated ahead
     /// for is in the state, and what it asked for there stands.
     pub(crate) fn replace(
         &mut self,
         guest: Box<dyn Guest>,
         generation: u64,
         digest: Arc<str>,
-        version: String,
+        former: Former,
     ) {
         self.hears = Hears::of(&*guest);
         let guest = std::mem::replace(&mut self.guest, guest);
         let digest = std::mem::replace(&mut self.digest, digest);
         let (group, calls_left) = (self.horizon, ROLL_BACK_CALLS);
-        self.before = Some(Before { guest, digest, version, group, calls_left });
+        self.before = Some(Before { guest, digest, former, group, calls_left });
         self.generation = generation;
         self.run = GoodRun::default();
     }
 
     /// Goes back to the version before, if it is still there: it catches up with the bars before
-    /// `group`, and gets the rest anew. Gives its version.
+    /// `group`, and gets the rest anew. Gives what it went back to.
     pub(crate) fn roll_back(
         &mut self,
         group: usize,
         market: &Market,
         desk: &Desk,
-    ) -> anyhow::Result<Option<String>> {
+    ) -> anyhow::Result<Option<Former>> {
         let Some(mut before) = self.before.take() else {
             return Ok(None);
         };
@@ -314,7 +322,7 @@ impl LocalBot {
             self.asked = None;
         }
         self.horizon = horizon;
-        Ok(Some(before.version))
+        Ok(Some(before.former))
     }
 
     /// What its instance has handled well.

@@ -14,7 +14,7 @@ mod quiet;
 mod shaped;
 mod ticks;
 
-pub(crate) use bot::{Asked, LocalBot, Told};
+pub(crate) use bot::{Asked, Former, LocalBot, Told};
 pub(crate) use guest::Guest;
 pub(crate) use instance::{Beginning, Made, Maker, Seen, catch_up, first_group, shaped_for};
 pub(crate) use market::Market;
@@ -378,13 +378,20 @@ impl<S: Sink> Lockstep<S> {
     ) -> Result<()> {
         let bot = &mut self.bots[index];
         let (sleeve, refused_digest) = (bot.sleeve, bot.digest.to_string());
+        let cause = format!("struck within its first events: {strike}");
         let report = match bot.roll_back(group, market, &self.desk)? {
-            Some(version) => BotReport::RolledBack {
+            Some(Former::Version(version)) => BotReport::RolledBack {
                 generation: bot.generation,
                 digest: bot.digest.to_string(),
                 version,
                 refused_digest,
-                cause: format!("struck within its first events: {strike}"),
+                cause,
+            },
+            Some(Former::Params(params)) => BotReport::Set {
+                generation: bot.generation,
+                params,
+                pause_ns: 0,
+                given_back: Some(cause),
             },
             None => BotReport::Strike {
                 generation: bot.generation,

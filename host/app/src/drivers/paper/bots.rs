@@ -11,7 +11,7 @@ use stockade_runtime::FolderEvent;
 use stockade_store::query::{At, Number};
 
 use super::session::Session;
-use crate::drivers::lockstep::Beginning;
+use crate::drivers::lockstep::{Beginning, Former};
 use crate::link::{Answer, HostReply, ReloadReport};
 
 impl Session {
@@ -108,7 +108,8 @@ impl Session {
         if !dry_run {
             let generation = row.generation + 1;
             let digest = made.digest.as_str().into();
-            self.lockstep.bots[place].replace(made.guest, generation, digest, row.version);
+            let former = Former::Version(row.version);
+            self.lockstep.bots[place].replace(made.guest, generation, digest, former);
             let report = BotReport::Reloaded {
                 generation,
                 digest: made.digest,
@@ -137,6 +138,7 @@ impl Session {
             return Ok(None);
         };
         let before = (row.digest.clone(), row.generation);
+        let old = row.params.clone();
         for (name, value) in params {
             match row.params.iter_mut().find(|(known, _)| known == name) {
                 Some((_, known)) => known.clone_from(value),
@@ -166,7 +168,8 @@ impl Session {
         let pause_ns = i64::try_from(began.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let (sleeve, generation) = (row.sleeve, before.1 + 1);
         let digest = made.digest.as_str().into();
-        self.lockstep.bots[place].replace(made.guest, generation, digest, row.version);
+        let former = Former::Params(old);
+        self.lockstep.bots[place].replace(made.guest, generation, digest, former);
         let report = BotReport::Set { generation, params: row.params, pause_ns, given_back: None };
         self.lockstep.put(Event::Bot { sleeve, report })?;
         let pause_ms = Number(Decimal::new(pause_ns / 1_000, 3));
