@@ -170,7 +170,7 @@ pub(super) enum Seen {
 }
 
 /// The host's inputs and those of the benchmark, looked at where the host takes them. The exchange's
-/// bars are kept back: the bot gets those of the benchmark.
+/// prices are kept back: the bot gets those of the benchmark.
 struct LookedAt {
     theirs: mpsc::Receiver<Incoming>,
     ours: mpsc::Receiver<Incoming>,
@@ -193,6 +193,13 @@ impl Inputs for LookedAt {
             if let (true, Incoming::Market(_, MarketMessage::Bars(bars))) = (theirs, &incoming) {
                 let last = bars.iter().map(|bar| bar.at).max();
                 let _ = last.map(|at| self.seen.send(Seen::Bar(at)));
+                continue;
+            }
+            let print = matches!(
+                incoming,
+                Incoming::Market(_, MarketMessage::Quote(_) | MarketMessage::Trade(_))
+            );
+            if theirs && print {
                 continue;
             }
             self.taken = news(&incoming);
@@ -339,6 +346,20 @@ impl Bench {
             Some(found) => Ok(found),
             None => bail!("{what} did not come within {} seconds", PATIENCE.as_secs()),
         }
+    }
+
+    /// A bot's start reads the exchange's bars, and with them its prices: the benchmark's are later
+    /// again once the exchange has sent others.
+    pub(super) async fn overtake(&mut self) -> Result<()> {
+        while let Ok(seen) = self.news.try_recv() {
+            if let Seen::Bar(at) = seen {
+                self.at = self.at.max(at);
+            }
+        }
+        for _ in 0..2 {
+            self.until("a bar", |seen| matches!(seen, Seen::Bar(_)).then_some(())).await?;
+        }
+        Ok(())
     }
 
     async fn within<T>(
