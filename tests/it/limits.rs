@@ -69,9 +69,6 @@ async fn a_breach_is_an_event_with_its_limit_and_the_narrowest_setting_holds() {
     assert_eq!(limit(&shown, "fuel")["allowed"], 3_000_000, "{shown:#}");
     assert!(limit(&shown, "fuel")["used"].as_u64().unwrap() > 0, "{shown:#}");
     assert!(limit(&shown, "memory_bytes")["used"].as_u64().unwrap() >= 65_536, "{shown:#}");
-    // Which one is a matter of the machine's load: a call that was held up looks dear.
-    let lane = shown["use"]["lane"].as_str().unwrap();
-    assert!(["quick", "slow"].contains(&lane), "{shown:#}");
     let shown = stage.json(&["bot", "show", "endless"]).await;
     let strike = &shown["last_strike"];
     assert!(strike["cause"].as_str().unwrap().contains("limits.fuel"), "{shown:#}");
@@ -99,10 +96,11 @@ async fn a_bot_that_burns_its_budget_at_each_event_goes_to_the_slow_lane_and_is_
     stage.warm(&["AAPL"]).await;
     let message = told(&stage, "burner", "lane").await;
     assert!(message.contains("among the slow bots"), "{message}");
-    let shown = stage.json(&["bot", "show", "burner"]).await;
-    assert_eq!(shown["use"]["lane"], "slow", "{shown:#}");
+    // Cost is cut at what the counted work can have taken: of one that does nothing no load of the
+    // machine makes a slow bot.
+    let lane = async |name: &str| stage.json(&["bot", "show", name]).await["use"]["lane"].clone();
+    assert_eq!((lane("burner").await, lane("calm").await), ("slow".into(), "quick".into()));
     stage.bot_is("burner", "running").await;
-    stage.bot_is("calm", "running").await;
     let struck =
         "SELECT count(*) FROM stockade.bot_event WHERE kind IN ('suspended', 'quarantined')";
     assert_eq!(stage.count(struck).await, 0);

@@ -1,7 +1,8 @@
 //! Forward-only migrations, embedded in the binary.
 //!
 //! Guarantees: each migration runs whole, once, in its own transaction, and one process at a time;
-//! a database that is newer than the binary, or whose past differs from the binary's, is refused.
+//! a database that is newer than the binary, or whose past differs from the binary's, is refused;
+//! so is one that another host trades on, which would find its tables changed under it.
 
 use sqlx::{Connection, PgConnection};
 
@@ -107,6 +108,23 @@ pub enum MigrateError {
         /// The binary's.
         needed: i32,
     },
+    /// A host of another version trades on the database.
+    #[error(
+        "the database's schema is version {found}, this binary needs {needed}, and {holder} trades account \"{account}\" \
+         with it: stop that host first (one that was killed holds the account for {left_seconds} s more)"
+    )]
+    Held {
+        /// The database's version.
+        found: i32,
+        /// The binary's.
+        needed: i32,
+        /// The account.
+        account: String,
+        /// Who has its lease.
+        holder: String,
+        /// Until the lease runs out, by the database's clock.
+        left_seconds: i64,
+    },
     /// The database failed; nothing of the migration stays.
     #[error("migration failed while {doing}: {source}")]
     Database {
@@ -165,11 +183,27 @@ async fn run_locked(connection: &mut PgConnection) -> Result<(), MigrateError> {
         .map_err(doing("making the schema"))?;
     }
     let found = past(connection).await?;
+    if (1..SCHEMA_VERSION).contains(&found) {
+        refuse_held(connection, found).await?;
+    }
     for migration in MIGRATIONS.iter().filter(|migration| migration.version > found) {
         apply(connection, migration).await?;
         tracing::info!(version = migration.version, name = migration.name, "migrated");
     }
     Ok(())
+}
+
+/// Refuses to change what a host works with.
+async fn refuse_held(connection: &mut PgConnection, found: i32) -> Result<(), MigrateError> {
+    let held: Option<(String, String, i64)> = sqlx::query_as(
+        "SELECT account, holder, ceil(extract(epoch FROM expires_at - clock_timestamp()))::bigint
+           FROM stockade.lease WHERE released_at IS NULL AND expires_at > clock_timestamp() LIMIT 1",
+    )
+    .fetch_optional(connection)
+    .await
+    .map_err(doing("looking for hosts"))?;
+    let Some((account, holder, left_seconds)) = held else { return Ok(()) };
+    Err(MigrateError::Held { found, needed: SCHEMA_VERSION, account, holder, left_seconds })
 }
 
 /// Refuses a schema that is not exactly the binary's.

@@ -30,7 +30,8 @@ const PAGE: u32 = 5_000;
     after_help = "Example:\n  stockade export execution --format parquet --out executions.parquet"
 )]
 pub(crate) struct ExportArgs {
-    /// Which table (a name that is none gives them all)
+    /// Which table; journal and roundtrip are entry and round_trip (a name that is none gives them
+    /// all)
     table: String,
     /// How: json is one object a line
     #[arg(long, value_enum)]

@@ -75,10 +75,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<Base> {
 
 async fn opened(url: &str) -> Result<Store> {
     let store = Store::open(url).await.context("the database can't be opened")?;
-    if let Err(error) = store.migrate().await {
-        store.close().await;
-        return Err(error.into());
-    }
+    store.migrate().await?;
     Ok(store)
 }
 

@@ -44,7 +44,8 @@ pub enum CommitError {
         /// The number of the group that failed.
         group: u64,
     },
-    /// Another holder has the lease, or it was released. Nothing of the group is committed.
+    /// Another holder has the lease, or it was released. Nothing of the group is committed, unless
+    /// the connection was lost at its commit before: then the new holder has read whether it is.
     #[error(
         "the lease of epoch {epoch} is over: it is at epoch {now} (another host took the account)"
     )]

@@ -106,7 +106,6 @@ async fn play(bench: &mut Bench, victim: &Plugin, rounds: u64, folder: &Path) ->
     for _ in 0..BURNERS {
         bench.until("a burner's start", |seen| matches!(seen, Seen::Started).then_some(())).await?;
     }
-    bench.overtake().await?;
     let mut beside = events(bench, LEARNED + EVENTS).await?;
     let began = Instant::now();
     let (mut compiling, mut salt) = (Vec::new(), 0);

@@ -190,17 +190,16 @@ impl Inputs for LookedAt {
                 ours = self.ours.recv() => (ours?, false),
                 theirs = self.theirs.recv() => (theirs?, true),
             };
-            if let (true, Incoming::Market(_, MarketMessage::Bars(bars))) = (theirs, &incoming) {
-                let last = bars.iter().map(|bar| bar.at).max();
-                let _ = last.map(|at| self.seen.send(Seen::Bar(at)));
-                continue;
-            }
-            let print = matches!(
-                incoming,
-                Incoming::Market(_, MarketMessage::Quote(_) | MarketMessage::Trade(_))
-            );
-            if theirs && print {
-                continue;
+            if let (true, Incoming::Market(_, message)) = (theirs, &incoming) {
+                match message {
+                    MarketMessage::Bars(bars) => {
+                        let last = bars.iter().map(|bar| bar.at).max();
+                        let _ = last.map(|at| self.seen.send(Seen::Bar(at)));
+                        continue;
+                    }
+                    MarketMessage::Quote(_) | MarketMessage::Trade(_) => continue,
+                    _ => {}
+                }
             }
             self.taken = news(&incoming);
             return Some(incoming);
@@ -212,12 +211,7 @@ fn news(incoming: &Incoming) -> Option<Seen> {
     match incoming {
         Incoming::Event(Event::Submitted { order, .. }) => Some(Seen::Submitted(*order)),
         Incoming::Account(AccountMessage::Update(update)) => {
-            let gone = [
-                BrokerStatus::Filled,
-                BrokerStatus::Canceled,
-                BrokerStatus::Expired,
-                BrokerStatus::Rejected,
-            ];
+            let gone = [BrokerStatus::Canceled, BrokerStatus::Expired, BrokerStatus::Rejected];
             gone.contains(&update.order.status).then_some(Seen::Ended)
         }
         other if other.is_folder() => Some(Seen::Loaded),
@@ -348,20 +342,6 @@ impl Bench {
         }
     }
 
-    /// A bot's start reads the exchange's bars, and with them its prices: the benchmark's are later
-    /// again once the exchange has sent others.
-    pub(super) async fn overtake(&mut self) -> Result<()> {
-        while let Ok(seen) = self.news.try_recv() {
-            if let Seen::Bar(at) = seen {
-                self.at = self.at.max(at);
-            }
-        }
-        for _ in 0..2 {
-            self.until("a bar", |seen| matches!(seen, Seen::Bar(_)).then_some(())).await?;
-        }
-        Ok(())
-    }
-
     async fn within<T>(
         &mut self,
         patience: Duration,
@@ -414,9 +394,9 @@ impl Bench {
             return Ok(None);
         };
         let on_wire = self.wire.try_recv().context("an accepted order was not seen on the wire")?;
-        // Refused where it has ended by itself: its end is told either way.
-        let refused = self.command(Command::OrderCancel { order }).await?;
-        tracing::debug!(%order, ?refused, "canceled");
+        if let Some(why) = self.command(Command::OrderCancel { order }).await? {
+            bail!("order {order} can't be canceled: {why}");
+        }
         self.until("an order's end", |seen| matches!(seen, Seen::Ended).then_some(())).await?;
         Ok(Some(Ordered { arrived, returned, on_wire }))
     }

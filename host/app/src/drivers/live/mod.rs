@@ -211,6 +211,7 @@ async fn hosted(
     outcome
 }
 
+/// Runs them until the last has ended.
 async fn host_all(
     settings: &Settings,
     args: &RunArgs,
